@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "diag.h"
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define VMLINUX_BTF	"/sys/kernel/btf/vmlinux"
+#define KVM_BTF		"/sys/kernel/btf/kvm"
+#define KVM_MODULE	"/sys/module/kvm"
+
+/* The value type is what struct_ops maps are made of: only a registered type has it. */
+#define MEMATTR_VALUE_TYPE "bpf_struct_ops_kvm_memattr_ops"
+
+/* The verifier's last complaint is at the end; some hundred lines of its trail are enough. */
+#define LOG_KEEP 65536
+
+static struct {
+	char text[LOG_KEEP + 1];
+	size_t len;
+	bool verbose;
+} libbpf_log;
+
+static void diag_vset(struct diag *diag, const char *next, const char *cause, va_list args)
+{
+	snprintf(diag->next, sizeof(diag->next), "%s", next ?: "");
+	vsnprintf(diag->cause, sizeof(diag->cause), cause, args);
+}
+
+void diag_set(struct diag *diag, const char *next, const char *cause, ...)
+{
+	va_list args;
+
+	va_start(args, cause);
+	diag_vset(diag, next, cause, args);
+	va_end(args);
+}
+
+int diag_print(const struct diag *diag, int code)
+{
+	fprintf(stderr, "%s: %s\n", program_invocation_short_name, diag->cause);
+	if (diag->next[0])
+		fprintf(stderr, "%s: try: %s\n", program_invocation_short_name, diag->next);
+	return code;
+}
+
+int diag_fail(int code, const char *next, const char *cause, ...)
+{
+	struct diag diag;
+	va_list args;
+
+	va_start(args, cause);
+	diag_vset(&diag, next, cause, args);
+	va_end(args);
+	return diag_print(&diag, code);
+}
+
+static uint64_t effective_caps(void)
+{
+	uint64_t caps = 0;
+	char line[256];
+	FILE *status = fopen("/proc/self/status", "re");
+
+	if (!status)
+		return 0;
+	while (fgets(line, sizeof(line), status))
+		if (sscanf(line, "CapEff: %" SCNx64, &caps) == 1)
+			break;
+	fclose(status);
+	return caps;
+}
+
+static bool has_cap(unsigned int cap)
+{
+	uint64_t caps = effective_caps();
+
+	/* The kernel takes CAP_SYS_ADMIN for the two that were split off it. */
+	if ((cap == CAP_BPF || cap == CAP_PERFMON) && caps & 1ULL << CAP_SYS_ADMIN)
+		return true;
+	return caps & 1ULL << cap;
+}
+
+static bool need_caps(struct diag *why, const char *what, const char *names, bool ok)
+{
+	if (!ok && why)
+		diag_set(why, "run it as root, for example with sudo",
+			 "%s takes %s, which this process (uid %d) does not have",
+			 what, names, geteuid());
+	return ok;
+}
+
+static bool need_btf(struct diag *why)
+{
+	if (!access(VMLINUX_BTF, R_OK))
+		return true;
+	if (why && errno == ENOENT)
+		diag_set(why, "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y",
+			 "the kernel has no BTF: there is no " VMLINUX_BTF);
+	else if (why)
+		diag_set(why, "run it as root, for example with sudo",
+			 "cannot read " VMLINUX_BTF ": %s", strerror(errno));
+	return false;
+}
+
+static bool need_kvm(struct diag *why)
+{
+	if (!access(KVM_MODULE, F_OK))
+		return true;
+	if (why)
+		diag_set(why, "modprobe kvm-amd, or on Intel: modprobe kvm-intel",
+			 "KVM is not loaded: there is no " KVM_MODULE);
+	return false;
+}
+
+static bool need_kvm_btf(struct diag *why)
+{
+	if (!need_btf(why) || !need_kvm(why))
+		return false;
+	if (!access(KVM_BTF, R_OK))
+		return true;
+	/* Only a module has an initstate; built-in KVM has its types in vmlinux. */
+	if (access(KVM_MODULE "/initstate", F_OK))
+		return true;
+	if (why)
+		diag_set(why, "boot a kernel built with CONFIG_DEBUG_INFO_BTF_MODULES=y",
+			 "the kvm module has no BTF: there is no " KVM_BTF);
+	return false;
+}
+
+static bool kvm_has_type(const char *name)
+{
+	struct btf *vmlinux, *kvm = NULL;
+	bool found = false;
+
+	vmlinux = btf__load_vmlinux_btf();
+	if (!vmlinux)
+		return false;
+	if (!access(KVM_BTF, R_OK))
+		kvm = btf__load_module_btf("kvm", vmlinux);
+	/* A lookup in split BTF falls through to the base. */
+	found = btf__find_by_name_kind(kvm ?: vmlinux, name, BTF_KIND_STRUCT) > 0;
+	btf__free(kvm);
+	btf__free(vmlinux);
+	return found;
+}
+
+static bool need_memattr(struct diag *why)
+{
+	if (!need_kvm_btf(why))
+		return false;
+	if (kvm_has_type(MEMATTR_VALUE_TYPE))
+		return true;
+	if (why)
+		diag_set(why,
+			 "build the patched kernel with 'make kernel-deb', install its package and boot it",
+			 "this kernel's KVM has no memory attribute policies (no kvm_memattr_ops in its BTF): it is a stock kernel, or they are configured off");
+	return false;
+}
+
+static bool mounted(const char *path, long magic)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && fs.f_type == magic;
+}
+
+static bool need_debugfs(struct diag *why)
+{
+	if (!mounted("/sys/kernel/debug", DEBUGFS_MAGIC)) {
+		if (why)
+			diag_set(why, "mount -t debugfs debugfs /sys/kernel/debug",
+				 "debugfs is not mounted on /sys/kernel/debug");
+		return false;
+	}
+	if (access("/sys/kernel/debug", R_OK | X_OK)) {
+		if (why)
+			diag_set(why, "run it as root, for example with sudo",
+				 "cannot read /sys/kernel/debug: %s", strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+static bool need_bpffs(struct diag *why)
+{
+	if (mounted("/sys/fs/bpf", BPF_FS_MAGIC))
+		return true;
+	if (why)
+		diag_set(why, "mount -t bpf bpf /sys/fs/bpf",
+			 "bpffs is not mounted on /sys/fs/bpf");
+	return false;
+}
+
+bool diag_has(enum diag_need need, struct diag *why)
+{
+	switch (need) {
+	case DIAG_BPF_RIGHTS:
+		return need_caps(why, "loading BPF programs", "CAP_BPF and CAP_PERFMON",
+				 has_cap(CAP_BPF) && has_cap(CAP_PERFMON));
+	case DIAG_ADMIN_RIGHTS:
+		return need_caps(why, "reaching other processes' VMs and BPF objects",
+				 "CAP_SYS_ADMIN", has_cap(CAP_SYS_ADMIN));
+	case DIAG_PTRACE_RIGHTS:
+		return need_caps(why, "taking a descriptor out of another process",
+				 "CAP_SYS_PTRACE", has_cap(CAP_SYS_PTRACE));
+	case DIAG_BTF:
+		return need_btf(why);
+	case DIAG_KVM:
+		return need_kvm(why);
+	case DIAG_KVM_BTF:
+		return need_kvm_btf(why);
+	case DIAG_MEMATTR:
+		return need_memattr(why);
+	case DIAG_DEBUGFS:
+		return need_debugfs(why);
+	case DIAG_BPFFS:
+		return need_bpffs(why);
+	}
+	return false;
+}
+
+static void log_append(const char *text, size_t len)
+{
+	if (len > LOG_KEEP) {
+		text += len - LOG_KEEP;
+		len = LOG_KEEP;
+	}
+	if (libbpf_log.len + len > LOG_KEEP) {
+		size_t drop = libbpf_log.len + len - LOG_KEEP;
+
+		memmove(libbpf_log.text, libbpf_log.text + drop, libbpf_log.len - drop);
+		libbpf_log.len -= drop;
+	}
+	memcpy(libbpf_log.text + libbpf_log.len, text, len);
+	libbpf_log.len += len;
+	libbpf_log.text[libbpf_log.len] = '\0';
+}
+
+static int libbpf_print(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char *text;
+	int len;
+
+	if (level == LIBBPF_DEBUG && !libbpf_log.verbose)
+		return 0;
+	len = vasprintf(&text, format, args);
+	if (len < 0)
+		return 0;
+	if (libbpf_log.verbose)
+		fputs(text, stderr);
+	if (level != LIBBPF_DEBUG)
+		log_append(text, len);
+	free(text);
+	return 0;
+}
+
+void diag_libbpf_init(bool verbose)
+{
+	libbpf_log.verbose = verbose;
+	libbpf_set_print(libbpf_print);
+}
+
+const char *diag_libbpf_tail(unsigned int lines)
+{
+	char *start = libbpf_log.text + libbpf_log.len;
+
+	while (start > libbpf_log.text) {
+		/* The newline at the very end closes the last line, it opens none. */
+		if (start[-1] == '\n' && *start && !lines--)
+			break;
+		start--;
+	}
+	return start;
+}
+
+void diag_bpf_load(struct diag *diag, int err)
+{
+	switch (-err) {
+	case EPERM:
+		if (!diag_has(DIAG_BPF_RIGHTS, diag))
+			return;
+		diag_set(diag,
+			 "cat /sys/kernel/security/lockdown, and look for a seccomp filter",
+			 "the kernel does not let this process load BPF programs");
+		return;
+	case EACCES:
+	case EINVAL:
+		diag_set(diag, "look at the verifier's log: run it again with -v",
+			 "the kernel's verifier refuses the program: %s", strerror(-err));
+		return;
+	case ESRCH:
+	case ENOENT:
+		if (diag_has(DIAG_KVM_BTF, diag))
+			diag_set(diag, "run it again with -v to see which",
+				 "the kernel lacks something the program refers to");
+		return;
+	case ENOMEM:
+		diag_set(diag, "", "the kernel has no memory for the program");
+		return;
+	default:
+		diag_set(diag, "run it again with -v to see what libbpf says",
+			 "the program cannot be loaded: %s", strerror(-err));
+	}
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "json.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+static void json_quote(struct json *json, const char *text)
+{
+	fputc('"', json->out);
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+		if (*c == '"' || *c == '\\')
+			fprintf(json->out, "\\%c", *c);
+		else if (*c < ' ')
+			fprintf(json->out, "\\u%04x", *c);
+		else
+			fputc(*c, json->out);
+	}
+	fputc('"', json->out);
+}
+
+static void json_before(struct json *json, const char *key)
+{
+	if (json->comma)
+		fputc(',', json->out);
+	json->comma = true;
+	if (key) {
+		json_quote(json, key);
+		fputc(':', json->out);
+	}
+}
+
+static void json_open(struct json *json, const char *key, char bracket)
+{
+	json_before(json, key);
+	fputc(bracket, json->out);
+	json->comma = false;
+}
+
+static void json_close(struct json *json, char bracket)
+{
+	fputc(bracket, json->out);
+	json->comma = true;
+}
+
+void json_object(struct json *json, const char *key)
+{
+	json_open(json, key, '{');
+}
+
+void json_object_end(struct json *json)
+{
+	json_close(json, '}');
+}
+
+void json_array(struct json *json, const char *key)
+{
+	json_open(json, key, '[');
+}
+
+void json_array_end(struct json *json)
+{
+	json_close(json, ']');
+}
+
+void json_string(struct json *json, const char *key, const char *value)
+{
+	json_before(json, key);
+	json_quote(json, value);
+}
+
+void json_u64(struct json *json, const char *key, uint64_t value)
+{
+	json_before(json, key);
+	fprintf(json->out, "%" PRIu64, value);
+}
+
+void json_s64(struct json *json, const char *key, int64_t value)
+{
+	json_before(json, key);
+	fprintf(json->out, "%" PRId64, value);
+}
+
+void json_double(struct json *json, const char *key, double value)
+{
+	if (!isfinite(value)) {
+		json_null(json, key);
+		return;
+	}
+	json_before(json, key);
+	fprintf(json->out, "%.6g", value);
+}
+
+void json_bool(struct json *json, const char *key, bool value)
+{
+	json_before(json, key);
+	fputs(value ? "true" : "false", json->out);
+}
+
+void json_null(struct json *json, const char *key)
+{
+	json_before(json, key);
+	fputs("null", json->out);
+}
+
+void json_newline(struct json *json)
+{
+	fputc('\n', json->out);
+	json->comma = false;
+}

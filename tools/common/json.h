@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * JSON to a stream, as it is made: no tree in memory. The caller opens and closes in order; commas,
+ * quoting and escapes are done here. A NULL @key is for elements of an array and the outermost value.
+ */
+#ifndef MEMATTR_JSON_H
+#define MEMATTR_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct json {
+	FILE *out;
+	bool comma;	/* the next value follows another one of the same object or array */
+};
+
+void json_object(struct json *json, const char *key);
+void json_object_end(struct json *json);
+void json_array(struct json *json, const char *key);
+void json_array_end(struct json *json);
+
+void json_string(struct json *json, const char *key, const char *value);
+void json_u64(struct json *json, const char *key, uint64_t value);
+void json_s64(struct json *json, const char *key, int64_t value);
+/* Infinity and NaN, which JSON does not have, become null. */
+void json_double(struct json *json, const char *key, double value);
+void json_bool(struct json *json, const char *key, bool value);
+void json_null(struct json *json, const char *key);
+
+/* Ends the line of an outermost value: what follows is a new document. */
+void json_newline(struct json *json);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The KVM VMs of this host: who they are, and how to get hold of one. */
+#ifndef MEMATTR_VM_H
+#define MEMATTR_VM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#define KVM_DEBUGFS "/sys/kernel/debug/kvm"
+
+#define VM_NAME_LEN 64
+
+struct vm {
+	pid_t pid;		/* the process, as ps shows it */
+	/*
+	 * The thread that created the VM. KVM names the VM's debugfs folder <creator_tid>-<fd> and
+	 * keeps the same number in kvm->userspace_pid. 0: found by its fd only, without debugfs.
+	 */
+	pid_t creator_tid;
+	int fd;			/* of the VM, inside the process */
+	char name[VM_NAME_LEN];	/* -name or --name of the VMM's command line, else its comm */
+};
+
+struct vm_list {
+	struct vm *vms;		/* sorted by pid, then fd */
+	size_t count;
+};
+
+/*
+ * VMs of process @pid, or of all processes if @pid is 0. Reads debugfs and /proc/<pid>/fd; what
+ * only one of them knows is in the list too. 0 or -errno; no VM at all is 0 with an empty list.
+ */
+int vm_list_read(struct vm_list *list, pid_t pid);
+void vm_list_free(struct vm_list *list);
+
+/* The VM's name by its VMM's command line; always ends in a valid string, "?" if @pid is gone. */
+void vm_name(pid_t pid, char *name, size_t size);
+
+/* A descriptor of the VM for this process, or -errno. Needs ptrace rights on the VMM. */
+int vm_open(const struct vm *vm);
+
+/* A file of the VM's debugfs folder, or NULL with errno. */
+FILE *vm_debugfs_open(const struct vm *vm, const char *file);
+
+#define VM_POLICY_NAME_LEN	16
+#define VM_EXIT_KIND_LEN	16
+#define VM_EXIT_TEXT_LEN	128
+
+/* What the VM's memattr_policy file says. */
+struct vm_policy {
+	char policy[VM_POLICY_NAME_LEN];	/* empty: none */
+	bool all;				/* a global policy */
+	uint32_t link_id;
+	uint32_t budget_us;
+	uint64_t calls, refused, widened;	/* the VM's totals */
+	char exit_policy[VM_POLICY_NAME_LEN];	/* the policy that left last; empty: none did */
+	char exit_kind[VM_EXIT_KIND_LEN];
+	int64_t exit_code;
+	char exit_text[VM_EXIT_TEXT_LEN];
+};
+
+/* 0 or -errno; -ENOENT: the VM is gone or the kernel has no memattr policies. */
+int vm_policy_read(const struct vm *vm, struct vm_policy *policy);
+
+#endif

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0
+# The tools, into $(B)/bin. Included by the top Makefile.
+
+TOOLS_CFLAGS := $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -Itools/common -I$(LIBBPF_DIR)/include
+TOOLS_LIBS := $(LIBBPF_DIR)/lib/libbpf.a -lelf -lz
+TOOLS_COMMON := $(patsubst %.c,$(B)/%.o,$(wildcard tools/common/*.c))
+
+$(B)/tools/%.o: tools/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) -MMD -MP -c $< -o $@
+
+-include $(wildcard $(B)/tools/*/*.d)
+-include tools/memattr-top/top.mk
+
+MEMATTR_POLICY_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tools/memattr-policy/*.c))
+
+$(B)/bin/memattr-policy: $(MEMATTR_POLICY_OBJS) $(TOOLS_COMMON)
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) $^ $(TOOLS_LIBS) -o $@
+
+tools: $(B)/bin/memattr-policy
+.PHONY: tools
