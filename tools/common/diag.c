@@ -163,7 +163,8 @@ static bool need_memattr(struct diag *why)
 	if (why)
 		diag_set(why,
 			 "build the patched kernel with 'make kernel-deb', install its package and boot it",
-			 "this kernel's KVM has no memory attribute policies (no kvm_memattr_ops in its BTF): it is a stock kernel, or they are configured off");
+			 "this kernel's KVM has no memory attribute policies (%s is not in its BTF): it is a stock kernel, or they are configured off",
+			 MEMATTR_VALUE_TYPE);
 	return false;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * JSON to a stream, as it is made: no tree in memory. The caller opens and closes in order; commas,
- * quoting and escapes are done here. A NULL @key is for elements of an array and the outermost value.
+ * quoting and escapes are done here. A NULL @key is for array elements and the outermost value.
  */
 #ifndef MEMATTR_JSON_H
 #define MEMATTR_JSON_H

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a policy for KVM's memory attributes is written with. A policy is one .bpf.c file that
+ * includes this header; template.bpf.c shows how one looks, memattr-policy(8) loads it.
+ *
+ * The types are those of the patched kernel. They are relocated against the running kernel's BTF
+ * when the policy is loaded (preserve_access_index), so there is no vmlinux.h to generate, and one
+ * object fits KVM as a module and KVM built in.
+ */
+#ifndef MEMATTR_BPF_H
+#define MEMATTR_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/errno.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s8 s8;
+typedef __s16 s16;
+typedef __s32 s32;
+typedef __s64 s64;
+
+/* In the attributes of a conversion: the pages become private; without it, shared. */
+#ifndef KVM_MEMORY_ATTRIBUTE_PRIVATE
+#define KVM_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 3)
+#endif
+
+#define KVM_MEMATTR_NAME_LEN 16
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* The VM. Its address is the VM's key in maps, from vm_attach to vm_detach. */
+struct kvm {
+	int userspace_pid;		/* the thread that created the VM */
+};
+
+enum kvm_memattr_reason {
+	KVM_MEMATTR_REASON_IOCTL,	/* userspace: KVM_SET_MEMORY_ATTRIBUTES */
+};
+
+/* A requested conversion. Read-only. */
+struct kvm_memattr_convert_ctx {
+	u64 gfn_start;			/* first page */
+	u64 gfn_end;			/* first page behind the range */
+	u64 attributes;			/* requested: KVM_MEMORY_ATTRIBUTE_* */
+	u32 reason;			/* enum kvm_memattr_reason */
+};
+
+/* A zap that a conversion needs, once per memslot it touches. */
+struct kvm_memattr_zap_ctx {
+	/* What to zap, the only writable members. They start as gfn_start and gfn_end. */
+	u64 zap_start, zap_end;
+	u64 gfn_start, gfn_end;		/* what changes; a zap must cover it */
+	u64 slot_start, slot_end;	/* the memslot; a zap must stay inside */
+	u64 attributes;			/* requested */
+	u32 slot_id;			/* address space << 16 | id */
+};
+
+enum kvm_memattr_exit_kind {
+	KVM_MEMATTR_EXIT_NONE,
+	KVM_MEMATTR_EXIT_UNREG,		/* detached, or its link was closed */
+	KVM_MEMATTR_EXIT_VM_DEATH,	/* the VM ended */
+	KVM_MEMATTR_EXIT_REPLACED,	/* the VM's own policy took over from one for all VMs */
+	KVM_MEMATTR_EXIT_BAD_RETURN,	/* a callback returned what it must not */
+	KVM_MEMATTR_EXIT_BAD_FIELD,	/* zap set a range it must not */
+	KVM_MEMATTR_EXIT_BUDGET,	/* a callback took longer than budget_us */
+};
+
+/* Why a policy left a VM. */
+struct kvm_memattr_exit {
+	u32 kind;			/* enum kvm_memattr_exit_kind */
+	s64 code;			/* what the kind is about, such as the return value */
+	char text[128];
+};
+
+/*
+ * The policy. A callback that is left out allows everything. Callbacks run at the same time on
+ * several CPUs, for one VM too: what they share needs a bpf_spin_lock or atomics.
+ */
+struct kvm_memattr_ops {
+	/*
+	 * A VM comes under the policy. May sleep (SEC("struct_ops.s/vm_attach")).
+	 * 0, or -errno to refuse the VM; -ERANGE: a parameter is out of its range.
+	 */
+	int (*vm_attach)(struct kvm *kvm);
+
+	/* A VM left the policy, for the reason in @exit; what was kept for it goes. May sleep. */
+	void (*vm_detach)(struct kvm *kvm, const struct kvm_memattr_exit *exit);
+
+	/*
+	 * Userspace asks for a conversion; nothing has happened yet. May sleep.
+	 * 0 allows. -EPERM, -EACCES, -EAGAIN, -EBUSY or -ENOSPC refuses, and is what the ioctl
+	 * returns. Anything else ejects the policy.
+	 */
+	int (*convert)(struct kvm *kvm, const struct kvm_memattr_convert_ctx *ctx);
+
+	/*
+	 * KVM is about to zap stage-2 mappings for a conversion that is under way. Must not sleep.
+	 * May widen the zap inside the memslot. Must return 0.
+	 */
+	int (*zap)(struct kvm *kvm, struct kvm_memattr_zap_ctx *ctx);
+
+	s32 vm_fd;			/* the VM; -1: all VMs without one of their own */
+	u32 budget_us;			/* a call that takes longer ejects the policy; 0: none */
+	u64 flags;			/* none yet: 0 */
+	char name[KVM_MEMATTR_NAME_LEN];
+};
+
+#pragma clang attribute pop
+
+/*
+ * Defines the policy @_name with the callbacks that follow, for all VMs; memattr-policy puts in the
+ * VM it is to govern instead. To be used once per file:
+ *
+ *	MEMATTR_OPS(example,
+ *		.convert = (void *)example_convert,
+ *	);
+ */
+#define MEMATTR_OPS(_name, ...)								\
+	_Static_assert(sizeof(#_name) <= KVM_MEMATTR_NAME_LEN, "name is too long");	\
+	SEC(".struct_ops.link")								\
+	struct kvm_memattr_ops _name = {						\
+		__VA_ARGS__								\
+		.vm_fd = -1,								\
+		.name = #_name,								\
+	};										\
+	char LICENSE[] SEC("license") = "GPL"
+
+/*
+ * A parameter, which memattr-policy shows with @_help and sets before it loads the policy. @_type
+ * is an integer type or bool. The help's end gives range and unit in brackets, and memattr-policy
+ * holds the user to it; without brackets all values of the type will do:
+ *
+ *	MEMATTR_PARAM(u32, rate, 100, "conversions allowed per second [1..1000000 conversions/s]");
+ *	MEMATTR_PARAM(u64, pause_ns, 0, "what to wait in between [0..1000000000 ns]");
+ */
+#define MEMATTR_PARAM(_type, _name, _default, _help)					\
+	const volatile _type _name							\
+		__attribute__((btf_decl_tag("memattr:param:" _help))) = _default
+
+#endif

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ratelimit: at most so many conversions per second and VM, by a token bucket. A VM that asks
+ * faster gets -EAGAIN, which tells its VMM to let the guest try again later.
+ *
+ * For: hosts where one guest that converts without end (a bounce buffer that is made shared and
+ * private for every transfer, or malice) takes slots_lock and TLB flushes from itself and its
+ * neighbours.
+ * Not for: a VMM that does not pass -EAGAIN on as a retry: it will take the refusal for a failure
+ * and stop the guest. Nor for a faster boot: a guest that accepts its memory in small pieces only
+ * gets slower; raise burst above what its boot needs, or leave it alone. A conversion counts as one
+ * whatever its size.
+ */
+#include "memattr.bpf.h"
+
+/* VMs on one host that can be under the policy at a time. An entry takes some 100 bytes. */
+#define MAX_VMS 4096
+
+#define NSEC_PER_SEC 1000000000ULL
+
+MEMATTR_PARAM(u32, rate, 1000,
+	      "conversions per second, in the long run [1..1000000 conversions/s]");
+MEMATTR_PARAM(u32, burst, 100,
+	      "conversions allowed at once after a pause [1..1000000 conversions]");
+
+/*
+ * One conversion takes NSEC_PER_SEC credit, and each nanosecond brings rate credit. In this unit
+ * refilling needs no division, so nothing is lost by rounding however often it is done. The ranges
+ * of rate and burst keep all sums far below 2^64.
+ */
+#define CREDIT_PER_CONVERSION NSEC_PER_SEC
+
+struct bucket {
+	struct bpf_spin_lock lock;	/* vCPUs convert at the same time */
+	u64 credit;
+	u64 filled_ns;			/* when credit was right */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_VMS);
+	__type(key, u64);		/* address of struct kvm */
+	__type(value, struct bucket);
+} ratelimit_vms SEC(".maps");
+
+static u64 full_credit(void)
+{
+	return burst * CREDIT_PER_CONVERSION;
+}
+
+SEC("struct_ops/vm_attach")
+int BPF_PROG(ratelimit_vm_attach, struct kvm *kvm)
+{
+	struct bucket bucket = {};
+	u64 key = (u64)kvm;
+
+	if (!rate || !burst)
+		return -ERANGE;
+
+	bucket.credit = full_credit();
+	bucket.filled_ns = bpf_ktime_get_ns();
+	return bpf_map_update_elem(&ratelimit_vms, &key, &bucket, BPF_NOEXIST);
+}
+
+SEC("struct_ops/vm_detach")
+void BPF_PROG(ratelimit_vm_detach, struct kvm *kvm, const struct kvm_memattr_exit *exit)
+{
+	u64 key = (u64)kvm;
+
+	bpf_map_delete_elem(&ratelimit_vms, &key);
+}
+
+static void refill(struct bucket *bucket, u64 now_ns)
+{
+	u64 elapsed_ns, missing = full_credit() - bucket->credit;
+
+	/* The clock is read before the lock is taken: somebody later may have been here already. */
+	if (now_ns <= bucket->filled_ns)
+		return;
+	elapsed_ns = now_ns - bucket->filled_ns;
+	bucket->filled_ns = now_ns;
+
+	/* Asked by division, since after a long pause the product would not fit in 64 bits. */
+	if (elapsed_ns > missing / rate)
+		bucket->credit = full_credit();
+	else
+		bucket->credit += elapsed_ns * rate;
+}
+
+SEC("struct_ops/convert")
+int BPF_PROG(ratelimit_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+{
+	u64 key = (u64)kvm, now_ns = bpf_ktime_get_ns();
+	struct bucket *bucket;
+	int ret = -EAGAIN;
+
+	bucket = bpf_map_lookup_elem(&ratelimit_vms, &key);
+	if (!bucket)
+		return 0;
+
+	bpf_spin_lock(&bucket->lock);
+	refill(bucket, now_ns);
+	if (bucket->credit >= CREDIT_PER_CONVERSION) {
+		bucket->credit -= CREDIT_PER_CONVERSION;
+		ret = 0;
+	}
+	bpf_spin_unlock(&bucket->lock);
+	return ret;
+}
+
+MEMATTR_OPS(ratelimit,
+	.vm_attach = (void *)ratelimit_vm_attach,
+	.vm_detach = (void *)ratelimit_vm_detach,
+	.convert = (void *)ratelimit_convert,
+);
