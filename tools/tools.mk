@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # The tools, into $(B)/bin. Included by the top Makefile.
 
-TOOLS_CFLAGS := $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -Itools/common -I$(LIBBPF_DIR)/include
+PREFIX ?= /usr/local
+# Where policies are installed, and where memattr-policy looks for a bare name.
+POLICY_DIR ?= $(PREFIX)/lib/memattr
+MEMATTR_VERSION ?= 0.1
+
+TOOLS_CFLAGS := $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -Itools/common -I$(LIBBPF_DIR)/include \
+	-DPOLICY_DIR='"$(POLICY_DIR)"' -DMEMATTR_VERSION='"$(MEMATTR_VERSION)"'
 TOOLS_LIBS := $(LIBBPF_DIR)/lib/libbpf.a -lelf -lz
 TOOLS_COMMON := $(patsubst %.c,$(B)/%.o,$(wildcard tools/common/*.c))
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include "diag.h"
+#include "kvm_btf.h"
 
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -15,12 +15,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define VMLINUX_BTF	"/sys/kernel/btf/vmlinux"
-#define KVM_BTF		"/sys/kernel/btf/kvm"
-#define KVM_MODULE	"/sys/module/kvm"
-
-/* The value type is what struct_ops maps are made of: only a registered type has it. */
-#define MEMATTR_VALUE_TYPE "bpf_struct_ops_kvm_memattr_ops"
+#define KVM_MODULE "/sys/module/kvm"
 
 /* The verifier's last complaint is at the end; some hundred lines of its trail are enough. */
 #define LOG_KEEP 65536
@@ -139,18 +134,13 @@ static bool need_kvm_btf(struct diag *why)
 
 static bool kvm_has_type(const char *name)
 {
-	struct btf *vmlinux, *kvm = NULL;
-	bool found = false;
+	struct kvm_btf kvm;
+	bool found;
 
-	vmlinux = btf__load_vmlinux_btf();
-	if (!vmlinux)
+	if (kvm_btf_load(&kvm))
 		return false;
-	if (!access(KVM_BTF, R_OK))
-		kvm = btf__load_module_btf("kvm", vmlinux);
-	/* A lookup in split BTF falls through to the base. */
-	found = btf__find_by_name_kind(kvm ?: vmlinux, name, BTF_KIND_STRUCT) > 0;
-	btf__free(kvm);
-	btf__free(vmlinux);
+	found = btf__find_by_name_kind(kvm.btf, name, BTF_KIND_STRUCT) > 0;
+	kvm_btf_free(&kvm);
 	return found;
 }
 
@@ -163,8 +153,7 @@ static bool need_memattr(struct diag *why)
 	if (why)
 		diag_set(why,
 			 "build the patched kernel with 'make kernel-deb', install its package and boot it",
-			 "this kernel's KVM has no memory attribute policies (%s is not in its BTF): it is a stock kernel, or they are configured off",
-			 MEMATTR_VALUE_TYPE);
+			 "this kernel's KVM has no memory attribute policies (no kvm_memattr_ops in its BTF): it is a stock kernel, or they are configured off");
 	return false;
 }
 

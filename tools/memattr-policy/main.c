@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/* memattr-policy: BPF policies for KVM's memory attributes, loaded, shown and taken away. */
+#define _GNU_SOURCE
+#include "command.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *argp_program_version = "memattr-policy " MEMATTR_VERSION;
+
+enum option_key {
+	KEY_PID = 'p',
+	KEY_ALL = 'a',
+	KEY_JSON = 'j',
+	KEY_VERBOSE = 'v',
+	KEY_VM = 0x100,		/* no short form */
+	KEY_PIN,
+	KEY_BUDGET,
+};
+
+#define OPTION_PID { "pid", KEY_PID, "PID", 0, "the VM of process PID", 0 }
+#define OPTION_VM { "vm", KEY_VM, "FD", 0, "of the process's VMs that with descriptor FD", 0 }
+#define OPTION_JSON { "json", KEY_JSON, NULL, 0, "print JSON", 0 }
+
+static const struct argp_option load_options[] = {
+	OPTION_PID,
+	OPTION_VM,
+	{ "all", KEY_ALL, NULL, 0, "all VMs without a policy of their own, later ones too", 0 },
+	{ "pin", KEY_PIN, NULL, 0, "pin the policy below /sys/fs/bpf/memattr and end", 0 },
+	{ "budget-us", KEY_BUDGET, "US", 0, "eject the policy when a call takes longer", 0 },
+	{ "verbose", KEY_VERBOSE, NULL, 0, "show all that libbpf and the verifier say", 0 },
+	{}
+};
+
+static const struct argp_option detach_options[] = {
+	OPTION_PID,
+	OPTION_VM,
+	{ "all", KEY_ALL, NULL, 0, "the policy for all VMs", 0 },
+	{}
+};
+
+static const struct argp_option show_options[] = {
+	OPTION_PID,
+	OPTION_VM,
+	{ "all", KEY_ALL, NULL, 0, "all VMs (the default)", 0 },
+	OPTION_JSON,
+	{}
+};
+
+static const struct argp_option json_options[] = { OPTION_JSON, {} };
+
+static const struct command {
+	const char *name;
+	int (*run)(const struct options *options);
+	const struct argp_option *options;
+	const char *args;
+	const char *help;
+	bool takes_file, takes_settings, needs_target;
+} commands[] = {
+	{
+		.name = "load",
+		.run = command_load,
+		.options = load_options,
+		.args = "FILE --pid PID|--all [NAME=VALUE...]",
+		.help = "Loads the policy FILE, attaches it and stays until it is interrupted, which detaches the policy, or until the policy is no longer attached.\v"
+			"FILE is a policy's .bpf.o file or the bare name of an installed policy, such as ratelimit. NAME=VALUE sets a parameter; 'memattr-policy params FILE' lists them.",
+		.takes_file = true,
+		.takes_settings = true,
+		.needs_target = true,
+	}, {
+		.name = "list",
+		.run = command_list,
+		.options = json_options,
+		.help = "Lists the policies that are attached, and what they govern.",
+	}, {
+		.name = "show",
+		.run = command_show,
+		.options = show_options,
+		.args = "[--pid PID|--all]",
+		.help = "Shows each VM's policy, its decisions, and why the last one left.",
+	}, {
+		.name = "detach",
+		.run = command_detach,
+		.options = detach_options,
+		.args = "--pid PID|--all",
+		.help = "Detaches a policy, whether its loader is running or it is pinned.",
+		.needs_target = true,
+	}, {
+		.name = "params",
+		.run = command_params,
+		.options = json_options,
+		.args = "FILE",
+		.help = "Lists the parameters of the policy FILE with their defaults.",
+		.takes_file = true,
+	},
+};
+
+static const char main_doc[] =
+	"BPF policies for KVM's memory attributes.\n"
+	"\n"
+	"  load FILE    attach a policy to a VM or to all\n"
+	"  list         policies that are attached\n"
+	"  show         each VM's policy and its decisions\n"
+	"  detach       take a policy away\n"
+	"  params FILE  what can be set in a policy\n"
+	"\n"
+	"'memattr-policy COMMAND --help' tells more."
+	"\v"
+	"Exit status:\n"
+	"  0   done; load: the policy was detached\n"
+	"  1   failed\n"
+	"  2   wrong option or parameter\n"
+	"  3   the kernel or the rights do not suffice\n"
+	"  4   no such process or VM\n"
+	"  5   the VM has a policy already, or there is one for all VMs\n"
+	"  6   the file is no policy, or the verifier refuses it\n"
+	"  10  load: the kernel ejected the policy\n"
+	"  11  load: the VM ended\n";
+
+struct parse {
+	const struct command *command;
+	struct options options;
+};
+
+static long parse_number(const char *text, const char *what, long min, struct argp_state *state)
+{
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(text, &end, 10);
+	if (errno || end == text || *end || number < min || number > INT_MAX)
+		argp_error(state, "%s: '%s' is no number from %ld to %d", what, text, min, INT_MAX);
+	return number;
+}
+
+static int check_target(const struct parse *parse, struct argp_state *state)
+{
+	const struct options *o = &parse->options;
+
+	if (o->pid && o->all)
+		argp_error(state, "--pid and --all exclude each other");
+	if (o->vm_fd != ANY_VM_FD && !o->pid)
+		argp_error(state, "--vm needs --pid");
+	if (parse->command->needs_target && !o->pid && !o->all)
+		argp_error(state, "either --pid or --all has to be given");
+	return 0;
+}
+
+static error_t parse_command(int key, char *arg, struct argp_state *state)
+{
+	struct parse *parse = state->input;
+	struct options *o = &parse->options;
+
+	switch (key) {
+	case KEY_PID:
+		o->pid = parse_number(arg, "--pid", 1, state);
+		return 0;
+	case KEY_VM:
+		o->vm_fd = parse_number(arg, "--vm", 0, state);
+		return 0;
+	case KEY_BUDGET:
+		o->budget_us = parse_number(arg, "--budget-us", 1, state);
+		return 0;
+	case KEY_ALL:
+		o->all = true;
+		return 0;
+	case KEY_PIN:
+		o->pin = true;
+		return 0;
+	case KEY_JSON:
+		o->json = true;
+		return 0;
+	case KEY_VERBOSE:
+		o->verbose = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (parse->command->takes_file && !o->file) {
+			o->file = arg;
+			return 0;
+		}
+		if (!parse->command->takes_settings)
+			argp_error(state, "'%s' is one argument too many", arg);
+		/* argp moves options to the front: what is left are the settings. */
+		o->settings[o->setting_count++] = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (parse->command->takes_file && !o->file)
+			argp_error(state, "FILE is missing");
+		return check_target(parse, state);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_main(int key, char *arg, struct argp_state *state)
+{
+	struct parse *parse = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+			if (!strcmp(arg, commands[i].name))
+				parse->command = &commands[i];
+		if (!parse->command)
+			argp_error(state, "there is no command '%s'", arg);
+		/* The rest is the command's. */
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_END:
+		if (!parse->command)
+			argp_error(state, "a command is missing");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp main_argp = {
+		.parser = parse_main, .args_doc = "COMMAND [OPTION...]", .doc = main_doc,
+	};
+	struct parse parse = { .options.vm_fd = ANY_VM_FD };
+	struct argp argp = { .parser = parse_command };
+	char name[64];
+	int first, ret;
+
+	argp_err_exit_status = EXIT_USAGE;
+	if (argp_parse(&main_argp, argc, argv, ARGP_IN_ORDER, NULL, &parse))
+		return EXIT_USAGE;
+
+	/* The main parser takes nothing but options without an argument before the command. */
+	for (first = 1; first < argc && strcmp(argv[first], parse.command->name); first++)
+		;
+	argp.options = parse.command->options;
+	argp.args_doc = parse.command->args;
+	argp.doc = parse.command->help;
+	parse.options.settings = calloc(argc, sizeof(char *));
+	if (!parse.options.settings)
+		return diag_fail(EXIT_FAILED, NULL, "%s", strerror(ENOMEM));
+	snprintf(name, sizeof(name), "memattr-policy %s", parse.command->name);
+	argv[first] = name;
+	if (argp_parse(&argp, argc - first, argv + first, 0, NULL, &parse))
+		return EXIT_USAGE;
+
+	diag_libbpf_init(parse.options.verbose);
+	ret = parse.command->run(&parse.options);
+	free(parse.options.settings);
+	return ret;
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "policy.h"
+#include "kvm_btf.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OPS_TYPE "kvm_memattr_ops"
+#define SUFFIX ".bpf.o"
+
+/* The verifier says what is wrong at the end of its log. */
+#define LOG_LINES 12
+
+/* Where a bare name is looked for, in this order. */
+static const char *const policy_dirs[] = { POLICY_DIR, "build/bpf" };
+
+static void print_known_policies(void)
+{
+	for (size_t i = 0; i < sizeof(policy_dirs) / sizeof(*policy_dirs); i++) {
+		char pattern[PATH_MAX];
+		glob_t found;
+
+		snprintf(pattern, sizeof(pattern), "%s/*" SUFFIX, policy_dirs[i]);
+		if (glob(pattern, 0, NULL, &found))
+			continue;
+		for (size_t k = 0; k < found.gl_pathc; k++) {
+			const char *name = basename(found.gl_pathv[k]);
+
+			fprintf(stderr, "  %.*s\n", (int)(strlen(name) - strlen(SUFFIX)), name);
+		}
+		globfree(&found);
+	}
+}
+
+static bool is_bare_name(const char *file)
+{
+	size_t len = strlen(file);
+
+	return !strchr(file, '/') && (len < 2 || strcmp(file + len - 2, ".o"));
+}
+
+static int find_file(const char *file, char *path, size_t size)
+{
+	if (!is_bare_name(file)) {
+		snprintf(path, size, "%s", file);
+		if (access(path, R_OK))
+			return diag_fail(EXIT_NO_POLICY, NULL, "cannot read %s: %s", path,
+					 strerror(errno));
+		return EXIT_OK;
+	}
+
+	for (size_t i = 0; i < sizeof(policy_dirs) / sizeof(*policy_dirs); i++) {
+		snprintf(path, size, "%s/%s" SUFFIX, policy_dirs[i], file);
+		if (!access(path, R_OK))
+			return EXIT_OK;
+	}
+	diag_fail(EXIT_NO_POLICY, "one of these, or the path of a policy's " SUFFIX " file",
+		  "there is no policy '%s' in %s or %s", file, policy_dirs[0], policy_dirs[1]);
+	print_known_policies();
+	return EXIT_NO_POLICY;
+}
+
+static const struct btf_type *map_type(const struct policy *policy, const struct bpf_map *map)
+{
+	return btf__type_by_id(bpf_object__btf(policy->obj), bpf_map__btf_value_type_id(map));
+}
+
+static bool is_ops_map(const struct policy *policy, const struct bpf_map *map)
+{
+	const struct btf_type *type;
+
+	if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS)
+		return false;
+	type = map_type(policy, map);
+	return type && !strcmp(btf__name_by_offset(bpf_object__btf(policy->obj), type->name_off),
+			       OPS_TYPE);
+}
+
+static int find_ops(struct policy *policy, const char *path)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, policy->obj) {
+		if (!is_ops_map(policy, map))
+			continue;
+		if (policy->ops)
+			return diag_fail(EXIT_NO_POLICY, "put each into a file of its own",
+					 "%s has more than one policy: %s and %s", path,
+					 policy->name, bpf_map__name(map));
+		policy->ops = map;
+		policy->name = bpf_map__name(map);
+	}
+	if (!policy->ops)
+		return diag_fail(EXIT_NO_POLICY, "define one with MEMATTR_OPS, as in template.bpf.c",
+				 "%s is no policy: it has no struct " OPS_TYPE, path);
+	if (!(bpf_map__map_flags(policy->ops) & BPF_F_LINK))
+		return diag_fail(EXIT_NO_POLICY, "define it with MEMATTR_OPS, as in template.bpf.c",
+				 "%s: %s must be in the section .struct_ops.link", path,
+				 policy->name);
+	return EXIT_OK;
+}
+
+int policy_open(struct policy *policy, const char *file)
+{
+	char path[PATH_MAX];
+	int ret;
+
+	*policy = (struct policy){};
+	ret = find_file(file, path, sizeof(path));
+	if (ret)
+		return ret;
+
+	policy->obj = bpf_object__open_file(path, NULL);
+	if (!policy->obj) {
+		char text[128];
+
+		libbpf_strerror(-errno, text, sizeof(text));
+		return diag_fail(EXIT_NO_POLICY, "compile it as 'make policies' does",
+				 "%s is no policy: %s", path, text);
+	}
+	ret = find_ops(policy, path);
+	if (ret)
+		policy_close(policy);
+	return ret;
+}
+
+void policy_close(struct policy *policy)
+{
+	bpf_object__close(policy->obj);
+	*policy = (struct policy){};
+}
+
+int policy_set_member(struct policy *policy, const char *name, uint32_t value)
+{
+	int offset = btf_member_offset(bpf_object__btf(policy->obj),
+				       map_type(policy, policy->ops), name);
+	size_t size;
+	char *ops = bpf_map__initial_value(policy->ops, &size);
+
+	if (offset < 0 || !ops || offset + sizeof(value) > size)
+		return diag_fail(EXIT_NO_POLICY, "compile it with memattr.bpf.h",
+				 "policy %s: its " OPS_TYPE " has no %s", policy->name, name);
+	memcpy(ops + offset, &value, sizeof(value));
+	return EXIT_OK;
+}
+
+/* Whatever libbpf said, the first of these that is missing is the cause. */
+static bool system_lacks_something(struct diag *why)
+{
+	return !diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_MEMATTR, why);
+}
+
+int policy_load(struct policy *policy, bool verbose)
+{
+	int err = bpf_object__load(policy->obj);
+	struct diag why;
+
+	if (!err)
+		return EXIT_OK;
+	if (system_lacks_something(&why))
+		return diag_print(&why, EXIT_SYSTEM);
+
+	diag_bpf_load(&why, err);
+	if (!verbose)
+		fputs(diag_libbpf_tail(LOG_LINES), stderr);
+	return diag_print(&why, EXIT_NO_POLICY);
+}
