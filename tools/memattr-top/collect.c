@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "collect.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "hooks.h"
+#include "memattr-top.skel.h"
+
+/* What userspace knows of the VM in a slot; valid while birth is the slot's. */
+struct slot_owner {
+	uint64_t birth;
+	pid_t creator_tid;
+	int fd;
+	char name[VM_NAME_LEN];
+	char policy[VM_POLICY_NAME_LEN];
+	bool policy_known;
+};
+
+struct collector {
+	struct hooks hooks;
+	struct memattr_top_bpf *bpf;
+	int stats_fd;		/* the kernel times BPF programs for as long as it is open */
+	struct top_vm *vms;	/* TOP_MAX_VMS of them, shared with the kernel, as are cpus */
+	struct top_cpu *cpus;
+	int cpu_count;
+
+	int debugfs_watch;	/* inotify: readable when a VM came or went; -1: no debugfs */
+	bool listed;
+	struct vm_list list;
+	struct slot_owner owners[TOP_MAX_VMS];
+};
+
+static void *map_shared(const struct bpf_map *map)
+{
+	size_t size = (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map);
+	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+static void unmap_shared(const struct bpf_map *map, void *mem)
+{
+	if (mem)
+		munmap(mem, (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map));
+}
+
+static int free_slot(struct collector *c, uint32_t slot)
+{
+	return bpf_map_update_elem(bpf_map__fd(c->bpf->maps.free_slots), NULL, &slot, BPF_ANY);
+}
+
+/* Nothing works at all: name the cause of each, they may differ. */
+static void no_hooks(const struct hooks *hooks, struct diag *why)
+{
+	char text[DIAG_TEXT_LEN] = "";
+	size_t len = 0;
+
+	for (int metric = 0; metric < METRIC_VM_END; metric++) {
+		struct snapshot_hook hook;
+
+		hooks_describe(hooks, metric, &hook);
+		len += snprintf(text + len, sizeof(text) - len, "%s %s: %s", len ? ";" : "",
+				hook.metric, hook.note);
+		if (len >= sizeof(text))
+			break;
+	}
+	diag_set(why, "boot Linux 6.8 or later with CONFIG_BPF_EVENTS=y, or the patched kernel",
+		 "nothing can be measured here:%s", text);
+}
+
+static int probe(struct collector *c, struct diag *why)
+{
+	int err;
+
+	/* The rights first: without them the rest cannot be told. */
+	if (!diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_ADMIN_RIGHTS, why) ||
+	    !diag_has(DIAG_KVM_BTF, why))
+		return -EPERM;
+	err = hooks_probe(&c->hooks);
+	if (err) {
+		diag_set(why, "run it again with -v", "cannot read the kernel's types: %s",
+			 strerror(-err));
+		return err;
+	}
+	if (!hooks_measures(&c->hooks)) {
+		no_hooks(&c->hooks, why);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static int load(struct collector *c, struct diag *why)
+{
+	int err;
+
+	c->bpf = memattr_top_bpf__open();
+	err = c->bpf ? hooks_select(&c->hooks, c->bpf->obj) : -errno;
+	if (!err)
+		err = bpf_map__set_max_entries(c->bpf->maps.cpus, c->cpu_count);
+	if (!err)
+		err = memattr_top_bpf__load(c->bpf);
+	if (err) {
+		diag_bpf_load(why, err);
+		return err;
+	}
+
+	/* It is a stack: this way the low slots are used first. */
+	for (int slot = TOP_MAX_VMS - 1; !err && slot >= 0; slot--)
+		err = free_slot(c, slot);
+	if (!err) {
+		c->vms = map_shared(c->bpf->maps.vms);
+		c->cpus = map_shared(c->bpf->maps.cpus);
+		if (!c->vms || !c->cpus)
+			err = -errno;
+	}
+	if (!err)
+		err = memattr_top_bpf__attach(c->bpf);
+	if (err)
+		diag_set(why, "run it again with -v", "cannot start counting: %s", strerror(-err));
+	return err;
+}
+
+struct collector *collector_open(struct diag *why)
+{
+	struct collector *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		diag_set(why, "", "out of memory");
+		return NULL;
+	}
+	c->stats_fd = -1;
+	c->debugfs_watch = -1;
+	c->cpu_count = libbpf_num_possible_cpus();
+
+	if (probe(c, why) || load(c, why)) {
+		collector_close(c);
+		return NULL;
+	}
+	/* Not vital: without it the cost reads n/a. */
+	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (diag_has(DIAG_DEBUGFS, NULL)) {
+		c->debugfs_watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+		if (inotify_add_watch(c->debugfs_watch, KVM_DEBUGFS, IN_CREATE | IN_DELETE) < 0) {
+			close(c->debugfs_watch);
+			c->debugfs_watch = -1;
+		}
+	}
+	return c;
+}
+
+void collector_close(struct collector *c)
+{
+	if (c->debugfs_watch >= 0)
+		close(c->debugfs_watch);
+	if (c->stats_fd >= 0)
+		close(c->stats_fd);
+	if (c->bpf) {
+		unmap_shared(c->bpf->maps.vms, c->vms);
+		unmap_shared(c->bpf->maps.cpus, c->cpus);
+	}
+	memattr_top_bpf__destroy(c->bpf);
+	vm_list_free(&c->list);
+	free(c);
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+	if (snapshot)
+		free(snapshot->vms);
+	free(snapshot);
+}
+
+/*
+ * Listing VMs walks all of /proc: only when one came or went. A list that cannot be read is tried again
+ * at the next snapshot.
+ */
+static void list_vms(struct collector *c)
+{
+	struct vm_list list;
+	char events[4096];
+
+	if (c->debugfs_watch < 0)
+		return;
+	while (read(c->debugfs_watch, events, sizeof(events)) > 0)
+		c->listed = false;
+	if (c->listed || vm_list_read(&list, 0))
+		return;
+	vm_list_free(&c->list);
+	c->list = list;
+	c->listed = true;
+}
+
+static const struct vm *listed_vm(const struct collector *c, pid_t creator_tid, int fd)
+{
+	for (size_t i = 0; i < c->list.count; i++)
+		if (c->list.vms[i].creator_tid == creator_tid && c->list.vms[i].fd == fd)
+			return &c->list.vms[i];
+	return NULL;
+}
+
+static void read_policy(pid_t creator_tid, int fd, char *name, bool *known)
+{
+	const struct vm vm = { .creator_tid = creator_tid, .fd = fd };
+	struct vm_policy policy;
+
+	/* The file is gone a little before the VM is: then the policy stays the one it had. */
+	if (vm_policy_read(&vm, &policy))
+		return;
+	*known = true;
+	memcpy(name, policy.policy, VM_POLICY_NAME_LEN);
+}
+
+static void meet_owner(const struct collector *c, struct slot_owner *owner,
+		       const struct top_vm *shared)
+{
+	const struct vm *vm;
+
+	*owner = (struct slot_owner){ .birth = shared->birth };
+	if (sscanf(shared->dir, "%d-%d", &owner->creator_tid, &owner->fd) != 2)
+		owner->creator_tid = 0;
+	vm = listed_vm(c, owner->creator_tid, owner->fd);
+	if (vm)
+		memcpy(owner->name, vm->name, sizeof(owner->name));
+	else
+		vm_name(shared->pid, owner->name, sizeof(owner->name));
+	if (!strcmp(owner->name, "?") && shared->comm[0])
+		snprintf(owner->name, sizeof(owner->name), "%.*s", TOP_COMM_LEN, shared->comm);
+}
+
+/* Where the kernel does not tell of a VM's end (no METRIC_VM_END). */
+static bool has_vanished(const struct collector *c, const struct slot_owner *owner,
+			 const struct top_vm *shared)
+{
+	if (c->listed && owner->creator_tid)
+		return !listed_vm(c, owner->creator_tid, owner->fd);
+	return kill(shared->pid, 0) && errno == ESRCH;
+}
+
+static void new_epoch(struct collector *c)
+{
+	__atomic_fetch_add(&c->bpf->bss->epoch, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Only for slots whose VM has ended: the kernel writes to them no more. */
+static void clear_slot(struct collector *c, uint32_t slot)
+{
+	struct top_vm *shared = &c->vms[slot];
+
+	c->owners[slot] = (struct slot_owner){};
+	memset(shared, 0, sizeof(*shared));
+	for (int cpu = 0; cpu < c->cpu_count; cpu++)
+		c->cpus[cpu].exits[slot] = 0;
+	free_slot(c, slot);
+	/* CPUs may remember a VM that found no slot. */
+	new_epoch(c);
+}
+
+static void add_counted(struct collector *c, struct snapshot *s, uint32_t slot)
+{
+	struct slot_owner *owner = &c->owners[slot];
+	struct top_vm *shared = &c->vms[slot];
+	struct snapshot_vm *vm;
+
+	if (owner->birth != shared->birth) {
+		meet_owner(c, owner, shared);
+	} else if (!c->hooks.active[METRIC_VM_END] && has_vanished(c, owner, shared)) {
+		bpf_map_delete_elem(bpf_map__fd(c->bpf->maps.slots), &shared->kvm);
+		new_epoch(c);
+		shared->ended = true;
+	}
+	if (owner->creator_tid && !shared->ended)
+		read_policy(owner->creator_tid, owner->fd, owner->policy, &owner->policy_known);
+
+	vm = &s->vms[s->vm_count++];
+	*vm = (struct snapshot_vm){
+		.birth = shared->birth,
+		.pid = shared->pid,
+		.creator_tid = owner->creator_tid,
+		.fd = owner->fd,
+		.policy_known = owner->policy_known,
+		.ended = shared->ended,
+		.counts = shared->counts,
+	};
+	memcpy(vm->name, owner->name, sizeof(vm->name));
+	memcpy(vm->policy, owner->policy, sizeof(vm->policy));
+	for (int cpu = 0; cpu < c->cpu_count; cpu++)
+		vm->exits += c->cpus[cpu].exits[slot];
+	if (vm->ended)
+		clear_slot(c, slot);
+}
+
+static bool has_events(const struct snapshot *s, const struct vm *listed)
+{
+	for (size_t i = 0; i < s->vm_count; i++)
+		if (s->vms[i].birth && !s->vms[i].ended && s->vms[i].fd == listed->fd &&
+		    s->vms[i].creator_tid == listed->creator_tid)
+			return true;
+	return false;
+}
+
+static void add_idle(struct snapshot *s, const struct vm *listed)
+{
+	struct snapshot_vm *vm = &s->vms[s->vm_count++];
+
+	*vm = (struct snapshot_vm){
+		.pid = listed->pid,
+		.creator_tid = listed->creator_tid,
+		.fd = listed->fd,
+	};
+	memcpy(vm->name, listed->name, sizeof(vm->name));
+	read_policy(listed->creator_tid, listed->fd, vm->policy, &vm->policy_known);
+}
+
+/* A process with several VMs: the name alone does not tell them apart. */
+static void tell_siblings_apart(struct snapshot *s)
+{
+	for (size_t i = 0; i < s->vm_count; i++) {
+		struct snapshot_vm *vm = &s->vms[i];
+
+		for (size_t k = 0; k < s->vm_count; k++) {
+			size_t len = strnlen(vm->name, VM_NAME_LEN - 12);
+
+			if (k == i || s->vms[k].pid != vm->pid || !vm->creator_tid)
+				continue;
+			snprintf(vm->name + len, VM_NAME_LEN - len, "#%d", vm->fd);
+			break;
+		}
+	}
+}
+
+static void read_cost(struct collector *c, struct snapshot *s)
+{
+	struct bpf_program *program;
+
+	s->cost_known = c->stats_fd >= 0;
+	bpf_object__for_each_program(program, c->bpf->obj) {
+		struct bpf_prog_info info = {};
+		__u32 len = sizeof(info);
+
+		if (!bpf_program__autoload(program) ||
+		    bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &len))
+			continue;
+		s->cost_ns += info.run_time_ns;
+		s->cost_runs += info.run_cnt;
+		s->lost_events += info.recursion_misses;
+	}
+}
+
+struct snapshot *collector_snapshot(struct collector *c)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+	struct timespec now;
+
+	if (!s)
+		return NULL;
+	list_vms(c);
+	s->vms = calloc(TOP_MAX_VMS + c->list.count, sizeof(*s->vms));
+	if (!s->vms) {
+		free(s);
+		return NULL;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	s->time_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	s->wall = time(NULL);
+	s->measured = hooks_measures(&c->hooks);
+	for (int metric = 0; metric < METRIC_COUNT; metric++)
+		hooks_describe(&c->hooks, metric, &s->hooks[metric]);
+
+	for (uint32_t slot = 0; slot < TOP_MAX_VMS; slot++)
+		if (c->vms[slot].birth)
+			add_counted(c, s, slot);
+	s->idle_listed = c->listed;
+	for (size_t i = 0; i < c->list.count; i++)
+		if (c->list.vms[i].creator_tid && !has_events(s, &c->list.vms[i]))
+			add_idle(s, &c->list.vms[i]);
+	tell_siblings_apart(s);
+
+	s->lost_events = c->bpf->bss->lost_events;
+	for (int cpu = 0; cpu < c->cpu_count; cpu++)
+		s->lost_events += c->cpus[cpu].lost;
+	read_cost(c, s);
+	return s;
+}

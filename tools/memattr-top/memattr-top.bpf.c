@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Kernel side of memattr-top: events in, one aggregate per VM out. Which of the programs are loaded is
+ * decided by what the kernel offers (hooks.c).
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "counts.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define KVM_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 3)
+
+/* No slot is free: stored like a slot, so that the next exit need not ask again. */
+#define NO_SLOT (~0U)
+
+/* Only the members that are read; their places come from the running kernel's BTF. */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct kvm {
+	struct dentry *debugfs_dentry;
+};
+
+struct kvm_vcpu {
+	struct kvm *kvm;
+};
+
+struct task_struct {
+	struct task_struct *group_leader;
+	char comm[TOP_COMM_LEN];
+};
+
+union kvm_mmu_notifier_arg {
+	unsigned long attributes;
+};
+
+struct kvm_gfn_range {
+	__u64 start;
+	__u64 end;
+	union kvm_mmu_notifier_arg arg;
+};
+
+struct kvm_memattr_event {
+	__u64 gfn_start, gfn_end;
+	__u64 attributes;
+	__u64 effective_pages;
+	__u64 lock_ns, policy_ns, zap_ns, store_ns;
+	__s32 verdict;
+	__s32 ret;
+};
+
+struct kvm_memattr_zap_event {
+	__u64 zap_start, zap_end;
+};
+#pragma clang attribute pop
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TOP_MAX_VMS);
+	__type(key, __u32);
+	__type(value, struct top_vm);
+} vms SEC(".maps");
+
+/* The collector sets the number of entries to that of possible CPUs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct top_cpu);
+} cpus SEC(".maps");
+
+/* struct kvm * -> slot */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TOP_MAX_VMS);
+	__type(key, __u64);
+	__type(value, __u32);
+} slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, TOP_MAX_VMS);
+	__type(value, __u32);
+} free_slots SEC(".maps");
+
+/* Goes up whenever a slot changes hands: what CPUs remember of the slots map is then out of date. */
+__u32 epoch;
+
+__u64 births;
+__u64 lost_events;	/* other than exits, of VMs without a slot */
+
+static __u32 slot_of(__u64 key)
+{
+	__u32 *slot = bpf_map_lookup_elem(&slots, &key);
+
+	return slot ? *slot : NO_SLOT;
+}
+
+/* Called in the context of the VM's process: KVM takes a VM's ioctls from no other. */
+static __u32 slot_add(struct kvm *kvm)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 key = (__u64)kvm;
+	struct top_vm *vm;
+	__u32 slot;
+
+	if (bpf_map_pop_elem(&free_slots, &slot))
+		return NO_SLOT;
+	vm = bpf_map_lookup_elem(&vms, &slot);
+	if (!vm)
+		return NO_SLOT;
+
+	vm->kvm = key;
+	vm->pid = bpf_get_current_pid_tgid() >> 32;
+	BPF_CORE_READ_STR_INTO(&vm->comm, task, group_leader, comm);
+	BPF_CORE_READ_STR_INTO(&vm->dir, kvm, debugfs_dentry, d_name.name);
+	if (bpf_map_update_elem(&slots, &key, &slot, BPF_NOEXIST)) {
+		/* Another CPU had an event of the same VM. */
+		bpf_map_push_elem(&free_slots, &slot, 0);
+		return slot_of(key);
+	}
+	vm->birth = __sync_fetch_and_add(&births, 1) + 1;
+	return slot;
+}
+
+static struct top_counts *counts_of(struct kvm *kvm)
+{
+	__u32 slot = slot_of((__u64)kvm);
+	struct top_vm *vm;
+
+	if (slot == NO_SLOT)
+		slot = slot_add(kvm);
+	vm = bpf_map_lookup_elem(&vms, &slot);
+	if (!vm) {
+		__sync_fetch_and_add(&lost_events, 1);
+		return NULL;
+	}
+	return &vm->counts;
+}
+
+/*
+ * The last reference is gone: no event of this VM comes any more, its address may be used again. First of the
+ * programs, thus attached first: no end is missed of a VM that was counted.
+ */
+SEC("fentry/kvm_arch_destroy_vm")
+int BPF_PROG(end_vm, struct kvm *kvm)
+{
+	__u64 key = (__u64)kvm;
+	__u32 slot = slot_of(key);
+	struct top_vm *vm = bpf_map_lookup_elem(&vms, &slot);
+
+	if (!vm)
+		return 0;
+	bpf_map_delete_elem(&slots, &key);
+	__sync_fetch_and_add(&epoch, 1);
+	vm->ended = 1;
+	return 0;
+}
+
+/* Tens of thousands a second on each CPU: everything but a VM's first exit here is the four lines at the end. */
+SEC("tp_btf/kvm_exit")
+int BPF_PROG(count_exit, struct kvm_vcpu *vcpu)
+{
+	__u32 id = bpf_get_smp_processor_id();
+	struct kvm *kvm = vcpu->kvm;
+	struct top_cpu *cpu;
+	__u32 now = epoch;
+
+	cpu = bpf_map_lookup_elem(&cpus, &id);
+	if (!cpu)
+		return 0;
+	if (cpu->kvm != (__u64)kvm || cpu->epoch != now) {
+		__u32 slot = slot_of((__u64)kvm);
+
+		if (slot == NO_SLOT)
+			slot = slot_add(kvm);
+		cpu->kvm = (__u64)kvm;
+		cpu->epoch = now;
+		cpu->slot = slot;
+	}
+	if (cpu->slot == NO_SLOT)
+		cpu->lost++;
+	else
+		cpu->exits[cpu->slot % TOP_MAX_VMS]++;
+	return 0;
+}
+
+static void count_direction(struct top_counts *counts, __u64 attributes)
+{
+	if (attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE)
+		__sync_fetch_and_add(&counts->to_private, 1);
+	else
+		__sync_fetch_and_add(&counts->to_shared, 1);
+}
+
+SEC("tp_btf/kvm_memattr_convert")
+int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_event *ev)
+{
+	struct top_counts *counts = counts_of(kvm);
+	__u32 bucket;
+
+	if (!counts)
+		return 0;
+	__sync_fetch_and_add(&counts->requested_pages, ev->gfn_end - ev->gfn_start);
+	if (ev->verdict) {
+		__sync_fetch_and_add(&counts->denied, 1);
+	} else if (ev->ret) {
+		__sync_fetch_and_add(&counts->failed, 1);
+	} else if (!ev->effective_pages) {
+		__sync_fetch_and_add(&counts->noop, 1);
+	} else {
+		count_direction(counts, ev->attributes);
+		__sync_fetch_and_add(&counts->effective_pages, ev->effective_pages);
+		bucket = h2_bucket(ev->lock_ns + ev->policy_ns + ev->zap_ns + ev->store_ns);
+		if (bucket < H2_BUCKETS)
+			__sync_fetch_and_add(&counts->latency[bucket], 1);
+	}
+	return 0;
+}
+
+SEC("tp_btf/kvm_memattr_zap")
+int BPF_PROG(count_zap, struct kvm *kvm, const struct kvm_memattr_zap_event *ev)
+{
+	struct top_counts *counts = counts_of(kvm);
+
+	if (counts)
+		__sync_fetch_and_add(&counts->zap_pages, ev->zap_end - ev->zap_start);
+	return 0;
+}
+
+/*
+ * Stock kernels. Called with mmu_lock held for write, once per memslot, and only for requests that change
+ * something, but then with the whole range that was asked for.
+ */
+SEC("fentry/kvm_arch_post_set_memory_attributes")
+int BPF_PROG(count_convert_stock, struct kvm *kvm, struct kvm_gfn_range *range)
+{
+	struct top_counts *counts = counts_of(kvm);
+
+	if (!counts)
+		return 0;
+	count_direction(counts, range->arg.attributes);
+	__sync_fetch_and_add(&counts->effective_pages, range->end - range->start);
+	return 0;
+}
+
+SEC("fentry/kvm_arch_pre_set_memory_attributes")
+int BPF_PROG(count_zap_stock, struct kvm *kvm, struct kvm_gfn_range *range)
+{
+	struct top_counts *counts = counts_of(kvm);
+
+	if (counts)
+		__sync_fetch_and_add(&counts->zap_pages, range->end - range->start);
+	return 0;
+}

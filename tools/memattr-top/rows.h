@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A snapshot pair as a sorted table: what both views show. */
+#ifndef MEMATTR_TOP_ROWS_H
+#define MEMATTR_TOP_ROWS_H
+
+#include "snapshot.h"
+
+enum column {
+	COLUMN_PID,
+	COLUMN_NAME,
+	COLUMN_EXITS,
+	COLUMN_TO_PRIVATE,
+	COLUMN_TO_SHARED,
+	COLUMN_EFFECTIVE_PAGES,
+	COLUMN_REQUESTED_PAGES,
+	COLUMN_ZAP_PAGES,
+	COLUMN_DENIED,
+	COLUMN_P50_NS,
+	COLUMN_P99_NS,
+	COLUMN_POLICY,
+	COLUMN_COUNT,
+};
+
+struct cell {
+	enum {
+		CELL_NUMBER,
+		CELL_NOT_MEASURED,	/* this kernel does not tell: n/a */
+		CELL_NO_SAMPLE,		/* nothing happened that could be measured: - */
+	} kind;
+	double number;
+};
+
+struct row {
+	const struct snapshot_vm *vm;
+	struct cell cells[COLUMN_COUNT];	/* not of the name and the policy */
+};
+
+struct rows {
+	struct row *rows;
+	size_t count;
+};
+
+struct rows_options {
+	bool totals;		/* since each VM was first seen, not per second */
+	pid_t pid;		/* this process only; 0: all */
+	enum column sort;
+	bool reverse;
+};
+
+/*
+ * The rows point into @now. Without @before there are no rates yet. Numbers sort from the highest, text from
+ * A, what has no number comes last. 0 or -ENOMEM.
+ */
+int rows_build(struct rows *rows, const struct snapshot *before, const struct snapshot *now,
+	       const struct rows_options *options);
+void rows_free(struct rows *rows);
+
+const char *row_policy(const struct row *row);
+
+/* Five characters at most: "0.3", "12", "12.3k"; "850ns", "1.2ms". */
+void format_count(char *text, size_t size, double count);
+void format_ns(char *text, size_t size, double ns);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * All that a view may know: plain data taken at one moment. Views work on a pair of them and ask neither
+ * the kernel nor the collector anything.
+ */
+#ifndef MEMATTR_TOP_SNAPSHOT_H
+#define MEMATTR_TOP_SNAPSHOT_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "counts.h"
+#include "vm.h"
+
+/* What can be missing on some kernel, each by itself. */
+enum measure {
+	MEASURE_EXITS		= 1 << 0,
+	MEASURE_CONVERSIONS	= 1 << 1,	/* direction and effective pages */
+	MEASURE_REQUESTS	= 1 << 2,	/* requested pages, denied, failed, latency */
+	MEASURE_ZAPS		= 1 << 3,
+};
+
+/* What is hooked, each with a ladder of its own (hooks.c). */
+enum metric {
+	METRIC_EXITS,
+	METRIC_CONVERSIONS,
+	METRIC_ZAPS,
+	METRIC_VM_END,
+	METRIC_COUNT,
+};
+
+#define HOOK_TEXT_LEN 96
+
+#define METRIC_NAME_LEN 16
+
+struct snapshot_hook {
+	char metric[METRIC_NAME_LEN];	/* "exits" */
+	char hook[HOOK_TEXT_LEN];	/* "tp_btf:kvm_exit"; "n/a" */
+	char note[HOOK_TEXT_LEN];	/* what to know about the figures; may be empty */
+};
+
+struct snapshot_vm {
+	uint64_t birth;		/* tells VMs apart, whatever number or address is used again; 0: no event yet */
+	pid_t pid;
+	pid_t creator_tid;	/* with fd the VM's name in debugfs; 0: not known */
+	int fd;
+	char name[VM_NAME_LEN];
+	char policy[VM_POLICY_NAME_LEN];	/* empty: none */
+	bool policy_known;	/* not on kernels without policies, nor without debugfs */
+	bool ended;		/* these are its last figures */
+	uint64_t exits;
+	struct top_counts counts;
+};
+
+struct snapshot {
+	uint64_t time_ns;	/* CLOCK_MONOTONIC */
+	time_t wall;
+	unsigned int measured;	/* enum measure */
+	struct snapshot_hook hooks[METRIC_COUNT];
+
+	/* Totals since the start. */
+	uint64_t lost_events;	/* of VMs beyond TOP_MAX_VMS, or missed by the kernel */
+	bool cost_known;
+	uint64_t cost_ns;	/* spent in our programs */
+	uint64_t cost_runs;
+
+	bool idle_listed;	/* VMs without an event are in the list too */
+	size_t vm_count;
+	struct snapshot_vm *vms;
+};
+
+#endif
