@@ -174,13 +174,14 @@ SEC("tp_btf/kvm_exit")
 int BPF_PROG(count_exit, struct kvm_vcpu *vcpu)
 {
 	__u32 id = bpf_get_smp_processor_id();
-	struct kvm *kvm = vcpu->kvm;
-	struct top_cpu *cpu;
+	struct top_cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
 	__u32 now = epoch;
+	struct kvm *kvm;
 
-	cpu = bpf_map_lookup_elem(&cpus, &id);
-	if (!cpu)
+	/* The verifier takes every argument of a module's tracepoint for one that may be NULL. */
+	if (!cpu || !vcpu)
 		return 0;
+	kvm = vcpu->kvm;
 	if (cpu->kvm != (__u64)kvm || cpu->epoch != now) {
 		__u32 slot = slot_of((__u64)kvm);
 
@@ -211,7 +212,7 @@ int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_event *ev)
 	struct top_counts *counts = counts_of(kvm);
 	__u32 bucket;
 
-	if (!counts)
+	if (!counts || !ev)
 		return 0;
 	__sync_fetch_and_add(&counts->requested_pages, ev->gfn_end - ev->gfn_start);
 	if (ev->verdict) {
@@ -235,7 +236,7 @@ int BPF_PROG(count_zap, struct kvm *kvm, const struct kvm_memattr_zap_event *ev)
 {
 	struct top_counts *counts = counts_of(kvm);
 
-	if (counts)
+	if (counts && ev)
 		__sync_fetch_and_add(&counts->zap_pages, ev->zap_end - ev->zap_start);
 	return 0;
 }
