@@ -257,11 +257,24 @@ int vm_open(const struct vm *vm)
 	return fd;
 }
 
+static void vm_debugfs_path(const struct vm *vm, const char *file, char *path, size_t size)
+{
+	snprintf(path, size, KVM_DEBUGFS "/%d-%d/%s", vm->creator_tid, vm->fd, file);
+}
+
+static bool vm_debugfs_exists(const struct vm *vm)
+{
+	char path[128];
+
+	vm_debugfs_path(vm, "", path, sizeof(path));
+	return !access(path, F_OK);
+}
+
 FILE *vm_debugfs_open(const struct vm *vm, const char *file)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), KVM_DEBUGFS "/%d-%d/%s", vm->creator_tid, vm->fd, file);
+	vm_debugfs_path(vm, file, path, sizeof(path));
 	return fopen(path, "re");
 }
 
@@ -303,6 +316,8 @@ int vm_policy_read(const struct vm *vm, struct vm_policy *policy)
 
 	*policy = (struct vm_policy){};
 	f = vm_debugfs_open(vm, "memattr_policy");
+	if (!f && errno == ENOENT)
+		return vm_debugfs_exists(vm) ? -EOPNOTSUPP : -ENOENT;
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f)) {

@@ -62,7 +62,10 @@ struct vm_policy {
 	char exit_text[VM_EXIT_TEXT_LEN];
 };
 
-/* 0 or -errno; -ENOENT: the VM is gone or the kernel has no memattr policies. */
+/*
+ * 0 or -errno. -ENOENT: the VM is gone. -EOPNOTSUPP: it cannot have a policy, because it has no
+ * private memory or because its kernel has no policies.
+ */
 int vm_policy_read(const struct vm *vm, struct vm_policy *policy);
 
 #endif

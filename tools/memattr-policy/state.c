@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,7 +75,6 @@ static int need_state_files(void)
 	       EXIT_OK : diag_print(&why, EXIT_SYSTEM);
 }
 
-/* -ENOENT: there is no such file, because the VM is gone or because no kernel made one. */
 static int read_state(const struct vm *vm, struct vm_policy *state)
 {
 	int err = vm_policy_read(vm, state);
@@ -84,8 +82,12 @@ static int read_state(const struct vm *vm, struct vm_policy *state)
 
 	if (!err)
 		return EXIT_OK;
-	if (err == -ENOENT && !diag_has(DIAG_MEMATTR, &why))
+	if (err == -EOPNOTSUPP && !diag_has(DIAG_MEMATTR, &why))
 		return diag_print(&why, EXIT_SYSTEM);
+	if (err == -EOPNOTSUPP)
+		return diag_fail(EXIT_FAILED, NULL,
+				 "VM %d-%d (%s) has no private memory, so there is nothing to govern",
+				 vm->pid, vm->fd, vm->name);
 	if (err == -ENOENT)
 		return diag_fail(EXIT_NO_VM, "memattr-policy show", "VM %d-%d has just ended",
 				 vm->pid, vm->fd);
@@ -138,50 +140,74 @@ static void show_text(const struct vm *vm, const struct vm_policy *state)
 		       state->exit_code, state->exit_text);
 }
 
-int command_show(const struct options *options)
+static int show_one(const struct options *options)
 {
 	struct json json = { .out = stdout };
-	struct vm_list list = {};
 	struct vm_policy state;
-	int ret, err;
+	struct vm vm;
+	int ret;
 
-	ret = need_state_files();
+	ret = choose_vm(options, &vm);
+	if (!ret)
+		ret = read_state(&vm, &state);
 	if (ret)
 		return ret;
-	if (options->pid) {
-		list.vms = malloc(sizeof(*list.vms));
-		if (!list.vms)
-			return diag_fail(EXIT_FAILED, NULL, "%s", strerror(ENOMEM));
-		list.count = 1;
-		ret = choose_vm(options, list.vms);
-	} else {
-		err = vm_list_read(&list, 0);
-		if (err)
-			return report_no_vms_read(0, err);
-	}
-
-	if (!ret && options->json)
+	if (options->json) {
 		json_array(&json, NULL);
-	for (size_t i = 0; !ret && i < list.count; i++) {
-		ret = read_state(&list.vms[i], &state);
-		/* Of many VMs some end while we look: that is no failure. */
-		if (ret == EXIT_NO_VM && !options->pid) {
-			ret = EXIT_OK;
-			continue;
-		}
-		if (!ret && options->json)
-			show_json(&json, &list.vms[i], &state);
-		else if (!ret)
-			show_text(&list.vms[i], &state);
-	}
-	if (!ret && options->json) {
+		show_json(&json, &vm, &state);
 		json_array_end(&json);
 		json_newline(&json);
-	} else if (!ret && !list.count) {
-		printf("there are no VMs\n");
+	} else {
+		show_text(&vm, &state);
+	}
+	return EXIT_OK;
+}
+
+static int show_all(const struct options *options)
+{
+	struct json json = { .out = stdout };
+	struct vm_list list;
+	struct diag why;
+	size_t shown = 0;
+	int err;
+
+	if (!diag_has(DIAG_MEMATTR, &why))
+		return diag_print(&why, EXIT_SYSTEM);
+	err = vm_list_read(&list, 0);
+	if (err)
+		return report_no_vms_read(0, err);
+
+	if (options->json)
+		json_array(&json, NULL);
+	for (size_t i = 0; i < list.count; i++) {
+		struct vm_policy state;
+
+		/* Ended while we look, or without private memory: no concern of ours. */
+		if (vm_policy_read(&list.vms[i], &state))
+			continue;
+		shown++;
+		if (options->json)
+			show_json(&json, &list.vms[i], &state);
+		else
+			show_text(&list.vms[i], &state);
+	}
+	if (options->json) {
+		json_array_end(&json);
+		json_newline(&json);
+	} else if (!shown) {
+		printf("there are no VMs with private memory\n");
 	}
 	vm_list_free(&list);
-	return ret;
+	return EXIT_OK;
+}
+
+int command_show(const struct options *options)
+{
+	int ret = need_state_files();
+
+	if (ret)
+		return ret;
+	return options->pid ? show_one(options) : show_all(options);
 }
 
 int command_detach(const struct options *options)
