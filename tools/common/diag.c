@@ -198,7 +198,7 @@ bool diag_has(enum diag_need need, struct diag *why)
 		return need_caps(why, "loading BPF programs", "CAP_BPF and CAP_PERFMON",
 				 has_cap(CAP_BPF) && has_cap(CAP_PERFMON));
 	case DIAG_ADMIN_RIGHTS:
-		return need_caps(why, "reaching other processes' VMs and BPF objects",
+		return need_caps(why, "reaching BPF objects, modules' types and other processes' VMs",
 				 "CAP_SYS_ADMIN", has_cap(CAP_SYS_ADMIN));
 	case DIAG_PTRACE_RIGHTS:
 		return need_caps(why, "taking a descriptor out of another process",

@@ -192,6 +192,8 @@ static int add_from_process(struct vm_list *list, pid_t pid)
 		if (!parse_number(entry->d_name, &vm.fd))
 			continue;
 		len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target));
+		if (len < 0 && errno == EACCES)
+			ret = -errno;
 		if (len != sizeof(VM_FD_LINK) - 1 || memcmp(target, VM_FD_LINK, len))
 			continue;
 		if (!vm_list_has(list, pid, vm.fd))

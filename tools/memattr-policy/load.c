@@ -75,6 +75,10 @@ static int report_attach_error(const struct policy *policy, const struct vm *vm,
 		return report_busy_vm(policy, vm, &other);
 	if (err == -EPERM && !diag_has(DIAG_ADMIN_RIGHTS, &why))
 		return diag_print(&why, EXIT_SYSTEM);
+	if (err == -EOPNOTSUPP)
+		return diag_fail(EXIT_FAILED, "memattr-policy show",
+				 "%s: %s has no private memory, so there is nothing to govern",
+				 policy->name, scope);
 	if (err == -ERANGE)
 		return diag_fail(EXIT_USAGE, "memattr-policy params FILE",
 				 "%s: a parameter is out of its range", policy->name);

@@ -150,9 +150,12 @@ int policy_set_member(struct policy *policy, const char *name, uint32_t value)
 }
 
 /* Whatever libbpf said, the first of these that is missing is the cause. */
-static bool system_lacks_something(struct diag *why)
+static bool system_lacks_something(int err, struct diag *why)
 {
-	return !diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_MEMATTR, why);
+	if (!diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_MEMATTR, why))
+		return true;
+	/* Without it libbpf does not see the types of modules, and says that there are none. */
+	return err == -ESRCH && !diag_has(DIAG_ADMIN_RIGHTS, why);
 }
 
 int policy_load(struct policy *policy, bool verbose)
@@ -162,7 +165,7 @@ int policy_load(struct policy *policy, bool verbose)
 
 	if (!err)
 		return EXIT_OK;
-	if (system_lacks_something(&why))
+	if (system_lacks_something(err, &why))
 		return diag_print(&why, EXIT_SYSTEM);
 
 	diag_bpf_load(&why, err);

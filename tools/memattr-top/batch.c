@@ -115,8 +115,9 @@ static bool wait_until(uint64_t deadline_ns, const sigset_t *stop)
 	}
 }
 
+/* @empty: there was nothing in the interval before, and it was said. */
 static int print_snapshot(const struct snapshot *before, const struct snapshot *now,
-			  const struct rows_options *options)
+			  const struct rows_options *options, bool *empty)
 {
 	struct rows rows;
 	char clock[16];
@@ -126,12 +127,13 @@ static int print_snapshot(const struct snapshot *before, const struct snapshot *
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now->wall));
 	for (size_t i = 0; i < rows.count; i++)
 		print_row(&rows.rows[i], clock, options->totals);
-	if (!rows.count) {
+	if (!rows.count && !*empty) {
 		char text[128];
 
 		explain_empty(text, sizeof(text), now, options->pid);
 		fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
 	}
+	*empty = !rows.count;
 	rows_free(&rows);
 	return fflush(stdout) ? -errno : 0;
 }
@@ -141,7 +143,7 @@ int batch_run(struct collector *collector, const struct view_options *options)
 	struct snapshot *before = NULL, *now = collector_snapshot(collector);
 	uint64_t deadline_ns = monotonic_ns();
 	unsigned long left = options->count;
-	bool stopped = false;
+	bool stopped = false, empty = false;
 	sigset_t stop;
 	int err = now ? 0 : -ENOMEM;
 
@@ -163,7 +165,7 @@ int batch_run(struct collector *collector, const struct view_options *options)
 		before = now;
 		now = collector_snapshot(collector);
 		/* What the last, cut interval holds is shown as well: nothing counted is lost. */
-		err = now ? print_snapshot(before, now, &options->rows) : -ENOMEM;
+		err = now ? print_snapshot(before, now, &options->rows, &empty) : -ENOMEM;
 		if (options->count && !--left)
 			break;
 	}

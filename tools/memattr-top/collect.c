@@ -35,8 +35,9 @@ struct collector {
 	struct top_cpu *cpus;
 	int cpu_count;
 
-	int debugfs_watch;	/* inotify: readable when a VM came or went; -1: no debugfs */
-	bool listed;
+	bool debugfs;
+	int debugfs_watch;	/* inotify: readable when a VM came or went; -1: the kernel has none */
+	bool listed;		/* the list is of now */
 	struct vm_list list;
 	struct slot_owner owners[TOP_MAX_VMS];
 };
@@ -149,7 +150,8 @@ struct collector *collector_open(struct diag *why)
 	}
 	/* Not vital: without it the cost reads n/a. */
 	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	if (diag_has(DIAG_DEBUGFS, NULL)) {
+	c->debugfs = diag_has(DIAG_DEBUGFS, NULL);
+	if (c->debugfs) {
 		c->debugfs_watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 		if (inotify_add_watch(c->debugfs_watch, KVM_DEBUGFS, IN_CREATE | IN_DELETE) < 0) {
 			close(c->debugfs_watch);
@@ -182,17 +184,19 @@ void snapshot_free(struct snapshot *snapshot)
 }
 
 /*
- * Listing VMs walks all of /proc: only when one came or went. A list that cannot be read is tried again
- * at the next snapshot.
+ * Listing VMs walks all of /proc: only when one came or went, where the kernel tells. A list that cannot be
+ * read is tried again at the next snapshot.
  */
 static void list_vms(struct collector *c)
 {
 	struct vm_list list;
 	char events[4096];
 
-	if (c->debugfs_watch < 0)
+	if (!c->debugfs)
 		return;
 	while (read(c->debugfs_watch, events, sizeof(events)) > 0)
+		c->listed = false;
+	if (c->debugfs_watch < 0)
 		c->listed = false;
 	if (c->listed || vm_list_read(&list, 0))
 		return;

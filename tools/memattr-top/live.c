@@ -20,8 +20,10 @@
 #define ESCAPE_DELAY_MS	25	/* an escape sequence's bytes come at once, a person's next key does not */
 #define CONTROL(key)	((key) & 0x1f)
 
-/* A narrower terminal shows fewer columns, a lower one fewer lines; nothing is left to show below it. */
-#define PROMPT_LEN 16
+#define PROMPT_LEN	16
+
+/* On fewer the VMs need all of them. */
+#define LINES_FOR_TITLE	4
 
 enum colour {
 	COLOUR_WARNING = 1,
@@ -235,7 +237,7 @@ static int draw_truth(const struct live *live)
 {
 	const struct snapshot *now = live->now;
 	/* The table comes first where there are few lines. */
-	struct flow flow = { .y = 1, .last = LINES / 4 };
+	struct flow flow = { .y = 1, .last = (LINES - 4) / 4 };
 	char text[2 * HOOK_TEXT_LEN];
 	uint64_t failed = count_failed(now);
 
@@ -361,7 +363,7 @@ static void draw_bottom(const struct live *live)
 {
 	char text[128];
 
-	if (LINES < 3)
+	if (LINES < LINES_FOR_TITLE && live->mode != MODE_DELAY)
 		return;
 	if (live->mode == MODE_DELAY) {
 		snprintf(text, sizeof(text), "Delay in seconds (%.1f to %.0f): %s", DELAY_MIN_S,
@@ -383,19 +385,21 @@ static void draw_table(struct live *live)
 
 	if (rows_build(&rows, live->before, live->now, &live->options.rows))
 		return;
-	draw_title(live, rows.count);
-	y = draw_truth(live);
-	draw_heading(live, y++);
-	live->page = LINES - y - (LINES < 3 ? 0 : 1);
-	if (live->page < 0)
-		live->page = 0;
+	y = 0;
+	if (LINES >= LINES_FOR_TITLE) {
+		draw_title(live, rows.count);
+		y = draw_truth(live);
+	}
+	if (LINES > 1)
+		draw_heading(live, y++);
+	live->page = LINES - y - (LINES >= LINES_FOR_TITLE);
 	settle_mark(live, &rows);
 	for (int i = 0; i < live->page && live->first_row + i < rows.count; i++) {
 		size_t at = live->first_row + i;
 
 		draw_row(live, y + i, &rows.rows[at], live->mark.set && at == live->marked_row);
 	}
-	if (!rows.count && live->page) {
+	if (!rows.count) {
 		char text[128];
 
 		explain_empty(text, sizeof(text), live->now, live->options.rows.pid);

@@ -23,3 +23,15 @@ $(B)/bin/memattr-top: $(TOP_OBJS) $(TOOLS_COMMON)
 	$(CC) $(TOOLS_CFLAGS) $^ $(TOOLS_LIBS) -lncursesw -ltinfo -o $@
 
 tools: $(B)/bin/memattr-top
+
+$(B)/selftests/top/top-unit: selftests/top/top-unit.c $(TOP_DIR)/rows.o
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) -Itools/memattr-top $^ -lcmocka -o $@
+
+$(B)/selftests/top/many-vms: selftests/top/many-vms.c selftests/guest/kvm-abi.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror $< -o $@
+
+# What selftests/40-top.t needs.
+top-tests: $(B)/bin/memattr-top $(B)/selftests/top/top-unit $(B)/selftests/top/many-vms
+.PHONY: top-tests

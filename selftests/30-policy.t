@@ -1,0 +1,225 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Policies that behave: memattr-policy with VMs by hand, bpftool beside it, ratelimit with a guest.
+cd "$(dirname "$0")/.." || exit 1
+if [ "$1" != in-vm ]; then
+	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/30-policy.t in-vm
+fi
+. selftests/bpf/lib.sh
+
+# --- foreground ---
+start_vm
+start_loader template --pid $vm
+ok "load says what it did" expr "$attached" : "template: attached to VM $vm-$vms (vmsh), link [0-9]*$"
+link=${attached##* }
+ok "the VM converts" vm ok private 0x1000 16
+ok "and back" vm ok shared 0x1004 1
+ok "show: the policy, by the kernel's account" state \
+	".policy == \"template\" and .scope == \"vm\" and .link_id == $link and .calls >= 4 and
+	 .refused == 0 and .widened == 0 and .exit == null"
+ok "show, as text" sh -c "$policy show | grep -q 'policy   template, the VM.s own, link $link'"
+
+counts()
+{
+	$bpftool -j map dump name template_vms |
+		jq -e 'length == 1 and (.[0].formatted.value |
+			.to_private == 1 and .to_shared == 1 and .zaps == 2)'
+}
+ok "the policy's map has its counts" counts
+
+bpf_link()
+{
+	$bpftool -j link show id $link >$out && map=$(jq -e '.map_id' $out) &&
+		jq -e '.type == "struct_ops"' $out &&
+		[ "$($bpftool -j map show id $map | jq -r .name)" = template ]
+}
+ok "bpftool link and map show it" bpf_link
+listed()
+{
+	run 0 $policy list --json && jq -e "length == 1 and (.[0] | .policy == \"template\" and
+		.link_id == $link and .map_id == $map and .scope == \"vm\" and .pinned == null and
+		.vms == [{pid: $vm, vm_fd: $vms, name: \"vmsh\"}])" $out
+}
+ok "list shows it" listed
+
+# --- bpftool and struct_ops of a module ---
+struct_ops_show()
+{
+	run 0 $bpftool struct_ops show && grep -Eq "^$map: template +kvm_memattr_ops" $out
+}
+struct_ops_dump()
+{
+	run 0 $bpftool -j struct_ops dump id $map && jq -e \
+		'.[0].bpf_map_info.name == "template" and
+		 (.[1].bpf_struct_ops_kvm_memattr_ops.data |
+			(.convert | test("template_convert/prog_id")) and .budget_us == 0)' $out
+}
+ok "bpftool struct_ops show" struct_ops_show
+ok "bpftool struct_ops show by name" run 0 $bpftool struct_ops show name template
+ok "bpftool struct_ops dump" struct_ops_dump
+ok "bpftool struct_ops dump, as text" run 0 $bpftool struct_ops dump name template
+ok "bpftool struct_ops unregister leaves links alone, and says so" fails 255 \
+	"can't unload kvm_memattr_ops template id $map: Operation not supported" '' \
+	$bpftool struct_ops unregister id $map
+ok "the policy is still there" state '.policy == "template"'
+
+# --- ends ---
+kill -INT $loader
+ok "SIGINT detaches" end_loader 0
+ok "and says so" grep -q "^template: detached from VM $vm-$vms" $out
+ok "show: it left" state '.policy == null and .exit.policy == "template" and .exit.kind == "unreg"'
+ok "nothing is left" nothing_left
+start_loader template --pid $vm
+kill -TERM $loader
+ok "SIGTERM detaches" end_loader 0
+start_loader template --pid $vm
+kill -KILL $loader
+end_loader 137 2>/dev/null
+ok "SIGKILL of the loader: the policy is gone" state '.policy == null and .exit.kind == "unreg"'
+ok "the VM goes on" vm ok private 0x1000 1
+ok "nothing is left" nothing_left
+start_loader template --pid $vm
+ok "detach takes it from a loader" run 0 $policy detach --pid $vm
+ok "which then ends with status 0" end_loader 0
+ok "and says so" grep -q 'detached from VM .* by another process' $out
+start_loader template --pid $vm
+end_vm
+ok "the VM ends: so does the loader, with status 11" end_loader 11
+ok "and says so" grep -q "^template: VM $vm-$vms (vmsh) ended" $out
+ok "nothing is left" nothing_left
+
+# --- pinned ---
+start_vm
+ok "load --pin ends" run 0 $policy load template --pid $vm --pin
+ok "the policy stays" state '.policy == "template"'
+pinned()
+{
+	run 0 $policy list --json &&
+		jq -e ".[0].pinned == \"/sys/fs/bpf/memattr/$vm-$vms\"" $out
+}
+ok "list shows the pin" pinned
+ok "detach removes policy and pin" run 0 $policy detach --pid $vm
+ok "the policy is gone" state '.policy == null'
+ok "the pin is gone" sh -c '! ls /sys/fs/bpf/memattr | grep -q .'
+ok "nothing is left" nothing_left
+ok "load --pin again" run 0 $policy load template --pid $vm --pin
+end_vm
+ok "the VM ends: its policy is attached no more" sh -c "$policy list | grep -q 'no policies'"
+start_vm
+ok "load --pin clears away what is pinned in vain" run 0 $policy load template --pid $vm --pin
+ok "only the new one is pinned" test "$(ls /sys/fs/bpf/memattr)" = "$vm-$vms"
+end_vm
+rm -r /sys/fs/bpf/memattr
+ok "nothing is left" nothing_left
+
+# --- all VMs ---
+start_vm
+start_loader template --all
+ok "load --all says what it did" expr "$attached" : 'template: attached to all VMs, link [0-9]*$'
+start_other_vm
+ok "--all: a VM that was there" state '.policy == "template" and .scope == "all"'
+ok "--all: a VM that came later" state '.policy == "template" and .scope == "all"' $other
+ok "the later VM is governed" other_vm ok private 0x1000 1
+ok "and that is counted for it" state '.calls > 0' $other
+ok "only for it" state '.calls == 0'
+lists_both()
+{
+	run 0 $policy list --json && jq -e ".[0].scope == \"all\" and
+		([.[0].vms[].pid] | sort) == ([$vm, $other] | sort)" $out
+}
+ok "list names both" lists_both
+ok "a VM's own policy beats it" run 0 $policy load ratelimit --pid $vm --pin
+ok "show: its own" state '.policy == "ratelimit" and .scope == "vm" and
+	.exit.policy == "template" and .exit.kind == "replaced"'
+ok "the other VM keeps it" state '.policy == "template"' $other
+ok "detach: the VM's own" run 0 $policy detach --pid $vm
+ok "the one for all is back" state '.policy == "template" and .scope == "all"'
+end_other_vm
+end_vm
+ok "list: still there without VMs" sh -c "$policy list | grep -q '^template .* for all VMs'"
+ok "detach --all without VMs" run 0 $policy detach --all
+ok "its loader ends with status 0" end_loader 0
+ok "nothing is left" nothing_left
+
+# --- two VMs in a process ---
+start_vm 2
+first=${vms% *} second=${vms#* }
+ok "--vm chooses" run 0 $policy load template --pid $vm --vm $second --pin
+of_second()
+{
+	run 0 $policy show --json && jq -e "[.[] | select(.policy == \"template\").vm_fd] == [$second]" $out
+}
+ok "it is that one" of_second
+ok "detach --vm" run 0 $policy detach --pid $vm --vm $second
+end_vm
+
+# --- bpftool register: for all VMs, as the file has it ---
+start_vm
+bpftool_register()
+{
+	run 0 $bpftool struct_ops register build/bpf/template.bpf.o /sys/fs/bpf/by-bpftool &&
+		grep -q 'Registered kvm_memattr_ops template map id' $out
+}
+ok "bpftool struct_ops register" bpftool_register
+ok "it is in force" state '.policy == "template" and .scope == "all"'
+ok "list shows it" sh -c "$policy list | grep -q '^template .* for all VMs'"
+rm -r /sys/fs/bpf/by-bpftool
+ok "without its pin it is gone" state '.policy == null'
+ok "nothing is left" nothing_left
+end_vm
+
+# --- parameters ---
+ok "params lists them" sh -c "$policy params ratelimit | grep -q '^  rate=1000$'"
+params_json()
+{
+	run 0 $policy params --json $policies/fault.bpf.o && jq -e '.policy == "fault" and
+		(.parameters[] | select(.name == "zap_end_add")) == {name: "zap_end_add",
+			default: 0, min: -1000000, max: 1000000, unit: "pages",
+			help: "added to zap_end [-1000000..1000000 pages]"}' $out
+}
+ok "params --json" params_json
+start_vm
+start_loader ratelimit --pid $vm burst=3 rate=1
+ok "parameters reach the policy: three conversions at once" vm ok private 0x1000 1
+ok "the second" vm ok shared 0x1000 1
+ok "the third" vm ok private 0x1000 1
+ok "and no fourth" vm EAGAIN shared 0x1000 1
+ok "the refusal is counted" state '.refused == 1'
+stop_loader
+ok "without a policy it goes through" vm ok shared 0x1000 1
+end_vm
+
+# --- a guest under ratelimit ---
+# guest RATE BURST ARGUMENT...: runs one under ratelimit; its summary is in $out.
+guest()
+{
+	rate=$1 burst=$2
+	shift 2
+	mkfifo /tmp/guest-in /tmp/guest-ready
+	build/bin/memattr-guest --json --wait "$@" </tmp/guest-in >/tmp/guest-out 2>/tmp/guest-ready &
+	pid=$!
+	exec 8>/tmp/guest-in 9</tmp/guest-ready
+	rm /tmp/guest-in /tmp/guest-ready
+	read -r _ <&9
+	start_loader ratelimit --pid $pid rate=$rate burst=$burst
+	echo >&8
+	wait $pid
+	status=$?
+	exec 8>&- 9<&-
+	end_loader 11
+	cp /tmp/guest-out $out
+	return $status
+}
+# The bucket may be full at first, and fills at the rate: that is all there is.
+limited='.refused_eagain > 0 and .retries > 0 and .gave_up == 0 and
+	.conversions <= $rate * .guest_run_s + $burst'
+limit_holds()
+{
+	guest "$@" && jq -e --argjson rate $1 --argjson burst $2 "$limited" $out
+}
+ok "a guest under ratelimit: refused, retries, ends well" limit_holds 500 10 \
+	--scenario churn --mem 4 --count 300
+ok "two vCPUs at once" limit_holds 500 10 --scenario ping-pong --vcpus 2 --mem 4 --count 300
+ok "nothing is left" nothing_left
+finish

@@ -1,0 +1,217 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Policies that misbehave, and what memattr-policy says when something is wrong or missing.
+cd "$(dirname "$0")/.." || exit 1
+if [ "$1" != in-vm ]; then
+	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/31-bad-policy.t in-vm
+fi
+. selftests/bpf/lib.sh
+fault=$policies/fault.bpf.o
+
+# --- the kernel throws a policy out and goes on without it ---
+# ejected KIND CODE PARAMETER=VALUE...: a conversion goes through although the policy breaks the
+# rules in it, the loader tells why, and so does show.
+ejected()
+{
+	kind=$1 code=$2
+	shift 2
+	start_loader $fault --pid $vm "$@" || return 1
+	vm ok private 0x1100 16 && vm ok shared 0x1100 16 && end_loader 10 &&
+	grep -q "^memattr-policy: fault: the kernel ejected it from VM $vm-$vms (vmsh): $kind $code: " $err &&
+	state ".policy == null and .exit.policy == \"fault\" and .exit.kind == \"$kind\" and
+		.exit.code == $code and (.exit.text | length > 0)"
+}
+start_vm
+ok "fault without parameters does no harm" start_loader $fault --pid $vm
+ok "the VM converts" vm ok private 0x1100 16
+vm ok shared 0x1100 16
+stop_loader
+ok "convert returns a positive number" ejected bad-return 1 convert_ret=1
+ok "convert returns a large number" ejected bad-return 2147483647 convert_ret=2147483647
+ok "convert returns an errno it must not" ejected bad-return -22 convert_ret=-22
+ok "convert returns no errno" ejected bad-return -100000 convert_ret=-100000
+# refuses NUMBER ERRNO: what convert returns is what the ioctl returns.
+refuses()
+{
+	start_loader $fault --pid $vm convert_ret=-$1 || return 1
+	vm $2 private 0x1100 16 && state '.policy == "fault" and .refused > 0' && stop_loader
+}
+ok "convert refuses: EPERM" refuses 1 EPERM
+ok "convert refuses: EAGAIN" refuses 11 EAGAIN
+ok "convert refuses: EACCES" refuses 13 EACCES
+ok "convert refuses: EBUSY" refuses 16 EBUSY
+ok "convert refuses: ENOSPC" refuses 28 ENOSPC
+ok "zap returns a positive number" ejected bad-return 1 zap_ret=1
+ok "zap refuses" ejected bad-return -1 zap_ret=-1
+ok "zap starts before the slot" ejected bad-field '-\?[0-9]*' zap_start_add=-4096
+ok "zap ends behind the slot" ejected bad-field '-\?[0-9]*' zap_end_add=8192
+ok "zap starts too late" ejected bad-field '-\?[0-9]*' zap_start_add=1
+ok "zap ends too early" ejected bad-field '-\?[0-9]*' zap_end_add=-1
+ok "zap is turned around" ejected bad-field '-\?[0-9]*' zap_start_add=16 zap_end_add=-16
+ok "convert exceeds its budget" ejected budget '[0-9]*' --budget-us 100 turns=8M
+widens()
+{
+	start_loader $fault --pid $vm zap_start_add=-256 zap_end_add=512 || return 1
+	vm ok private 0x1100 16 && state '.widened == 1' && vm ok shared 0x1100 16 && stop_loader
+}
+ok "zap may widen inside the slot" widens
+ok "nothing is left" nothing_left
+# From one VM of all: the others keep the policy.
+start_other_vm
+start_loader $fault --all convert_ret=1
+vm ok private 0x1100 16
+ok "ejected from one of all VMs" state '.policy == null and .exit.kind == "bad-return"'
+ok "the other keeps it" state '.policy == "fault" and .scope == "all"' $other
+stop_loader
+end_other_vm
+
+# --- attaching what cannot be attached ---
+ok "vm_attach refuses" fails 1 'refuses VM .*: Permission denied' "vm_attach" \
+	$policy load $fault --pid $vm attach_ret=-13
+ok "vm_attach: a parameter is out of range" fails 2 'out of its range' 'memattr-policy params' \
+	$policy load $fault --pid $vm attach_ret=-34
+ok "vm_fd is no VM" vm EINVAL attach $fault null
+end_vm
+start_vm
+ok "vm_fd is no descriptor" vm EBADF attach $fault closed
+end_vm
+start_vm
+ok "a map is attached" vm ok attach $fault vm
+ok "the same map again" vm EBUSY again
+ok "a second policy" fails 5 "VM $vm-$vms (vmsh) has a policy already: fault, link [0-9]*$" \
+	"memattr-policy detach --pid $vm --vm $vms" $policy load ratelimit --pid $vm
+ok "the first stays" state '.policy == "fault"'
+ok "it can be detached like any other" run 0 $policy detach --pid $vm
+ok "detach: there is none" fails 1 "VM $vm-$vms (vmsh) has no policy" 'memattr-policy list' \
+	$policy detach --pid $vm
+ok "detach --all: there is none" fails 1 'there is no policy for all VMs' 'memattr-policy list' \
+	$policy detach --all
+start_loader template --all
+ok "a second policy for all VMs" fails 5 \
+	'there is a policy for all VMs already: template, link [0-9]*$' \
+	'memattr-policy detach --all' $policy load ratelimit --all
+ok "detach --pid: it is the one for all" fails 1 'no policy of its own, but template' \
+	'memattr-policy detach --all' $policy detach --pid $vm
+stop_loader
+end_vm
+
+# --- no such VM ---
+ok "no such process" fails 4 'there is no process 999999' 'memattr-policy show' \
+	$policy load template --pid 999999
+ok "a process without a VM" fails 4 "process $$ has no VM" 'memattr-policy show' \
+	$policy load template --pid $$
+start_vm 2
+ok "a process with two VMs" fails 2 "process $vm has 2 VMs" 'add --vm' \
+	$policy load template --pid $vm
+ok "which are listed" grep -q "^  --vm ${vms#* }$" $err
+ok "--vm is no VM" fails 4 "descriptor 0 of process $vm is no VM" 'memattr-policy show' \
+	$policy load template --pid $vm --vm 0
+end_vm
+
+# --- what the verifier must refuse ---
+start_vm
+# refused_by_verifier FILE WORDS
+refused_by_verifier()
+{
+	fails 6 'verifier refuses the program' 'run it again with -v' \
+		$policy load $policies/$1.bpf.o --pid $vm && grep -q "$2" $err
+}
+ok "a zap that sleeps" refused_by_verifier sleepable_zap 'attach to unsupported member zap'
+ok "writing to the request" refused_by_verifier write_request 'only read is supported'
+ok "writing to what zap may read" refused_by_verifier write_slot 'only\|access'
+ok "writing to struct kvm" refused_by_verifier write_kvm 'only read is supported'
+ok "the log is short" test $(wc -l <$err) -lt 20
+run 6 $policy load $policies/write_kvm.bpf.o --pid $vm -v
+ok "-v shows all of it" test $(wc -l <$err) -gt 20
+ok "nothing is attached" state '.policy == null'
+
+# --- files and parameters ---
+ok "no such policy" fails 6 "there is no policy 'nosuch'" 'one of these' \
+	$policy load nosuch --pid $vm
+ok "those there are get listed" grep -q '^  ratelimit$' $err
+ok "no such file" fails 6 'cannot read ./nosuch.bpf.o: No such file' '' \
+	$policy load ./nosuch.bpf.o --pid $vm
+ok "no object file" fails 6 'Makefile is no policy' 'make policies' \
+	$policy load ./Makefile --pid $vm
+ok "an object, but no policy" fails 6 'has no struct kvm_memattr_ops' 'MEMATTR_OPS' \
+	$policy load build/selftests/bpf/no_policy.bpf.o --pid $vm
+ok "an unknown parameter" fails 2 "ratelimit has no parameter 'rat'" 'parameters of ratelimit' \
+	$policy load ratelimit --pid $vm rat=1
+ok "those there are get listed" grep -q '^  burst=' $err
+# bad_value PARAMETER=VALUE WORDS
+bad_value()
+{
+	fails 2 "$2" 'try: [a-z_]*=VALUE' $policy load $fault --pid $vm $1
+}
+ok "no number" bad_value turns=many "'many' is not a number"
+ok "an empty value" bad_value turns= "'' is not a number"
+ok "below the range" bad_value turns=-1 'out of range, which is 0 to 8000000 turns'
+ok "above the range" bad_value turns=9M 'out of range, which is 0 to 8000000 turns'
+ok "above the type" bad_value attach_ret=3G 'out of range, which is -2147483648 to 2147483647'
+ok "above all types" bad_value attach_ret=99999999999999999999 'too large'
+ok "an unknown suffix" bad_value turns=1T 'k, M or G'
+ok "a count for a time" bad_value pause_us=1k 'ns, us, ms or s'
+ok "finer than the unit" bad_value pause_us=1500ns 'finer than'
+ok "no truth value" bad_value flag=maybe 'neither true nor false'
+ok "no parameter at all" fails 2 "'fast' is no parameter" 'memattr-policy params' \
+	$policy load ratelimit --pid $vm fast
+ok "values in other units" start_loader $fault --pid $vm pause_us=2s turns=1k flag=no \
+	zap_start_add=-0x10
+stop_loader
+ok "a wrong option" run 2 $policy load ratelimit --nosuch
+ok "no target" run 2 $policy load ratelimit
+ok "two targets" run 2 $policy load ratelimit --all --pid 1
+ok "a wrong pid" run 2 $policy load ratelimit --pid 0
+ok "a wrong command" run 2 $policy reload
+ok "help names the exit statuses" sh -c "$policy --help | grep -q '^  10  load: the kernel ejected'"
+
+# --- what may be missing ---
+# without COMMANDS ARGUMENT...: memattr-policy in a mount namespace in which COMMANDS were done.
+without()
+{
+	commands=$1
+	shift
+	unshare -m sh -c "$commands"' exec "$0" "$@"' $policy "$@"
+}
+nobody='setpriv --reuid 65534 --regid 65534 --clear-groups'
+ok "not root: load" fails 3 'takes CAP_BPF and CAP_PERFMON, which this process (uid 65534)' \
+	'run it as root' $nobody $policy load template --pid $vm
+ok "not root: show" fails 3 'cannot read /sys/kernel/debug' 'run it as root' $nobody $policy show
+ok "not root: detach" fails 3 'takes CAP_SYS_ADMIN' 'run it as root' \
+	$nobody $policy detach --pid $vm
+ok "not root: params work" run 0 $nobody $policy params ratelimit
+ok "no CAP_SYS_PTRACE" fails 3 'takes CAP_SYS_PTRACE' 'run it as root' \
+	setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace $policy load template --pid $vm
+ok "no CAP_SYS_ADMIN: another process's VM" fails 3 'takes CAP_SYS_ADMIN' 'run it as root' \
+	setpriv --bounding-set -sys_admin --inh-caps -sys_admin $policy load template --pid $vm
+ok "no BTF" fails 3 'the kernel has no BTF' 'CONFIG_DEBUG_INFO_BTF=y' \
+	without 'mount -t tmpfs none /sys/kernel/btf &&' load template --all
+kvm_btf_missing='cp /sys/kernel/btf/vmlinux /tmp/vmlinux && mount -t tmpfs none /sys/kernel/btf &&
+	cp /tmp/vmlinux /sys/kernel/btf &&'
+ok "no BTF of the module" fails 3 'the kvm module has no BTF' 'CONFIG_DEBUG_INFO_BTF_MODULES=y' \
+	without "$kvm_btf_missing" load template --all
+ok "no KVM" fails 3 'KVM is not loaded' 'modprobe kvm' \
+	without 'mount -t tmpfs none /sys/module && mount -t tmpfs none /sys/kernel/btf &&
+		 cp /tmp/vmlinux /sys/kernel/btf &&' load template --all
+ok "no debugfs: show" fails 3 'debugfs is not mounted' 'mount -t debugfs' \
+	without 'umount /sys/kernel/debug &&' show
+ok "no debugfs: detach" fails 3 'debugfs is not mounted' 'mount -t debugfs' \
+	without 'umount /sys/kernel/debug &&' detach --pid $vm
+ok "no bpffs: load --pin" fails 3 'bpffs is not mounted' 'mount -t bpf' \
+	without 'umount /sys/fs/bpf &&' load template --pid $vm --pin
+ok "nothing is attached" state '.policy == null'
+
+# Without debugfs a policy can be loaded; only why it left is not known then.
+mkfifo /tmp/loader-out
+without 'umount /sys/kernel/debug &&' load $fault --pid $vm convert_ret=1 >/tmp/loader-out 2>$err &
+loader=$!
+exec 5</tmp/loader-out
+read -r attached <&5
+ok "no debugfs: load" expr "$attached" : "fault: attached to VM $vm-$vms"
+vm ok private 0x1100 16
+ok "ejected, for reasons unknown" end_loader 10
+ok "which says what is missing" grep -q 'try: mount -t debugfs' $err
+end_vm
+ok "nothing is left" nothing_left
+finish

@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# memattr-policy on a kernel without policies: it says so, and does no harm.
+cd "$(dirname "$0")/.." || exit 1
+if [ "$1" != in-vm ]; then
+	exec selftests/vm/run --kernel stock -- selftests/32-policy-stock.t in-vm
+fi
+. selftests/bpf/lib.sh
+
+start_vm
+for command in "load template --pid $vm" "load template --all" show "show --pid $vm" list \
+	"detach --pid $vm"; do
+	ok "$command: no policies here" fails 3 "KVM has no memory attribute policies" \
+		'make kernel-deb' $policy $command
+done
+ok "the VM converts" vm ok private 0x1000 16
+end_vm
+ok "nothing is left" nothing_left
+finish

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fault: does what a policy must not do, as its parameters say. With none set, it allows all.
+ *
+ * For: tests of what the kernel does with a broken policy.
+ * Not for: anything else.
+ */
+#include "memattr.bpf.h"
+
+MEMATTR_PARAM(s32, attach_ret, 0, "what vm_attach returns");
+MEMATTR_PARAM(s32, convert_ret, 0, "what convert returns");
+MEMATTR_PARAM(s32, zap_ret, 0, "what zap returns");
+MEMATTR_PARAM(s64, zap_start_add, 0, "added to zap_start [-1000000..1000000 pages]");
+MEMATTR_PARAM(s64, zap_end_add, 0, "added to zap_end [-1000000..1000000 pages]");
+MEMATTR_PARAM(u32, turns, 0, "turns convert takes in a loop [0..8000000 turns]");
+/* Of types and units that no other policy has. */
+MEMATTR_PARAM(u64, pause_us, 0, "unused, a time [0..5000000 us]");
+MEMATTR_PARAM(bool, flag, true, "unused, a truth value");
+
+static int turn(u32 index, void *context)
+{
+	return 0;
+}
+
+SEC("struct_ops/vm_attach")
+int BPF_PROG(fault_vm_attach, struct kvm *kvm)
+{
+	return attach_ret;
+}
+
+SEC("struct_ops/convert")
+int BPF_PROG(fault_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+{
+	bpf_loop(turns, turn, NULL, 0);
+	return convert_ret;
+}
+
+SEC("struct_ops/zap")
+int BPF_PROG(fault_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
+{
+	zap->zap_start += zap_start_add;
+	zap->zap_end += zap_end_add;
+	return zap_ret;
+}
+
+MEMATTR_OPS(fault,
+	.vm_attach = (void *)fault_vm_attach,
+	.convert = (void *)fault_convert,
+	.zap = (void *)fault_zap,
+);
