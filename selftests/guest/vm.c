@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Makes the software-protected VM: memory slots, page tables, vCPUs. */
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kvm-abi.h"
+#include "vmm.h"
+
+extern const uint8_t guest_image[], guest_image_end[];
+
+enum { CONTROL_SLOT, WORK_SLOT };
+
+#define HUGE_SIZE		(2ull << 20)
+#define GIB			(1ull << 30)
+#define TABLE_ENTRIES		512
+
+/* Page table entries and control registers, as the processor manuals name them. */
+#define PTE_PRESENT		(1ull << 0)
+#define PTE_WRITABLE		(1ull << 1)
+#define PTE_HUGE		(1ull << 7)
+#define CR0_PE			(1ull << 0)
+#define CR0_ET			(1ull << 4)
+#define CR0_PG			(1ull << 31)
+#define CR4_PAE			(1ull << 5)
+#define EFER_LME		(1ull << 8)
+#define EFER_LMA		(1ull << 10)
+
+#define IN_TEST_VM "; run it in the test VM: selftests/vm/run -- build/bin/memattr-guest ..."
+
+/* An initial conversion refused with -EAGAIN is tried again this often, 10 ms apart. */
+#define INITIAL_TRIES		1000
+#define INITIAL_WAIT_NS		10000000
+
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+	return (value + unit - 1) / unit * unit;
+}
+
+/* PML4, PDPT, one page directory for the first GiB (control) and one per GiB of work memory. */
+static uint64_t tables_bytes(const struct options *opt)
+{
+	return (3 + round_up(opt->mem_bytes, GIB) / GIB) * GUEST_PAGE_SIZE;
+}
+
+static uint64_t page_states_gpa(const struct options *opt)
+{
+	return TABLES_GPA + tables_bytes(opt);
+}
+
+static void *control_at(const struct vm *vm, uint64_t gpa)
+{
+	return vm->control + (gpa - CONTROL_GPA);
+}
+
+/* What the capability's bits are; on an fd that is not KVM's there are none. */
+static unsigned int check_extension(int fd, int cap)
+{
+	int value = ioctl(fd, KVM_CHECK_EXTENSION, cap);
+
+	return value < 0 ? 0 : value;
+}
+
+static int open_kvm(struct vm *vm)
+{
+	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm_fd < 0)
+		return vm_fail(vm, EXIT_ENVIRONMENT, "/dev/kvm: %s%s", strerror(errno),
+			       errno == EACCES ? "; run as root or join the group kvm" :
+			       IN_TEST_VM);
+	if (!(check_extension(vm->kvm_fd, KVM_CAP_VM_TYPES) & 1 << KVM_X86_SW_PROTECTED_VM))
+		return vm_fail(vm, EXIT_ENVIRONMENT,
+			       "KVM offers no software-protected VMs: that takes Linux 6.8 or later with CONFIG_KVM_SW_PROTECTED_VM and nested paging (module parameter npt or ept, and tdp_mmu)"
+			       IN_TEST_VM);
+	vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
+	if (vm->vm_fd < 0)
+		return vm_fail(vm, EXIT_ENVIRONMENT, "KVM_CREATE_VM: %s", strerror(errno));
+	return 0;
+}
+
+static int require_caps(struct vm *vm)
+{
+	static const struct { int cap; int mask; const char *name; } caps[] = {
+		{ KVM_CAP_USER_MEMORY2, ~0, "KVM_CAP_USER_MEMORY2" },
+		{ KVM_CAP_GUEST_MEMFD, ~0, "KVM_CAP_GUEST_MEMFD" },
+		{ KVM_CAP_MEMORY_ATTRIBUTES, KVM_MEMORY_ATTRIBUTE_PRIVATE,
+		  "KVM_CAP_MEMORY_ATTRIBUTES with KVM_MEMORY_ATTRIBUTE_PRIVATE" },
+		{ KVM_CAP_EXIT_HYPERCALL, 1 << KVM_HC_MAP_GPA_RANGE,
+		  "KVM_CAP_EXIT_HYPERCALL with KVM_HC_MAP_GPA_RANGE" },
+	};
+	struct kvm_enable_cap hypercall = {
+		.cap = KVM_CAP_EXIT_HYPERCALL,
+		.args = { 1 << KVM_HC_MAP_GPA_RANGE },
+	};
+	unsigned int vcpus_max = check_extension(vm->vm_fd, KVM_CAP_MAX_VCPUS);
+
+	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
+		if (!(check_extension(vm->vm_fd, caps[i].cap) & caps[i].mask))
+			return vm_fail(vm, EXIT_ENVIRONMENT, "this kernel's KVM lacks %s" IN_TEST_VM,
+				       caps[i].name);
+	if (vm->opt->vcpus > vcpus_max)
+		return vm_fail(vm, EXIT_ENVIRONMENT, "KVM allows %u vCPUs here, not %u",
+			       vcpus_max, vm->opt->vcpus);
+	if (ioctl(vm->vm_fd, KVM_ENABLE_CAP, &hypercall))
+		return vm_fail(vm, EXIT_ENVIRONMENT, "KVM_ENABLE_CAP KVM_CAP_EXIT_HYPERCALL: %s",
+			       strerror(errno));
+	return 0;
+}
+
+/* Anonymous memory at a 2 MiB boundary, so that huge pages can back it. */
+static uint8_t *map_memory(struct vm *vm, uint64_t bytes)
+{
+	uint8_t *reserved = mmap(NULL, bytes + HUGE_SIZE, PROT_NONE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *aligned;
+
+	if (reserved == MAP_FAILED) {
+		vm_fail(vm, EXIT_STUCK, "mmap of %llu MiB: %s", (unsigned long long)bytes >> 20,
+			strerror(errno));
+		return NULL;
+	}
+	aligned = (uint8_t *)round_up((uintptr_t)reserved, HUGE_SIZE);
+	if (mmap(aligned, bytes, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) {
+		vm_fail(vm, EXIT_STUCK, "mmap of %llu MiB: %s", (unsigned long long)bytes >> 20,
+			strerror(errno));
+		return NULL;
+	}
+	return aligned;
+}
+
+static int add_slot(struct vm *vm, uint32_t slot, uint64_t gpa, uint64_t bytes, uint8_t *memory,
+		    int gmem_fd)
+{
+	struct kvm_userspace_memory_region2 region = {
+		.slot = slot,
+		.flags = gmem_fd < 0 ? 0 : KVM_MEM_GUEST_MEMFD,
+		.guest_phys_addr = gpa,
+		.memory_size = bytes,
+		.userspace_addr = (uintptr_t)memory,
+		.guest_memfd = gmem_fd < 0 ? 0 : gmem_fd,
+	};
+
+	if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION2, &region))
+		return vm_fail(vm, EXIT_STUCK, "KVM_SET_USER_MEMORY_REGION2, slot %u: %s", slot,
+			       strerror(errno));
+	return 0;
+}
+
+static int create_memory(struct vm *vm)
+{
+	const struct options *opt = vm->opt;
+	struct kvm_create_guest_memfd gmem = { .size = opt->mem_bytes };
+	uint64_t states_bytes = opt->mem_bytes / GUEST_PAGE_SIZE * sizeof(struct page_state);
+
+	vm->control_bytes = round_up(page_states_gpa(opt) - CONTROL_GPA + states_bytes,
+				     GUEST_PAGE_SIZE);
+	vm->control = map_memory(vm, vm->control_bytes);
+	vm->work = map_memory(vm, opt->mem_bytes);
+	if (!vm->control || !vm->work)
+		return -1;
+	if (opt->thp != THP_SYSTEM &&
+	    madvise(vm->work, opt->mem_bytes,
+		    opt->thp == THP_ON ? MADV_HUGEPAGE : MADV_NOHUGEPAGE))
+		return vm_fail(vm, EXIT_ENVIRONMENT,
+			       "madvise: %s; --thp and --no-thp need CONFIG_TRANSPARENT_HUGEPAGE",
+			       strerror(errno));
+	vm->gmem_fd = ioctl(vm->vm_fd, KVM_CREATE_GUEST_MEMFD, &gmem);
+	if (vm->gmem_fd < 0)
+		return vm_fail(vm, EXIT_STUCK, "KVM_CREATE_GUEST_MEMFD: %s", strerror(errno));
+	if (add_slot(vm, CONTROL_SLOT, CONTROL_GPA, vm->control_bytes, vm->control, -1) ||
+	    add_slot(vm, WORK_SLOT, WORK_GPA, opt->mem_bytes, vm->work, vm->gmem_fd))
+		return -1;
+	return 0;
+}
+
+/* Identity mapping of the first GiB and of the work memory, in 2 MiB pages. */
+static void fill_page_tables(struct vm *vm)
+{
+	uint64_t *pml4 = control_at(vm, TABLES_GPA);
+	uint64_t pdpt_gpa = TABLES_GPA + GUEST_PAGE_SIZE;
+	uint64_t *pdpt = control_at(vm, pdpt_gpa);
+	uint64_t table_gpa = pdpt_gpa;
+	uint64_t gib = 0;
+
+	pml4[0] = pdpt_gpa | PTE_PRESENT | PTE_WRITABLE;
+	while (gib * GIB < WORK_GPA + vm->opt->mem_bytes) {
+		uint64_t *table;
+
+		table_gpa += GUEST_PAGE_SIZE;
+		table = control_at(vm, table_gpa);
+		pdpt[gib] = table_gpa | PTE_PRESENT | PTE_WRITABLE;
+		for (unsigned int i = 0; i < TABLE_ENTRIES; i++)
+			table[i] = (gib * GIB + i * HUGE_SIZE) |
+				   PTE_PRESENT | PTE_WRITABLE | PTE_HUGE;
+		gib = gib ? gib + 1 : WORK_GPA / GIB;
+	}
+}
+
+/*
+ * Memory that has been accepted already, as VMMs set it up for a guest that runs: everything but
+ * boot-accept starts from there.
+ */
+static int make_work_private(struct vm *vm)
+{
+	struct page_state *states = control_at(vm, page_states_gpa(vm->opt));
+	uint64_t pages = vm->opt->mem_bytes / GUEST_PAGE_SIZE;
+	int tries = 0;
+	int err;
+
+	while ((err = vm_set_private(vm, WORK_GPA, vm->opt->mem_bytes, true)) == -EAGAIN &&
+	       ++tries < INITIAL_TRIES)
+		vm_sleep_until(vm, now_ns() + INITIAL_WAIT_NS);
+	if (err)
+		return vm_fail(vm, EXIT_STUCK,
+			       "KVM does not let all memory become private at the start: %s; is there a policy? memattr-policy list",
+			       strerror(-err));
+	for (uint64_t page = 0; page < pages; page++)
+		states[page].private = 1;
+	return 0;
+}
+
+static bool cpu_has_vmmcall(void)
+{
+	const unsigned int hygon_ebx = 0x6f677948;	/* "Hygo" of "HygonGenuine" */
+	unsigned int eax, ebx, ecx, edx;
+
+	if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx))
+		return false;
+	return ebx == signature_AMD_ebx || ebx == hygon_ebx;
+}
+
+static void fill_guest_page(struct vcpu *vcpu)
+{
+	const struct options *opt = vcpu->vm->opt;
+	struct guest_vcpu *guest = vcpu->guest;
+
+	*guest = (struct guest_vcpu) {
+		.id = vcpu->id,
+		.vcpus = opt->vcpus,
+		.scenario = opt->scenario,
+		.keep = opt->keep,
+		.use_vmmcall = cpu_has_vmmcall(),
+		.seed = opt->seed,
+		.work_pages = opt->mem_bytes / GUEST_PAGE_SIZE,
+		.chunk_pages = opt->chunk_bytes / GUEST_PAGE_SIZE,
+		.touch_every = opt->touch_every,
+		.conversions = UINT64_MAX,
+		.page_states_gpa = page_states_gpa(opt),
+	};
+	if (opt->count)
+		guest->conversions = opt->count / opt->vcpus +
+				     (vcpu->id < opt->count % opt->vcpus);
+}
+
+/* The guest gets the CPUID that KVM supports: without it KVM refuses long mode. */
+static int set_cpuid(struct vcpu *vcpu)
+{
+	enum { ENTRIES = 256 };
+	struct kvm_cpuid2 *cpuid;
+	int ret;
+
+	cpuid = calloc(1, sizeof(*cpuid) + ENTRIES * sizeof(cpuid->entries[0]));
+	if (!cpuid)
+		return -1;
+	cpuid->nent = ENTRIES;
+	ret = ioctl(vcpu->vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) ||
+	      ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) ? -1 : 0;
+	free(cpuid);
+	return ret;
+}
+
+static int set_registers(struct vcpu *vcpu)
+{
+	const struct kvm_segment code = {
+		.limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1,
+	};
+	const struct kvm_segment data = {
+		.limit = 0xffffffff, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1,
+	};
+	/* As after a call: the ABI wants the stack 8 bytes off a 16 byte boundary. */
+	struct kvm_regs regs = {
+		.rip = IMAGE_GPA,
+		.rdi = VCPU_GPA + vcpu->id * GUEST_PAGE_SIZE,
+		.rsp = STACK_GPA + (vcpu->id + 1) * STACK_SIZE - 8,
+		.rflags = 2,
+	};
+	struct kvm_sregs sregs;
+
+	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs))
+		return -1;
+	sregs.cs = code;
+	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
+	sregs.cr3 = TABLES_GPA;
+	sregs.cr4 = CR4_PAE;
+	sregs.cr0 = CR0_PE | CR0_ET | CR0_PG;
+	sregs.efer = EFER_LME | EFER_LMA;
+	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) || ioctl(vcpu->fd, KVM_SET_REGS, &regs))
+		return -1;
+	return 0;
+}
+
+static int create_vcpu(struct vm *vm, unsigned int id)
+{
+	struct vcpu *vcpu = &vm->vcpus[id];
+
+	vcpu->vm = vm;
+	vcpu->id = id;
+	vcpu->guest = control_at(vm, VCPU_GPA + id * GUEST_PAGE_SIZE);
+	vcpu->fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, id);
+	if (vcpu->fd < 0)
+		return vm_fail(vm, EXIT_STUCK, "KVM_CREATE_VCPU %u: %s", id, strerror(errno));
+	vcpu->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED)
+		return vm_fail(vm, EXIT_STUCK, "mmap of vCPU %u: %s", id, strerror(errno));
+	vcpu->stats_fd = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
+	if (vcpu->stats_fd < 0)
+		return vm_fail(vm, EXIT_STUCK, "KVM_GET_STATS_FD: %s", strerror(errno));
+	if (set_cpuid(vcpu) || set_registers(vcpu))
+		return vm_fail(vm, EXIT_STUCK, "setting up vCPU %u: %s", id, strerror(errno));
+	fill_guest_page(vcpu);
+	return 0;
+}
+
+int vm_create(struct vm *vm, const struct options *opt)
+{
+	pthread_condattr_t monotonic;
+
+	vm->opt = opt;
+	pthread_mutex_init(&vm->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&vm->changed, &monotonic);
+	vm->ended_fd = eventfd(0, EFD_CLOEXEC);
+	if (vm->ended_fd < 0)
+		return vm_fail(vm, EXIT_STUCK, "eventfd: %s", strerror(errno));
+
+	if (open_kvm(vm) || require_caps(vm) || create_memory(vm))
+		return -1;
+	vm->run_size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, NULL);
+	memcpy(control_at(vm, IMAGE_GPA), guest_image, guest_image_end - guest_image);
+	fill_page_tables(vm);
+	if (opt->scenario != BOOT_ACCEPT && make_work_private(vm))
+		return -1;
+	for (unsigned int id = 0; id < opt->vcpus; id++)
+		if (create_vcpu(vm, id))
+			return -1;
+	return 0;
+}
+
+/* All vCPUs start together, so that the run's time means something. */
+int vm_start(struct vm *vm)
+{
+	for (unsigned int id = 0; id < vm->opt->vcpus; id++) {
+		struct vcpu *vcpu = &vm->vcpus[id];
+
+		vm->vcpus_alive++;
+		if (pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu)) {
+			vm->vcpus_alive--;
+			return vm_fail(vm, EXIT_STUCK, "no thread for vCPU %u", id);
+		}
+	}
+	pthread_mutex_lock(&vm->lock);
+	vm->start_ns = now_ns();
+	vm->started = true;
+	pthread_cond_broadcast(&vm->changed);
+	pthread_mutex_unlock(&vm->lock);
+	return 0;
+}
+
+/* KVM's binary statistics: a header, descriptors, values. The one named "exits" is wanted. */
+uint64_t vcpu_exits(const struct vcpu *vcpu)
+{
+	struct kvm_stats_header header;
+	uint64_t exits = 0;
+	size_t desc_size;
+	union {
+		struct kvm_stats_desc desc;
+		char bytes[sizeof(struct kvm_stats_desc) + 256];
+	} entry;
+
+	if (pread(vcpu->stats_fd, &header, sizeof(header), 0) != sizeof(header))
+		return 0;
+	desc_size = sizeof(struct kvm_stats_desc) + header.name_size;
+	for (uint32_t i = 0; i < header.num_desc && desc_size <= sizeof(entry); i++) {
+		if (pread(vcpu->stats_fd, &entry, desc_size, header.desc_offset + i * desc_size) !=
+		    (ssize_t)desc_size)
+			return 0;
+		if (strncmp(entry.desc.name, "exits", header.name_size))
+			continue;
+		if (pread(vcpu->stats_fd, &exits, sizeof(exits),
+			  header.data_offset + entry.desc.offset) != sizeof(exits))
+			return 0;
+		break;
+	}
+	return exits;
+}

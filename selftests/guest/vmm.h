@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * memattr-guest, the host side. memattr-guest.c: options and the run as a whole. vm.c: makes the
+ * VM. vcpu.c: runs it and does the conversions. report.c: the summary.
+ */
+#ifndef VMM_H
+#define VMM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest-abi.h"
+
+enum exit_code {
+	EXIT_OK,
+	EXIT_MISMATCH,
+	EXIT_USAGE,
+	EXIT_ENVIRONMENT,
+	EXIT_STUCK,
+};
+
+/* --inject-corruption: where this program spoils data, to show that it would be noticed. */
+enum corruption { CORRUPT_NOTHING, CORRUPT_REQUEST, CORRUPT_ANSWER, CORRUPT_PRIVATE };
+
+enum thp { THP_SYSTEM, THP_ON, THP_OFF };
+
+struct options {
+	enum scenario scenario;
+	uint64_t mem_bytes;
+	uint64_t chunk_bytes;
+	uint64_t touch_every;
+	unsigned int vcpus;
+	double rate;			/* conversions/s over all vCPUs, 0: no limit */
+	uint64_t seed;
+	double duration_s;		/* 0: no limit */
+	uint64_t count;			/* 0: no limit */
+	enum thp thp;
+	bool keep;
+	enum corruption corruption;
+	const char *name;
+	bool wait;
+	bool json;
+};
+
+/* Bucketed by octave, each cut in LATENCY_STEPS: a percentile is too high by 1/LATENCY_STEPS at most. */
+#define LATENCY_STEPS		32
+#define LATENCY_OCTAVES		40	/* up to 2^40 * 32 ns: hours */
+
+struct latency {
+	uint64_t count;
+	uint64_t buckets[LATENCY_OCTAVES][LATENCY_STEPS];
+};
+
+#define ERRNO_MAX		133	/* EHWPOISON, the highest there is */
+
+struct counts {
+	uint64_t to_shared;		/* conversions done */
+	uint64_t to_private;
+	uint64_t converted_pages;
+	uint64_t asked;			/* by the guest, each conversion once */
+	uint64_t requested_pages;
+	uint64_t refused_eagain;	/* answers, several per conversion */
+	uint64_t retries;
+	uint64_t denied[ERRNO_MAX + 1];	/* refused with another errno */
+	uint64_t gave_up;
+	uint64_t kvm_run_returns;
+	uint64_t exits;			/* KVM's own count, with those that never left the kernel */
+	uint64_t host_verified_pages;
+	uint64_t guest_verified_pages;
+	uint64_t sequence;		/* digest of what was asked for, in order */
+	struct latency convert_ns;	/* of the ioctl, where it was not refused */
+};
+
+struct vm;
+
+struct vcpu {
+	struct vm *vm;
+	unsigned int id;
+	int fd;
+	int stats_fd;
+	struct kvm_run *run;
+	struct guest_vcpu *guest;	/* the page shared with the guest */
+	pthread_t thread;
+	bool retrying;			/* the last conversion got -EAGAIN */
+	int64_t ran_ns;			/* when the scenario was over */
+	struct counts counts;
+};
+
+struct vm {
+	const struct options *opt;
+	int kvm_fd;
+	int vm_fd;
+	int gmem_fd;
+	size_t run_size;
+	uint8_t *control;
+	uint64_t control_bytes;
+	uint8_t *work;			/* the shared side of the work memory */
+	struct vcpu vcpus[MAX_VCPUS];
+	unsigned int vcpus_alive;
+	int ended_fd;			/* eventfd: the last vCPU thread has ended */
+	int64_t start_ns;
+
+	pthread_mutex_t lock;		/* for the rest */
+	pthread_cond_t changed;		/* started, stopped */
+	bool started;
+	enum stop stop;
+	int64_t next_conversion_ns;	/* --rate */
+	enum exit_code failure;
+	char failure_text[512];
+};
+
+/* vm.c; these return 0, or -1 after vm_fail(). */
+int vm_create(struct vm *vm, const struct options *opt);
+int vm_start(struct vm *vm);
+uint64_t vcpu_exits(const struct vcpu *vcpu);
+
+/* vcpu.c */
+void *vcpu_thread(void *vcpu);
+int vm_set_private(struct vm *vm, uint64_t gpa, uint64_t bytes, bool private);
+void vm_stop(struct vm *vm, enum stop stop);
+void vm_sleep_until(struct vm *vm, int64_t until_ns);
+int64_t now_ns(void);
+
+/* The first failure counts: it is kept for the report, and the VM stops. Returns -1. */
+__attribute__((format(printf, 3, 4)))
+int vm_fail(struct vm *vm, enum exit_code code, const char *fmt, ...);
+
+/* report.c */
+void latency_add(struct latency *latency, uint64_t ns);
+void report(struct vm *vm, const char *ended);
+void report_failure(const struct vm *vm);
+const char *scenario_name(enum scenario scenario);
+
+#endif
