@@ -82,6 +82,20 @@ static int hook_type(const struct kvm_btf *kvm, const struct hook *hook, bool *m
 	return id;
 }
 
+/* Then functions can be hooked, but nothing is called. */
+static bool ftrace_is_off(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/ftrace_enabled", "re");
+	int enabled = 1;
+
+	if (!file)
+		return false;
+	if (fscanf(file, "%d", &enabled) != 1)
+		enabled = 1;
+	fclose(file);
+	return !enabled;
+}
+
 /* Being there is not enough: some kernels refuse fentry, some functions refuse to be traced. */
 static int hook_probe(const struct kvm_btf *kvm, int module_fd, const struct hook *hook)
 {
@@ -96,6 +110,8 @@ static int hook_probe(const struct kvm_btf *kvm, int module_fd, const struct hoo
 	id = hook_type(kvm, hook, &module);
 	if (id < 0)
 		return -ENOENT;
+	if (hook->fentry && ftrace_is_off())
+		return -ENODEV;
 	opts.expected_attach_type = hook->fentry ? BPF_TRACE_FENTRY : BPF_TRACE_RAW_TP;
 	opts.attach_btf_id = id;
 	if (module)
@@ -161,9 +177,13 @@ void hooks_describe(const struct hooks *hooks, enum metric metric, struct snapsh
 	snprintf(text->metric, sizeof(text->metric), "%s", metric_names[metric]);
 	if (!hook) {
 		snprintf(text->hook, sizeof(text->hook), "n/a");
-		snprintf(text->note, sizeof(text->note), hooks->errors[metric] == -ENOENT ?
-			 "this kernel has no event for it" : "the kernel refuses the hook: %s",
-			 strerror(-hooks->errors[metric]));
+		if (hooks->errors[metric] == -ENOENT)
+			snprintf(text->note, sizeof(text->note), "this kernel has no event for it");
+		else if (hooks->errors[metric] == -ENODEV)
+			snprintf(text->note, sizeof(text->note), "sysctl kernel.ftrace_enabled is 0");
+		else
+			snprintf(text->note, sizeof(text->note), "the kernel refuses the hook: %s",
+				 strerror(-hooks->errors[metric]));
 		return;
 	}
 	snprintf(text->hook, sizeof(text->hook), "%s:%s", hook->fentry ? "fentry" : "tp_btf",

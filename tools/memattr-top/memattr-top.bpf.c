@@ -125,7 +125,8 @@ static __u32 slot_add(struct kvm *kvm)
 	vm->kvm = key;
 	vm->pid = bpf_get_current_pid_tgid() >> 32;
 	BPF_CORE_READ_STR_INTO(&vm->comm, task, group_leader, comm);
-	BPF_CORE_READ_STR_INTO(&vm->dir, kvm, debugfs_dentry, d_name.name);
+	bpf_probe_read_kernel_str(&vm->dir, sizeof(vm->dir),
+				  BPF_CORE_READ(kvm, debugfs_dentry, d_name.name));
 	if (bpf_map_update_elem(&slots, &key, &slot, BPF_NOEXIST)) {
 		/* Another CPU had an event of the same VM. */
 		bpf_map_push_elem(&free_slots, &slot, 0);
