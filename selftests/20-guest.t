@@ -70,7 +70,8 @@ sub summary_ok {
 		die "$_: $@" if $@;
 		push @wrong, $_ if !$true;
 	}
-	ok(!@wrong, $name) or diag(join "\n", @wrong, JSON::PP->new->canonical->encode($summary), $err);
+	ok(!@wrong, $name)
+		or diag(join "\n", @wrong, JSON::PP->new->canonical->encode($summary), $err);
 }
 
 # What holds for every run in which KVM refuses nothing.
@@ -114,7 +115,8 @@ sub test_scenarios {
 	guest_ok("chunks of 2 MiB, $_", 0, [@sane, '$_{converted_pages} == 4 * 512'],
 		 qw(--scenario churn --chunk 2M --mem 4 --count 4), $_) for qw(--thp --no-thp);
 	guest_ok("$_, both sides keep their content", 0, [@sane, '$_{keep}'],
-		 qw(--vcpus 2 --mem 1 --count 200 --keep --scenario), $_) for qw(churn ping-pong sparse);
+		 qw(--vcpus 2 --mem 1 --count 200 --keep --scenario), $_)
+		for qw(churn ping-pong sparse);
 }
 
 # What a run asks for and does, without what depends on time.
@@ -143,20 +145,22 @@ sub test_corruption {
 	     ['private', 'private', 'guest', qw(boot-accept churn ping-pong sparse)]) {
 		my ($where, $side, $seen_by, @scenarios) = @$_;
 		my $word = qr/0x[0-9a-f]{16}/;
+		my $details = qr/\($side page, .* seen by the $seen_by on vCPU [01]\)/;
 
 		for my $scenario (@scenarios) {
 			guest_ok("$scenario, spoiled $where: status 1", 1,
 				 ['$_{exit_code} == 1', '$_{ended} eq "failure"'],
 				 qw(--mem 1 --chunk 4K --vcpus 2 --count 50 --scenario), $scenario,
 				 '--inject-corruption', $where);
-			like($err, qr/data mismatch at gpa 0x1000\w{5}: expected $word, found $word \($side page, .* seen by the $seen_by on vCPU [01]\)/,
+			like($err, qr/mismatch at gpa 0x1000\w{5}: expected $word, found $word $details/,
 			     "$scenario, spoiled $where: says what is wrong");
 		}
 	}
 }
 
 sub test_limits {
-	guest_ok('rate is kept', 0, ['$_{conversions} == 50', '$_{conversions} <= $_{guest_run_s} * 200 + 1'],
+	guest_ok('rate is kept', 0,
+		 ['$_{conversions} == 50', '$_{conversions} <= $_{guest_run_s} * 200 + 1'],
 		 qw(--scenario sparse --rate 200 --count 50));
 	guest_ok('duration ends the run', 0, ['$_{ended} eq "duration"', '$_{guest_run_s} >= 0.2'],
 		 qw(--scenario ping-pong --duration 0.2));
@@ -218,6 +222,42 @@ sub test_environment {
 	}
 }
 
+# A policy refuses each conversion of a guest; a retry is seen in 30-policy.t.
+sub test_refusal {
+	my $policy = 'build/selftests/bpf/fault.bpf.o';
+	my @load = ('build/bin/memattr-policy', 'load', $policy);
+
+	index(slurp('/sys/kernel/btf/kvm'), 'kvm_memattr_ops') >= 0
+		or skip 'this kernel has no policies', 1;
+	my @denied = ('$_{denied} == $_{asked}', '$_{denied_by_errno}{EPERM} == $_{asked}');
+	my @gave_up = ('$_{gave_up} == $_{asked}', '$_{refused_eagain} == $_{retries} + $_{asked}');
+	for (['EPERM, churn', -1, \@denied, qw(--scenario churn --mem 1 --count 20)],
+	     ['EPERM, boot-accept', -1, \@denied, qw(--scenario boot-accept --mem 1)],
+	     ['EAGAIN, churn', -11, \@gave_up, qw(--scenario churn --mem 1 --duration 0.2)]) {
+		my ($name, $ret, $counted, @args) = @$_;
+		my ($to, $from) = start_waiting(@args);
+		my $loader = open my $said, '-|', @load, '--pid', $pid, "convert_ret=$ret"
+			or die "fork: $!";
+
+		like(<$said>, qr/attached/, "$name: policy is attached");
+		print $to "\n";
+		finish();
+		kill 'INT', $loader;
+		close $said;
+		summary_ok("$name: counted, data stays", 0,
+			   '$_{asked} > 0 && $_{conversions} == 0', '$_{guest_verified_pages} > 0',
+			   @$counted);
+	}
+
+	my $loader = open my $said, '-|', @load, '--all', 'convert_ret=-1' or die "fork: $!";
+	like(<$said>, qr/attached/, 'EPERM at the start: policy is attached');
+	guest_ok('EPERM at the start: status 4', 4, ['$_{exit_code} == 4'], '--scenario', 'churn');
+	like($err, qr/Operation not permitted.*memattr-policy list/,
+	     'EPERM at the start: cause and next command');
+	kill 'INT', $loader;
+	close $said;
+}
+
 # Needs no VM.
 sub test_usage {
 	for (['--scenario=boot', 'there is no boot'], ['--mem=0', 'not a number'],
@@ -233,8 +273,8 @@ sub test_usage {
 		my ($args, $text) = @$_;
 		my $said = qx($guest $args 2>&1);
 
-		is($? >> 8, 2, "$args: status 2");
-		like($said, qr/\Q$text/, "$args: says what is wrong");
+		ok($? >> 8 == 2 && $said =~ /\Q$text/, "$args: status 2, says what is wrong")
+			or diag("exit status " . ($? >> 8), $said);
 	}
 	like(qx($guest --help), qr/^ +1  data mismatch$/m, '--help tells the exit statuses');
 }
@@ -245,4 +285,5 @@ test_corruption();
 test_limits();
 test_waiting();
 test_environment();
+SKIP: { test_refusal() }
 done_testing();

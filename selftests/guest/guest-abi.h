@@ -21,7 +21,7 @@
 #define VCPU_GPA		0x110000ull	/* struct guest_vcpu, one page each */
 #define STACK_GPA		0x150000ull
 #define STACK_SIZE		0x2000ull
-#define TABLES_GPA		0x1d0000ull	/* page tables, then struct page_state per work page */
+#define TABLES_GPA		0x1d0000ull	/* page tables, then the page states */
 
 /* Work memory: the slot with guest_memfd, whose pages are converted. Aligned for 1 GiB chunks. */
 #define WORK_GPA		0x100000000ull

@@ -111,8 +111,11 @@ static void check_before_write(struct guest *g, uint64_t page)
 
 static void write_page(struct guest *g, uint64_t page, uint32_t tag)
 {
-	for (unsigned int line = 0; line < LINES_PER_PAGE; line++)
-		*word_at(page, line) = pattern(g->vcpu->seed, gpa_of(page) + word_offset(line), tag);
+	for (unsigned int line = 0; line < LINES_PER_PAGE; line++) {
+		uint64_t gpa = gpa_of(page) + word_offset(line);
+
+		*word_at(page, line) = pattern(g->vcpu->seed, gpa, tag);
+	}
 	*tag_at(g, page) = tag;
 }
 

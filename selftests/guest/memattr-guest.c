@@ -27,7 +27,8 @@
 const char *argp_program_version = "memattr-guest 0.1";
 
 static const char doc[] =
-"Runs a software-protected VM whose guest converts its memory between private and shared, and checks the data on both sides.\v"
+"Runs a software-protected VM whose guest converts its memory between private and shared, "
+"and checks the data on both sides.\v"
 "Scenarios:\n"
 "  boot-accept  all memory starts shared; the guest makes it private chunk by\n"
 "               chunk, once, and touches it (chunk: 2M)\n"
@@ -35,10 +36,11 @@ static const char doc[] =
 "               host and becomes private again (chunk: 16K)\n"
 "  ping-pong    each vCPU flips one chunk as fast as it can (chunk: 4K)\n"
 "  sparse       random single pages change sides\n"
-"Every vCPU works on pages of its own. The same seed, count and vCPUs ask for the same conversions. "
-"What KVM answers with -EAGAIN the guest asks for again, at most 1000 times; "
+"Every vCPU works on pages of its own. The same seed, count and vCPUs ask for the same "
+"conversions. What KVM answers with -EAGAIN the guest asks for again, at most 1000 times; "
 "another refusal is counted as denied, and the page stays as it is.\n\n"
-"SIGINT and SIGTERM end the run with the summary; a second one ends it at once.\n\n"
+"SIGINT and SIGTERM end the run with the summary; a second one skips the final check of "
+"all pages.\n\n"
 "Exit status:\n"
 "  0  the run is over and all data was right\n"
 "  1  data mismatch\n"
@@ -47,12 +49,14 @@ static const char doc[] =
 "  4  the scenario could not go on\n";
 
 enum {
-	OPT_CHUNK = 256, OPT_COUNT, OPT_CORRUPT, OPT_DURATION, OPT_JSON, OPT_KEEP, OPT_MEM, OPT_NAME,
-	OPT_NO_THP, OPT_RATE, OPT_SCENARIO, OPT_SEED, OPT_THP, OPT_TOUCH_EVERY, OPT_VCPUS, OPT_WAIT,
+	OPT_CHUNK = 256, OPT_COUNT, OPT_CORRUPT, OPT_DURATION, OPT_JSON, OPT_KEEP, OPT_MEM,
+	OPT_NAME, OPT_NO_THP, OPT_RATE, OPT_SCENARIO, OPT_SEED, OPT_THP, OPT_TOUCH_EVERY,
+	OPT_VCPUS, OPT_WAIT,
 };
 
 static const struct argp_option options[] = {
-	{ "scenario", OPT_SCENARIO, "NAME", 0, "boot-accept, churn (default), ping-pong or sparse", 0 },
+	{ "scenario", OPT_SCENARIO, "NAME", 0,
+	  "boot-accept, churn (default), ping-pong or sparse", 0 },
 	{ "mem", OPT_MEM, "MIB", 0, "memory that can be converted (64)", 0 },
 	{ "vcpus", OPT_VCPUS, "N", 0, "1 (default) to 64", 0 },
 	{ "chunk", OPT_CHUNK, "BYTES", 0, "size of a conversion, 4K to 1G", 0 },
@@ -60,19 +64,22 @@ static const struct argp_option options[] = {
 	{ "seed", OPT_SEED, "N", 0, "for the order of pages and their content (1)", 0 },
 	{ "duration", OPT_DURATION, "S", 0, "end after S seconds", 0 },
 	{ "count", OPT_COUNT, "N", 0,
-	  "end after N conversions in all (10000 without --duration; boot-accept ends with its memory)",
-	  0 },
+	  "end after N conversions in all (10000 without --duration; boot-accept ends with its "
+	  "memory)", 0 },
 	{ "touch-every", OPT_TOUCH_EVERY, "N", 0, "boot-accept: touch one page in N (1)", 0 },
 	{ "keep", OPT_KEEP, NULL, 0,
-	  "do not drop the stale side after a conversion; the guest finds the old content again", 0 },
+	  "do not drop the stale side after a conversion; the guest finds the old content again",
+	  0 },
 	{ "thp", OPT_THP, NULL, 0, "ask for huge pages on the shared side", 0 },
 	{ "no-thp", OPT_NO_THP, NULL, 0, "ask for no huge pages on the shared side", 0 },
 	{ "name", OPT_NAME, "NAME", 0, "name of the process and of the summary", 0 },
 	{ "wait", OPT_WAIT, NULL, 0,
-	  "when the VM exists, print \"ready pid=PID vmfd=FD\" on stderr and wait for a line on stdin", 0 },
+	  "when the VM exists, print \"ready pid=PID vmfd=FD\" on stderr and wait for a line on "
+	  "stdin", 0 },
 	{ "json", OPT_JSON, NULL, 0, "print the summary, or the error, as JSON", 0 },
 	{ "inject-corruption", OPT_CORRUPT, "WHERE", 0,
-	  "self-test: spoil data (request, answer or private), so that the run must end with status 1", 0 },
+	  "self-test: spoil data (request, answer or private), so that the run must end with "
+	  "status 1", 0 },
 	{ 0 }
 };
 
@@ -85,7 +92,8 @@ static uint64_t parse_number(struct argp_state *state, const char *option, const
 	errno = 0;
 	value = strtoull(arg, &end, 0);
 	if (errno || end == arg || *end || strchr(arg, '-') || value < min || value > max)
-		argp_error(state, "--%s: %s is not a number from %lu to %lu", option, arg, min, max);
+		argp_error(state, "--%s: %s is not a number from %lu to %lu", option, arg, min,
+			   max);
 	return value;
 }
 
@@ -146,7 +154,7 @@ static void check_options(struct argp_state *state, struct options *opt)
 	if (!opt->count && !opt->duration_s && opt->scenario != BOOT_ACCEPT)
 		opt->count = DEFAULT_COUNT;
 
-	/* The last chunk of a boot may be cut off, and a vCPU may have none. Else each has its own. */
+	/* In a boot the last chunk may be cut off, and a vCPU may have none. Else each has one. */
 	if (opt->scenario == BOOT_ACCEPT)
 		return;
 	chunks = opt->mem_bytes / opt->chunk_bytes;
@@ -157,8 +165,12 @@ static void check_options(struct argp_state *state, struct options *opt)
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	static const char *const scenarios[] = { "boot-accept", "churn", "ping-pong", "sparse", NULL };
-	static const char *const corruptions[] = { "nothing", "request", "answer", "private", NULL };
+	static const char *const scenarios[] = {
+		"boot-accept", "churn", "ping-pong", "sparse", NULL
+	};
+	static const char *const corruptions[] = {
+		"nothing", "request", "answer", "private", NULL
+	};
 	struct options *opt = state->input;
 
 	switch (key) {
@@ -223,13 +235,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 }
 
 /* SIGINT and SIGTERM arrive here; every thread started later has them blocked as well. */
-static int open_signals(sigset_t *set)
+static int open_signals(void)
 {
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, set, NULL);
-	return signalfd(-1, set, SFD_CLOEXEC);
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
 /* 0: a line has come, 1: a signal. */
@@ -253,15 +267,16 @@ static int wait_for_line(struct vm *vm, int signal_fd)
 }
 
 /* Returns when all vCPUs have ended, and says what ended them. */
-static const char *wait_for_end(struct vm *vm, int signal_fd, const sigset_t *signals)
+static const char *wait_for_end(struct vm *vm, int signal_fd)
 {
 	struct pollfd fds[] = {
 		{ .fd = vm->ended_fd, .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN },
 	};
 	int64_t deadline_ns = vm->start_ns + (int64_t)(vm->opt->duration_s * 1e9);
+	bool timed = vm->opt->duration_s != 0;
 	const char *ended = "finished";
-	bool limited = vm->opt->duration_s != 0;
+	enum stop stop = STOP_AND_CHECK;
 
 	for (;;) {
 		int64_t left_ns = deadline_ns - now_ns();
@@ -269,26 +284,21 @@ static const char *wait_for_end(struct vm *vm, int signal_fd, const sigset_t *si
 			.tv_sec = left_ns > 0 ? left_ns / 1000000000 : 0,
 			.tv_nsec = left_ns > 0 ? left_ns % 1000000000 : 0,
 		};
+		struct signalfd_siginfo taken;
 
-		ppoll(fds, 2, limited ? &left : NULL, NULL);
+		ppoll(fds, 2, timed ? &left : NULL, NULL);
 		if (fds[0].revents)
 			return vm->failure ? "failure" : ended;
-		if (fds[1].revents) {
-			struct signalfd_siginfo taken;
-
+		if (fds[1].revents && read(signal_fd, &taken, sizeof(taken)) == sizeof(taken)) {
 			ended = "signal";
-			if (read(signal_fd, &taken, sizeof(taken)) != sizeof(taken))
-				vm_fail(vm, EXIT_STUCK, "signalfd: %s", strerror(errno));
-			/* From now on a signal does what it does by default. */
-			fds[1].fd = -1;
-			pthread_sigmask(SIG_UNBLOCK, signals, NULL);
-		} else if (left_ns <= 0) {
+			vm_stop(vm, stop);
+			stop = STOP_NOW;
+			timed = false;
+		} else if (timed && deadline_ns <= now_ns()) {
 			ended = "duration";
-		} else {
-			continue;
+			vm_stop(vm, STOP_AND_CHECK);
+			timed = false;
 		}
-		limited = false;
-		vm_stop(vm, STOP_AND_CHECK);
 	}
 }
 
@@ -305,13 +315,12 @@ int main(int argc, char **argv)
 		.name = "memattr-guest",
 	};
 	const char *ended;
-	sigset_t signals;
 	int signal_fd;
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &opt);
 	prctl(PR_SET_NAME, opt.name);
-	signal_fd = open_signals(&signals);
+	signal_fd = open_signals();
 
 	if (vm_create(&vm, &opt)) {
 		report_failure(&vm);
@@ -333,7 +342,7 @@ int main(int argc, char **argv)
 		report_failure(&vm);
 		return vm.failure;
 	}
-	ended = wait_for_end(&vm, signal_fd, &signals);
+	ended = wait_for_end(&vm, signal_fd);
 	for (unsigned int id = 0; id < opt.vcpus; id++)
 		pthread_join(vm.vcpus[id].thread, NULL);
 	report(&vm, ended);

@@ -14,7 +14,7 @@ static unsigned int octave_of(uint64_t ns)
 	return 64 - __builtin_clzll(ns) - __builtin_ctz(LATENCY_STEPS);
 }
 
-/* Octave 0 counts each ns up to LATENCY_STEPS, octave n the values from LATENCY_STEPS << (n - 1). */
+/* Octave 0 counts each ns below LATENCY_STEPS, octave n from LATENCY_STEPS << (n - 1) on. */
 void latency_add(struct latency *latency, uint64_t ns)
 {
 	unsigned int octave = ns < LATENCY_STEPS ? 0 : octave_of(ns);
@@ -143,10 +143,12 @@ static void report_json(const struct vm *vm, const struct counts *sum, const cha
 
 	printf("{\"name\":");
 	json_string(opt->name);
-	printf(",\"scenario\":\"%s\",\"vcpus\":%u,\"mem_bytes\":%" PRIu64 ",\"chunk_bytes\":%" PRIu64,
-	       scenario_name(opt->scenario), opt->vcpus, opt->mem_bytes, opt->chunk_bytes);
-	printf(",\"seed\":%" PRIu64 ",\"rate\":%g,\"keep\":%s,\"ended\":\"%s\"", opt->seed, opt->rate,
-	       opt->keep ? "true" : "false", ended);
+	printf(",\"scenario\":\"%s\",\"vcpus\":%u", scenario_name(opt->scenario), opt->vcpus);
+	printf(",\"mem_bytes\":%" PRIu64 ",\"chunk_bytes\":%" PRIu64, opt->mem_bytes,
+	       opt->chunk_bytes);
+	printf(",\"seed\":%" PRIu64 ",\"rate\":%g,\"keep\":%s", opt->seed, opt->rate,
+	       opt->keep ? "true" : "false");
+	printf(",\"ended\":\"%s\"", ended);
 	printf(",\"asked\":%" PRIu64 ",\"conversions\":%" PRIu64 ",\"to_shared\":%" PRIu64
 	       ",\"to_private\":%" PRIu64, sum->asked, sum->to_shared + sum->to_private,
 	       sum->to_shared, sum->to_private);
@@ -182,9 +184,9 @@ static void report_text(const struct vm *vm, const struct counts *sum, const cha
 	const struct options *opt = vm->opt;
 	double seconds = run_seconds(vm);
 
-	printf("%s: %s, %" PRIu64 " MiB, %u vCPUs, chunks of %" PRIu64 " KiB, seed %" PRIu64 "\n",
-	       opt->name, scenario_name(opt->scenario), opt->mem_bytes >> 20, opt->vcpus,
-	       opt->chunk_bytes >> 10, opt->seed);
+	printf("%s: %s, %" PRIu64 " MiB, chunks of %" PRIu64 " KiB, seed %" PRIu64 ", vCPUs: %u\n",
+	       opt->name, scenario_name(opt->scenario), opt->mem_bytes >> 20,
+	       opt->chunk_bytes >> 10, opt->seed, opt->vcpus);
 	printf("ended           %s\n", ended);
 	printf("asked for       %" PRIu64 " conversions, %" PRIu64 " pages\n", sum->asked,
 	       sum->requested_pages);

@@ -19,7 +19,10 @@
 #define NS_PER_S	1000000000ll
 #define NS_PER_US	1000ll
 
-/* What the guest gets for a conversion that KVM refuses for good: later KVMs let through only this and -EAGAIN. */
+/*
+ * What the guest gets for a conversion that is refused: later kernels let a VMM answer the
+ * hypercall with these two errors only.
+ */
 #define GUEST_EINVAL	((uint64_t)-EINVAL)
 #define GUEST_EAGAIN	((uint64_t)-EAGAIN)
 
@@ -171,7 +174,8 @@ static int report_mismatch(struct vm *vm, uint64_t gpa, uint64_t expected, uint6
 			   uint32_t tag, bool private, const char *seen_by, unsigned int vcpu)
 {
 	return vm_fail(vm, EXIT_MISMATCH,
-		       "data mismatch at gpa 0x%lx: expected 0x%016lx, found 0x%016lx (%s page, generation %u, seen by the %s on vCPU %u)",
+		       "data mismatch at gpa 0x%lx: expected 0x%016lx, found 0x%016lx "
+		       "(%s page, generation %u, seen by the %s on vCPU %u)",
 		       gpa, expected, found, private ? "private" : "shared",
 		       tag >> TAG_WRITER_BITS, seen_by, vcpu);
 }
@@ -252,7 +256,7 @@ static int fail_unexpected_exit(struct vcpu *vcpu)
 	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
 	if (run->exit_reason == KVM_EXIT_MMIO)
 		return vm_fail(vcpu->vm, EXIT_STUCK,
-			       "the guest's vCPU %u touched gpa 0x%llx, where no memory is, at rip 0x%llx",
+			       "vCPU %u touched gpa 0x%llx, where no memory is, at rip 0x%llx",
 			       vcpu->id, run->mmio.phys_addr, regs.rip);
 	return vm_fail(vcpu->vm, EXIT_STUCK, "unexpected exit of vCPU %u: reason %u, rip 0x%llx",
 		       vcpu->id, run->exit_reason, regs.rip);

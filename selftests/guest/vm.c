@@ -76,8 +76,9 @@ static int open_kvm(struct vm *vm)
 			       IN_TEST_VM);
 	if (!(check_extension(vm->kvm_fd, KVM_CAP_VM_TYPES) & 1 << KVM_X86_SW_PROTECTED_VM))
 		return vm_fail(vm, EXIT_ENVIRONMENT,
-			       "KVM offers no software-protected VMs: that takes Linux 6.8 or later with CONFIG_KVM_SW_PROTECTED_VM and nested paging (module parameter npt or ept, and tdp_mmu)"
-			       IN_TEST_VM);
+			       "KVM offers no software-protected VMs: that takes Linux 6.8 or "
+			       "later with CONFIG_KVM_SW_PROTECTED_VM and nested paging (module "
+			       "parameter npt or ept, and tdp_mmu)" IN_TEST_VM);
 	vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
 	if (vm->vm_fd < 0)
 		return vm_fail(vm, EXIT_ENVIRONMENT, "KVM_CREATE_VM: %s", strerror(errno));
@@ -102,8 +103,8 @@ static int require_caps(struct vm *vm)
 
 	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
 		if (!(check_extension(vm->vm_fd, caps[i].cap) & caps[i].mask))
-			return vm_fail(vm, EXIT_ENVIRONMENT, "this kernel's KVM lacks %s" IN_TEST_VM,
-				       caps[i].name);
+			return vm_fail(vm, EXIT_ENVIRONMENT,
+				       "this kernel's KVM lacks %s" IN_TEST_VM, caps[i].name);
 	if (vm->opt->vcpus > vcpus_max)
 		return vm_fail(vm, EXIT_ENVIRONMENT, "KVM allows %u vCPUs here, not %u",
 			       vcpus_max, vm->opt->vcpus);
@@ -219,7 +220,8 @@ static int make_work_private(struct vm *vm)
 		vm_sleep_until(vm, now_ns() + INITIAL_WAIT_NS);
 	if (err)
 		return vm_fail(vm, EXIT_STUCK,
-			       "KVM does not let all memory become private at the start: %s; is there a policy? memattr-policy list",
+			       "KVM does not let all memory become private at the start: %s; "
+			       "is there a policy? memattr-policy list",
 			       strerror(-err));
 	for (uint64_t page = 0; page < pages; page++)
 		states[page].private = 1;
@@ -279,10 +281,12 @@ static int set_cpuid(struct vcpu *vcpu)
 static int set_registers(struct vcpu *vcpu)
 {
 	const struct kvm_segment code = {
-		.limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1,
+		.limit = 0xffffffff, .selector = 8, .type = 11,
+		.present = 1, .s = 1, .l = 1, .g = 1,
 	};
 	const struct kvm_segment data = {
-		.limit = 0xffffffff, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1,
+		.limit = 0xffffffff, .selector = 16, .type = 3,
+		.present = 1, .s = 1, .db = 1, .g = 1,
 	};
 	/* As after a call: the ABI wants the stack 8 bytes off a 16 byte boundary. */
 	struct kvm_regs regs = {

@@ -44,7 +44,10 @@ struct options {
 	bool json;
 };
 
-/* Bucketed by octave, each cut in LATENCY_STEPS: a percentile is too high by 1/LATENCY_STEPS at most. */
+/*
+ * Bucketed by octave, each cut in LATENCY_STEPS: a percentile is too high by 1/LATENCY_STEPS of
+ * its value at most.
+ */
 #define LATENCY_STEPS		32
 #define LATENCY_OCTAVES		40	/* up to 2^40 * 32 ns: hours */
 
