@@ -11,7 +11,8 @@
 
 #include "rows.h"
 
-#define ALL (MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS)
+#define ALL (MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | \
+	     MEASURE_POLICY)
 #define MAX_ERROR 0.07
 
 static void check_h2_value(uint64_t value)
@@ -196,13 +197,30 @@ static void test_not_measured(void **state)
 		for (int column = 0; column < COLUMN_COUNT; column++)
 			missing += rows.rows[0].cells[column].kind == CELL_NOT_MEASURED;
 		assert_int_equal(missing, expected);
-		assert_string_equal(row_policy(&rows.rows[0]), "n/a");
 		rows_free(&rows);
 	}
-	vm.policy_known = true;
-	struct row row = { .vm = &vm };
+}
 
-	assert_string_equal(row_policy(&row), "none");
+static void check_policy(const struct snapshot_vm *vm, unsigned int measured, const char *text)
+{
+	struct snapshot s = { .measured = measured, .vms = (void *)vm, .vm_count = 1 };
+	struct rows rows = build(NULL, &s, (struct rows_options){});
+
+	assert_string_equal(rows.rows[0].policy, text);
+	rows_free(&rows);
+}
+
+static void test_policy(void **state)
+{
+	struct snapshot_vm vm = vm_of(1, 100, 1);
+
+	(void)state;
+	check_policy(&vm, ALL & ~MEASURE_POLICY, "n/a");
+	check_policy(&vm, ALL, "-");
+	vm.policy_known = true;
+	check_policy(&vm, ALL, "none");
+	strcpy(vm.policy, "seal");
+	check_policy(&vm, ALL, "seal");
 }
 
 static void check_order(struct rows_options options, const struct snapshot *s, const char *order)
@@ -300,6 +318,7 @@ int main(void)
 		cmocka_unit_test(test_reused_identity),
 		cmocka_unit_test(test_first_events),
 		cmocka_unit_test(test_not_measured),
+		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_order_and_filter),
 		cmocka_unit_test(test_formats),
 	};

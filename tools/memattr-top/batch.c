@@ -67,7 +67,7 @@ static void print_row(const struct row *row, const char *clock, bool totals)
 		if (i == COLUMN_NAME)
 			print_text(row->vm->name, headings[i].width);
 		else if (i == COLUMN_POLICY)
-			print_text(row_policy(row), headings[i].width);
+			print_text(row->policy, headings[i].width);
 		else
 			print_cell(&row->cells[i], i, totals, headings[i].width);
 	}

@@ -17,9 +17,9 @@
 #include "hooks.h"
 #include "memattr-top.skel.h"
 
-/* What userspace knows of the VM in a slot; valid while birth is the slot's. */
-struct slot_owner {
-	uint64_t birth;
+/* What userspace knows of a VM. */
+struct owner {
+	uint64_t birth;		/* of the slot it stands for: the slot may be another VM's now */
 	pid_t creator_tid;
 	int fd;
 	char name[VM_NAME_LEN];
@@ -39,7 +39,10 @@ struct collector {
 	int debugfs_watch;	/* inotify: readable when a VM came or went; -1: the kernel has none */
 	bool listed;		/* the list is of now */
 	struct vm_list list;
-	struct slot_owner owners[TOP_MAX_VMS];
+	struct owner owners[TOP_MAX_VMS];
+	bool has_policies;	/* the kernel does, and tells */
+	struct owner *idle;	/* VMs that had no slot at the last snapshot */
+	size_t idle_count;
 };
 
 static void *map_shared(const struct bpf_map *map)
@@ -151,6 +154,7 @@ struct collector *collector_open(struct diag *why)
 	/* Not vital: without it the cost reads n/a. */
 	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	c->debugfs = diag_has(DIAG_DEBUGFS, NULL);
+	c->has_policies = c->debugfs && diag_has(DIAG_MEMATTR, NULL);
 	if (c->debugfs) {
 		c->debugfs_watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 		if (inotify_add_watch(c->debugfs_watch, KVM_DEBUGFS, IN_CREATE | IN_DELETE) < 0) {
@@ -173,6 +177,7 @@ void collector_close(struct collector *c)
 	}
 	memattr_top_bpf__destroy(c->bpf);
 	vm_list_free(&c->list);
+	free(c->idle);
 	free(c);
 }
 
@@ -213,37 +218,44 @@ static const struct vm *listed_vm(const struct collector *c, pid_t creator_tid, 
 	return NULL;
 }
 
-static void read_policy(pid_t creator_tid, int fd, char *name, bool *known)
+static void read_policy(const struct collector *c, struct owner *owner)
 {
-	const struct vm vm = { .creator_tid = creator_tid, .fd = fd };
+	const struct vm vm = { .creator_tid = owner->creator_tid, .fd = owner->fd };
 	struct vm_policy policy;
 
 	/* The file is gone a little before the VM is: then the policy stays the one it had. */
-	if (vm_policy_read(&vm, &policy))
+	if (!c->has_policies || !owner->creator_tid || vm_policy_read(&vm, &policy))
 		return;
-	*known = true;
-	memcpy(name, policy.policy, VM_POLICY_NAME_LEN);
+	owner->policy_known = true;
+	memcpy(owner->policy, policy.policy, sizeof(owner->policy));
 }
 
-static void meet_owner(const struct collector *c, struct slot_owner *owner,
+static void meet_owner(const struct collector *c, struct owner *owner,
 		       const struct top_vm *shared)
 {
-	const struct vm *vm;
+	pid_t creator_tid = 0;
+	int fd = 0;
 
-	*owner = (struct slot_owner){ .birth = shared->birth };
-	if (sscanf(shared->dir, "%d-%d", &owner->creator_tid, &owner->fd) != 2)
-		owner->creator_tid = 0;
-	vm = listed_vm(c, owner->creator_tid, owner->fd);
-	if (vm)
-		memcpy(owner->name, vm->name, sizeof(owner->name));
-	else
-		vm_name(shared->pid, owner->name, sizeof(owner->name));
+	*owner = (struct owner){ .birth = shared->birth };
+	if (sscanf(shared->dir, "%d-%d", &creator_tid, &fd) == 2) {
+		owner->creator_tid = creator_tid;
+		owner->fd = fd;
+	}
+	/* It may be gone already, but have been seen before its first event. */
+	for (size_t i = 0; creator_tid && i < c->idle_count; i++) {
+		if (c->idle[i].creator_tid != creator_tid || c->idle[i].fd != fd)
+			continue;
+		*owner = c->idle[i];
+		owner->birth = shared->birth;
+		return;
+	}
+	vm_name(shared->pid, owner->name, sizeof(owner->name));
 	if (!strcmp(owner->name, "?") && shared->comm[0])
 		snprintf(owner->name, sizeof(owner->name), "%.*s", TOP_COMM_LEN, shared->comm);
 }
 
 /* Where the kernel does not tell of a VM's end (no METRIC_VM_END). */
-static bool has_vanished(const struct collector *c, const struct slot_owner *owner,
+static bool has_vanished(const struct collector *c, const struct owner *owner,
 			 const struct top_vm *shared)
 {
 	if (c->listed && owner->creator_tid)
@@ -261,7 +273,7 @@ static void clear_slot(struct collector *c, uint32_t slot)
 {
 	struct top_vm *shared = &c->vms[slot];
 
-	c->owners[slot] = (struct slot_owner){};
+	c->owners[slot] = (struct owner){};
 	memset(shared, 0, sizeof(*shared));
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		c->cpus[cpu].exits[slot] = 0;
@@ -270,9 +282,22 @@ static void clear_slot(struct collector *c, uint32_t slot)
 	new_epoch(c);
 }
 
+static struct snapshot_vm *add_vm(struct snapshot *s, const struct owner *owner, pid_t pid)
+{
+	struct snapshot_vm *vm = &s->vms[s->vm_count++];
+
+	vm->pid = pid;
+	vm->creator_tid = owner->creator_tid;
+	vm->fd = owner->fd;
+	memcpy(vm->name, owner->name, sizeof(vm->name));
+	memcpy(vm->policy, owner->policy, sizeof(vm->policy));
+	vm->policy_known = owner->policy_known;
+	return vm;
+}
+
 static void add_counted(struct collector *c, struct snapshot *s, uint32_t slot)
 {
-	struct slot_owner *owner = &c->owners[slot];
+	struct owner *owner = &c->owners[slot];
 	struct top_vm *shared = &c->vms[slot];
 	struct snapshot_vm *vm;
 
@@ -283,47 +308,51 @@ static void add_counted(struct collector *c, struct snapshot *s, uint32_t slot)
 		new_epoch(c);
 		shared->ended = true;
 	}
-	if (owner->creator_tid && !shared->ended)
-		read_policy(owner->creator_tid, owner->fd, owner->policy, &owner->policy_known);
+	if (!shared->ended)
+		read_policy(c, owner);
 
-	vm = &s->vms[s->vm_count++];
-	*vm = (struct snapshot_vm){
-		.birth = shared->birth,
-		.pid = shared->pid,
-		.creator_tid = owner->creator_tid,
-		.fd = owner->fd,
-		.policy_known = owner->policy_known,
-		.ended = shared->ended,
-		.counts = shared->counts,
-	};
-	memcpy(vm->name, owner->name, sizeof(vm->name));
-	memcpy(vm->policy, owner->policy, sizeof(vm->policy));
+	vm = add_vm(s, owner, shared->pid);
+	vm->birth = shared->birth;
+	/* Before the counts: what comes between the two is in the next snapshot. */
+	vm->ended = __atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE);
+	vm->counts = shared->counts;
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		vm->exits += c->cpus[cpu].exits[slot];
 	if (vm->ended)
 		clear_slot(c, slot);
 }
 
-static bool has_events(const struct snapshot *s, const struct vm *listed)
+/* A VM that has just ended may still be listed. */
+static bool has_slot(const struct snapshot *s, const struct vm *listed)
 {
 	for (size_t i = 0; i < s->vm_count; i++)
-		if (s->vms[i].birth && !s->vms[i].ended && s->vms[i].fd == listed->fd &&
+		if (s->vms[i].birth && s->vms[i].fd == listed->fd &&
 		    s->vms[i].creator_tid == listed->creator_tid)
 			return true;
 	return false;
 }
 
-static void add_idle(struct snapshot *s, const struct vm *listed)
+/* VMs that are listed and have no slot. */
+static void add_idle(struct collector *c, struct snapshot *s)
 {
-	struct snapshot_vm *vm = &s->vms[s->vm_count++];
+	struct owner *idle = reallocarray(c->idle, c->list.count + 1, sizeof(*idle));
 
-	*vm = (struct snapshot_vm){
-		.pid = listed->pid,
-		.creator_tid = listed->creator_tid,
-		.fd = listed->fd,
-	};
-	memcpy(vm->name, listed->name, sizeof(vm->name));
-	read_policy(listed->creator_tid, listed->fd, vm->policy, &vm->policy_known);
+	if (!idle)
+		return;
+	c->idle = idle;
+	c->idle_count = 0;
+	for (size_t i = 0; i < c->list.count; i++) {
+		const struct vm *listed = &c->list.vms[i];
+		struct owner *owner;
+
+		if (!listed->creator_tid || has_slot(s, listed))
+			continue;
+		owner = &c->idle[c->idle_count++];
+		*owner = (struct owner){ .creator_tid = listed->creator_tid, .fd = listed->fd };
+		memcpy(owner->name, listed->name, sizeof(owner->name));
+		read_policy(c, owner);
+		add_vm(s, owner, listed->pid);
+	}
 }
 
 /* A process with several VMs: the name alone does not tell them apart. */
@@ -377,7 +406,7 @@ struct snapshot *collector_snapshot(struct collector *c)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	s->time_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
 	s->wall = time(NULL);
-	s->measured = hooks_measures(&c->hooks);
+	s->measured = hooks_measures(&c->hooks) | (c->has_policies ? MEASURE_POLICY : 0);
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		hooks_describe(&c->hooks, metric, &s->hooks[metric]);
 
@@ -385,9 +414,7 @@ struct snapshot *collector_snapshot(struct collector *c)
 		if (c->vms[slot].birth)
 			add_counted(c, s, slot);
 	s->idle_listed = c->listed;
-	for (size_t i = 0; i < c->list.count; i++)
-		if (c->list.vms[i].creator_tid && !has_events(s, &c->list.vms[i]))
-			add_idle(s, &c->list.vms[i]);
+	add_idle(c, s);
 	tell_siblings_apart(s);
 
 	s->lost_events = c->bpf->bss->lost_events;

@@ -165,6 +165,12 @@ static const char *column_title(const struct live *live, enum column column)
 	return COLS < wide_total() ? layout->narrow : layout->rate;
 }
 
+/* Half a number is another number: only text may be cut. */
+static bool column_fits(enum column column, int x)
+{
+	return x + (is_text(column) ? 1 : column_width(column)) <= COLS;
+}
+
 /* The next column that is drawn after @column. */
 static int next_column(const struct live *live, int column)
 {
@@ -270,7 +276,7 @@ static void draw_heading(const struct live *live, int y)
 
 	attron(A_REVERSE);
 	put_cell(y, 0, COLS, false, "");
-	for (int i = 0; i < COLUMN_COUNT && x < COLS; i = next_column(live, i)) {
+	for (int i = 0; i < COLUMN_COUNT && column_fits(i, x); i = next_column(live, i)) {
 		chtype sorted = i == (int)live->options.rows.sort ? A_BOLD | A_UNDERLINE : 0;
 
 		attron(sorted);
@@ -288,7 +294,7 @@ static void cell_text(const struct row *row, enum column column, char *text, siz
 	if (column == COLUMN_NAME)
 		snprintf(text, size, "%s", row->vm->name);
 	else if (column == COLUMN_POLICY)
-		snprintf(text, size, "%s", row_policy(row));
+		snprintf(text, size, "%s", row->policy);
 	else if (cell->kind == CELL_NOT_MEASURED)
 		snprintf(text, size, "n/a");
 	else if (cell->kind == CELL_NO_SAMPLE)
@@ -324,7 +330,7 @@ static void draw_row(const struct live *live, int y, const struct row *row, bool
 		put_cell(y, 0, COLS, false, "");
 		attroff(A_REVERSE);
 	}
-	for (int i = 0; i < COLUMN_COUNT && x < COLS; i = next_column(live, i)) {
+	for (int i = 0; i < COLUMN_COUNT && column_fits(i, x); i = next_column(live, i)) {
 		chtype attributes = cell_attributes(row, i, marked);
 
 		cell_text(row, i, text, sizeof(text));

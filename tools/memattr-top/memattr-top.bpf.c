@@ -136,11 +136,15 @@ static __u32 slot_add(struct kvm *kvm)
 	return slot;
 }
 
+/* The verifier takes every argument of a module's tracepoint for one that may be NULL. */
 static struct top_counts *counts_of(struct kvm *kvm)
 {
-	__u32 slot = slot_of((__u64)kvm);
 	struct top_vm *vm;
+	__u32 slot;
 
+	if (!kvm)
+		return NULL;
+	slot = slot_of((__u64)kvm);
 	if (slot == NO_SLOT)
 		slot = slot_add(kvm);
 	vm = bpf_map_lookup_elem(&vms, &slot);
@@ -179,7 +183,6 @@ int BPF_PROG(count_exit, struct kvm_vcpu *vcpu)
 	__u32 now = epoch;
 	struct kvm *kvm;
 
-	/* The verifier takes every argument of a module's tracepoint for one that may be NULL. */
 	if (!cpu || !vcpu)
 		return 0;
 	kvm = vcpu->kvm;

@@ -81,6 +81,15 @@ static void strike_unmeasured(struct row *row, unsigned int measured)
 			row->cells[column].kind = CELL_NOT_MEASURED;
 }
 
+static const char *policy_text(const struct snapshot_vm *vm, unsigned int measured)
+{
+	if (!(measured & MEASURE_POLICY))
+		return "n/a";
+	if (!vm->policy_known)
+		return "-";
+	return vm->policy[0] ? vm->policy : "none";
+}
+
 static void fill_row(struct row *row, const struct snapshot *before, const struct snapshot *now,
 		     bool totals)
 {
@@ -88,6 +97,7 @@ static void fill_row(struct row *row, const struct snapshot *before, const struc
 
 	for (int column = 0; column < COLUMN_COUNT; column++)
 		row->cells[column].kind = CELL_NO_SAMPLE;
+	row->policy = policy_text(row->vm, now->measured);
 	row->cells[COLUMN_PID] = (struct cell){ .kind = CELL_NUMBER, .number = row->vm->pid };
 	if (totals)
 		fill_counts(row, from, 1);
@@ -96,13 +106,6 @@ static void fill_row(struct row *row, const struct snapshot *before, const struc
 	if (totals || before)
 		fill_latency(row, from);
 	strike_unmeasured(row, now->measured);
-}
-
-const char *row_policy(const struct row *row)
-{
-	if (!row->vm->policy_known)
-		return "n/a";
-	return row->vm->policy[0] ? row->vm->policy : "none";
 }
 
 static int compare_cells(const struct cell *a, const struct cell *b)
@@ -121,7 +124,7 @@ static int compare_rows(const void *left, const void *right, void *arg)
 	if (options->sort == COLUMN_NAME)
 		order = strcmp(a->vm->name, b->vm->name);
 	else if (options->sort == COLUMN_POLICY)
-		order = strcmp(row_policy(a), row_policy(b));
+		order = strcmp(a->policy, b->policy);
 	else
 		order = compare_cells(&a->cells[options->sort], &b->cells[options->sort]);
 	/* A process number is a name, not an amount. */

@@ -32,6 +32,7 @@ struct cell {
 
 struct row {
 	const struct snapshot_vm *vm;
+	const char *policy;	/* as the view shows it */
 	struct cell cells[COLUMN_COUNT];	/* not of the name and the policy */
 };
 
@@ -54,8 +55,6 @@ struct rows_options {
 int rows_build(struct rows *rows, const struct snapshot *before, const struct snapshot *now,
 	       const struct rows_options *options);
 void rows_free(struct rows *rows);
-
-const char *row_policy(const struct row *row);
 
 /* Five characters at most: "0.3", "12", "12.3k"; "850ns", "1.2ms". */
 void format_count(char *text, size_t size, double count);

@@ -22,6 +22,7 @@ enum measure {
 	MEASURE_CONVERSIONS	= 1 << 1,	/* direction and effective pages */
 	MEASURE_REQUESTS	= 1 << 2,	/* requested pages, denied, failed, latency */
 	MEASURE_ZAPS		= 1 << 3,
+	MEASURE_POLICY		= 1 << 4,
 };
 
 /* What is hooked, each with a ladder of its own (hooks.c). */
@@ -50,7 +51,7 @@ struct snapshot_vm {
 	int fd;
 	char name[VM_NAME_LEN];
 	char policy[VM_POLICY_NAME_LEN];	/* empty: none */
-	bool policy_known;	/* not on kernels without policies, nor without debugfs */
+	bool policy_known;	/* not if the VM came and went between two snapshots */
 	bool ended;		/* these are its last figures */
 	uint64_t exits;
 	struct top_counts counts;
