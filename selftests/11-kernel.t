@@ -1,0 +1,170 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kernel-patches/kernel: what it refuses, that the cache trusts only finished
+# builds, and the way from series to tree and back.  The source here is a few
+# files with a kernel's targets, so that a build can be stopped where it
+# matters; real builds are what the other tests run on.
+cd "$(dirname "$0")/.." || exit 1
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+count=0
+ok()
+{
+	local what=$1
+	shift
+	count=$((count + 1))
+	if "$@" >"$tmp/log" 2>&1; then
+		echo "ok $count - $what"
+	else
+		echo "not ok $count - $what"
+		sed 's/^/# /' "$tmp/log"
+	fi
+}
+
+# says STATUS PATTERN COMMAND...: how it ends and what it says on stderr, where
+# "" stands for anything and "-" for nothing
+says()
+{
+	local want=$1 pattern=$2 status=0
+	shift 2
+	"$@" >"$tmp/stdout" 2>"$tmp/stderr" || status=$?
+	cat "$tmp/stdout" "$tmp/stderr"
+	[ $status = "$want" ] || return
+	case $pattern in
+	'') ;;
+	-) [ ! -s "$tmp/stderr" ] ;;
+	*) grep -q -- "$pattern" "$tmp/stderr" ;;
+	esac
+}
+
+# The tool with a series of its own: only the scripts of the checkout.
+mkdir -p "$tmp/top/kernel-patches/linux-6.12"
+cp -r kernel-patches/kernel kernel-patches/config "$tmp/top/kernel-patches/"
+kernel=$tmp/top/kernel-patches/kernel
+series=$tmp/top/kernel-patches/linux-6.12
+export MEMATTR_CACHE=$tmp/cache KERNEL_SRC=$tmp/linux TMPDIR=$tmp
+unset KERNEL_TREE
+
+mkdir "$tmp/linux"
+ok "KERNEL_SRC that does not exist" says 1 "KERNEL_SRC=.*gone does not exist" env KERNEL_SRC="$tmp/gone" "$kernel" source
+ok "KERNEL_SRC that is no kernel" says 1 "holds no kernel source" "$kernel" source
+touch "$tmp/linux/Kbuild"
+printf 'VERSION = 6\nPATCHLEVEL = 6\nSUBLEVEL = 1\nEXTRAVERSION =\nNAME = x\n' >"$tmp/linux/Makefile"
+ok "KERNEL_SRC of another version" says 1 "is Linux 6.6.1, the series needs 6.12.y" "$kernel" source
+
+# "make bzImage" says in a fifo that it is half done and waits to be let go on.
+mkfifo "$tmp/half" "$tmp/go"
+cat >"$tmp/linux/Makefile" <<END
+VERSION = 6
+PATCHLEVEL = 12
+SUBLEVEL = 999
+EXTRAVERSION =
+NAME = Not a kernel
+O := build
+conf := \$(O)/\$(or \$(KCONFIG_CONFIG),.config)
+allnoconfig:
+	: >\$(conf)
+olddefconfig:
+	sed -i /KVM_MEMATTR/d \$(conf)
+bzImage:
+	mkdir -p \$(O)/arch/x86/boot
+	echo half >\$(O)/vmlinux
+	echo \$\$PPID >$tmp/half
+	cat $tmp/go
+	cat hello.c >\$(O)/vmlinux
+	touch \$(O)/System.map \$(O)/arch/x86/boot/bzImage
+modules:
+	@:
+END
+echo 'int hello;' >"$tmp/linux/hello.c"
+tar -C "$tmp" -cJf "$tmp/linux.tar.xz" linux
+
+ok "path of what is not built: status 1, nothing said" says 1 - "$kernel" path stock
+ok "and no output" [ ! -s "$tmp/stdout" ]
+ok "an unknown kind of kernel" says 1 "stock, patched or debug" "$kernel" build best
+ok "a source directory" says 0 '' "$kernel" source
+from_tree=$(cat "$tmp/stdout")
+ok "a tarball of the same" says 0 'unpacking' env KERNEL_SRC="$tmp/linux.tar.xz" "$kernel" source
+ok "gives the same tree" [ "$from_tree" = "$(cat "$tmp/stdout")" ]
+ok "and is unpacked once" says 0 - env KERNEL_SRC="$tmp/linux.tar.xz" "$kernel" source
+
+# A build that is killed half-way: no trace in what is finished.
+setsid "$kernel" build stock >"$tmp/build1" 2>&1 &
+build=$!
+read -r make_pid <"$tmp/half"
+{
+	kill -9 -$build
+	wait $build
+} 2>/dev/null
+ok "a killed build is not taken for a finished one" says 1 '' "$kernel" path stock
+ok "and leaves nothing that looks like one" [ -z "$(ls "$MEMATTR_CACHE/kernel")" ]
+
+# Two at once: the second waits, says so, and finds the work done.
+"$kernel" build stock >"$tmp/build1" 2>"$tmp/err1" &
+first=$!
+read -r make_pid <"$tmp/half"
+exec 5<> <("$kernel" build stock 2>&1)
+read -r line <&5
+ok "a second build waits for the first" expr "$line" : ".*another build.*waiting"
+echo >"$tmp/go"
+wait $first
+ok "the first build ends well" [ $? = 0 ]
+read -r second <&5
+ok "both name the same directory" [ "$second" = "$(cat "$tmp/build1")" ]
+ok "the interruption was noticed" grep -q 'interrupted' "$tmp/err1"
+ok "it holds the finished kernel" cmp "$second/vmlinux" "$tmp/linux/hello.c"
+ok "path finds it" says 0 '' "$kernel" path stock
+ok "a second run builds nothing" says 0 - "$kernel" build stock
+
+# An option that kconfig drops.
+echo CONFIG_NOT_THERE_KVM_MEMATTR=y >>"$tmp/top/kernel-patches/config/release.config"
+echo 'config NOT_THERE_KVM_MEMATTR' >"$tmp/linux/Kconfig"
+ok "an option that does not survive kconfig is named" says 1 CONFIG_NOT_THERE_KVM_MEMATTR=y "$kernel" build stock
+cp kernel-patches/config/release.config "$tmp/top/kernel-patches/config/"
+rm "$tmp/linux/Kconfig"
+
+# --- series, tree and back ---
+
+tree=$tmp/top/linux
+commit() { git -C "$tree" -c user.name=A -c user.email=a@example.com commit -q -a -m "$1" --date=@1700000000; }
+ok "a tree with an empty series" says 0 '' "$kernel" tree
+ok "is the base" cmp "$tree/hello.c" "$tmp/linux/hello.c"
+ok "an empty series is fine" says 0 'series is empty' "$kernel" check-series
+echo 'int world;' >>"$tree/hello.c"
+ok "changes that are not committed are not exported" says 1 'not committed' "$kernel" patches
+commit "hello: Add world"
+echo 'int again;' >>"$tree/hello.c"
+commit "hello: Add again"
+ok "commits that are not exported are not thrown away" says 1 'not exported' "$kernel" tree
+ok "export" says 0 'wrote 0002' "$kernel" patches
+ok "two patches" [ "$(ls "$series")" = "0001-hello-Add-world.patch
+0002-hello-Add-again.patch" ]
+sum=$(cat "$series"/* | sha256sum)
+ok "export again" says 0 - "$kernel" patches
+ok "the same bytes" [ "$sum" = "$(cat "$series"/* | sha256sum)" ]
+ok "the tree is up to date then" says 0 'up to date' "$kernel" tree
+rm -rf "$tree"
+ok "a new tree from the series" says 0 '' "$kernel" tree
+ok "has what was committed" grep -q again "$tree/hello.c"
+"$kernel" patches 2>/dev/null
+ok "and exports the same bytes" [ "$sum" = "$(cat "$series"/* | sha256sum)" ]
+git -C "$tree" reset -q --hard HEAD^
+ok "a commit that is gone" says 0 'removed 0002' "$kernel" patches
+ok "takes its patch with it" [ "$(ls "$series")" = 0001-hello-Add-world.patch ]
+# Somebody else's newer series: the tree follows, since nothing in it is lost.
+sed -i 's/world/World/' "$series/0001-hello-Add-world.patch"
+ok "the tree follows a changed series" says 0 '' "$kernel" tree
+ok "to the new text" grep -q World "$tree/hello.c"
+sed -i 's/int hello/int other/' "$series"/*.patch
+ok "a patch that does not apply is named" says 1 '0001-hello-Add-world.patch does not apply to Linux 6.12.999' \
+	"$kernel" check-series
+
+mkdir "$tmp/mine"
+touch "$tmp/mine/file"
+ok "clean refuses a directory that is not the cache" says 1 'does not look like' env MEMATTR_CACHE="$tmp/mine" "$kernel" clean
+ok "clean" says 0 '' "$kernel" clean
+ok "leaves nothing" [ ! -e "$MEMATTR_CACHE" ]
+
+echo "1..$count"
