@@ -32,7 +32,7 @@ check: kernel kernel-stock tools policies guest tests ## all tests, on the relea
 check-debug: kernel-debug tools policies guest tests ## tests with KASAN, lockdep, fault injection
 	@MEMATTR_KERNEL=debug $(PROVE) selftests/debug/*.t
 
-bench: kernel kernel-stock tools policies guest ## stock against patched, in instructions
+bench: kernel kernel-stock bench-tests ## stock against patched, in instructions
 	@bench/run
 
 kernel: deps ## the patched kernel for the test VM
@@ -64,12 +64,13 @@ clean: ## delete build/
 # Where libbpf and bpftool are is known only when they are built, and for that
 # the packages must be there.  Make reads $(B)/deps.mk again when it changed.
 NEED_LIBBPF := demo check check-debug bench shell tools policies guest tests install \
-	policy-tests top-tests $(B)/%
+	policy-tests top-tests bench-tests $(B)/%
 ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
 -include $(B)/deps.mk
 -include tools/tools.mk
 -include bpf/bpf.mk
 -include selftests/guest/guest.mk
+-include bench/bench.mk
 -include selftests/selftests.mk
 endif
 
@@ -83,7 +84,7 @@ $(B)/deps.mk: deps FORCE
 tools: ## memattr-top and memattr-policy, into build/bin
 policies: ## the BPF policies, into build/bpf
 guest: ## the workload VMM, into build/bin
-tests: policy-tests top-tests
+tests: policy-tests top-tests bench-tests
 
 install: tools policies ## tools, policies and man pages to PREFIX (/usr/local); DESTDIR= as usual
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/memattr $(DESTDIR)$(PREFIX)/share/man/man8

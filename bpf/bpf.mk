@@ -16,8 +16,12 @@ $(B)/selftests/bpf/vmsh: selftests/bpf/vmsh.c $(B)/tools/common/kvm_btf.o
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) $^ $(TOOLS_LIBS) -o $@
 
+$(B)/selftests/bpf/attach-loop: selftests/bpf/attach-loop.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) $< $(TOOLS_LIBS) -o $@
+
 -include $(POLICIES:.o=.d) $(TEST_POLICIES:.o=.d)
 
 policies: $(POLICIES)
-policy-tests: $(TEST_POLICIES) $(B)/selftests/bpf/vmsh
+policy-tests: $(TEST_POLICIES) $(B)/selftests/bpf/vmsh $(B)/selftests/bpf/attach-loop
 .PHONY: policies policy-tests

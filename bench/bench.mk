@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0
+# Benchmarks, into $(B)/bench. Included by the top Makefile after bpf/bpf.mk. They need KVM's own
+# header, which knows guest_memfd, not the distribution's.
+
+KVM_ABI := -Iselftests/guest
+
+$(B)/bench/conversion-cost: bench/conversion-cost.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) $(KVM_ABI) $< $(TOOLS_LIBS) -o $@
+
+$(B)/bench/trivial.bpf.o: bench/trivial.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+bench-tests: $(B)/bench/conversion-cost $(B)/bench/trivial.bpf.o
+.PHONY: bench-tests

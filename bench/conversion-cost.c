@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a one-page KVM_SET_MEMORY_ATTRIBUTES costs, in ns of CLOCK_MONOTONIC. In a VM that counts
+ * instructions instead of time (selftests/vm/run --icount) a ns is an instruction.
+ *
+ * usage: conversion-cost [POLICY.bpf.o none|convert|both]
+ *
+ * Prints two numbers: a page that changes, and a page that is already what is asked for. Each is
+ * the median of many batches, as a batch that a timer interrupts counts the interrupt, too.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include "kvm-abi.h"
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#define BATCHES 51
+#define OPS_PER_BATCH 64
+
+/* Any page of a memslot that is large enough for huge pages, as a guest's memory is. */
+#define SLOT_GPA 0x100000000ull
+#define SLOT_BYTES (64ull << 20)
+#define PAGE_GPA (SLOT_GPA + 4096)
+
+/* The members of struct kvm_memattr_ops as libbpf presents them: programs by reference. */
+struct policy_value {
+	struct bpf_program *vm_attach, *vm_detach, *convert, *zap;
+	int32_t vm_fd;
+};
+
+static int create_vm(void)
+{
+	int kvm_fd = open("/dev/kvm", O_RDWR), vm_fd, memory_fd;
+	struct kvm_create_guest_memfd create = { .size = SLOT_BYTES };
+	struct kvm_userspace_memory_region2 region = {
+		.slot = 0,
+		.flags = KVM_MEM_GUEST_MEMFD,
+		.guest_phys_addr = SLOT_GPA,
+		.memory_size = SLOT_BYTES,
+	};
+	void *shared;
+
+	if (kvm_fd < 0)
+		err(1, "/dev/kvm");
+	vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
+	if (vm_fd < 0)
+		err(1, "cannot create a software-protected VM");
+	memory_fd = ioctl(vm_fd, KVM_CREATE_GUEST_MEMFD, &create);
+	if (memory_fd < 0)
+		err(1, "cannot create guest_memfd");
+	shared = mmap(NULL, SLOT_BYTES, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (shared == MAP_FAILED)
+		err(1, "mmap");
+	region.userspace_addr = (uintptr_t)shared;
+	region.guest_memfd = memory_fd;
+	if (ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION2, &region))
+		err(1, "cannot set the memslot");
+	return vm_fd;
+}
+
+static void attach(const char *path, const char *callbacks, int vm_fd)
+{
+	struct bpf_object *object = bpf_object__open(path);
+	struct policy_value *value;
+	struct bpf_map *map;
+	size_t size;
+
+	if (!object)
+		err(1, "%s", path);
+	map = bpf_object__find_map_by_name(object, "trivial");
+	value = map ? bpf_map__initial_value(map, &size) : NULL;
+	if (!value || size < sizeof(*value))
+		errx(1, "%s: no policy named trivial", path);
+	value->vm_fd = vm_fd;
+	if (!strcmp(callbacks, "convert")) {
+		bpf_program__set_autoload(value->zap, false);
+		value->zap = NULL;
+	}
+	if (bpf_object__load(object))
+		err(1, "cannot load %s", path);
+	if (!bpf_map__attach_struct_ops(map))
+		err(1, "cannot attach %s", path);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Each operation asks for the attributes at the index of its parity. */
+static uint64_t median_ns(int vm_fd, const uint64_t attributes[2])
+{
+	struct kvm_memory_attributes request = { .address = PAGE_GPA, .size = 4096 };
+	uint64_t batch_ns[BATCHES], start;
+	int batch, op;
+
+	for (batch = 0; batch < BATCHES; batch++) {
+		start = now_ns();
+		for (op = 0; op < OPS_PER_BATCH; op++) {
+			request.attributes = attributes[op % 2];
+			if (ioctl(vm_fd, KVM_SET_MEMORY_ATTRIBUTES, &request))
+				err(1, "KVM_SET_MEMORY_ATTRIBUTES");
+		}
+		batch_ns[batch] = now_ns() - start;
+	}
+	qsort(batch_ns, BATCHES, sizeof(*batch_ns), compare);
+	return batch_ns[BATCHES / 2] / OPS_PER_BATCH;
+}
+
+int main(int argc, char **argv)
+{
+	static const uint64_t toggle[2] = { KVM_MEMORY_ATTRIBUTE_PRIVATE, 0 };
+	static const uint64_t again[2] = { 0, 0 };
+	int vm_fd = create_vm();
+
+	if (argc != 1 && argc != 3)
+		errx(2, "usage: conversion-cost [POLICY.bpf.o none|convert|both]");
+	if (argc == 3 && strcmp(argv[2], "none"))
+		attach(argv[1], argv[2], vm_fd);
+
+	/* Once for what is allocated at the first time and kept. */
+	median_ns(vm_fd, toggle);
+	printf("%llu", (unsigned long long)median_ns(vm_fd, toggle));
+	printf(" %llu\n", (unsigned long long)median_ns(vm_fd, again));
+	return 0;
+}

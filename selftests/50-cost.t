@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What a one-page conversion costs in instructions, which is the same at every run. The budgets are
+# the series' promise: next to nothing without a policy, little for being asked.
+cd "$(dirname "$0")/.." || exit 1
+
+# Instructions that the series may add to KVM_SET_MEMORY_ATTRIBUTES of one page.
+WITHOUT_POLICY=30
+WITH_POLICY=350
+
+cost()
+{
+	local kernel=$1
+	shift
+	selftests/vm/run --icount --timeout 300 --kernel "$kernel" \
+		--with build/bench/trivial.bpf.o -- build/bench/conversion-cost "$@"
+}
+
+within()
+{
+	tests=$((tests + 1))
+	if [ -n "$2" ] && [ $(($2 - stock)) -le "$3" ]; then
+		echo "ok $tests - $1: $(($2 - stock)) instructions more than stock's $stock, at most $3"
+	else
+		echo "not ok $tests - $1: '$2' instructions, stock '$stock', at most $3 more"
+	fi
+}
+
+echo 1..3
+tests=0
+patched=${MEMATTR_KERNEL:-patched}
+read -r stock stock_again < <(cost stock)
+read -r none none_again < <(cost "$patched")
+read -r convert _ < <(cost "$patched" build/bench/trivial.bpf.o convert)
+within "a page that changes, no policy" "$none" $WITHOUT_POLICY
+within "a page that changes, a policy that agrees" "$convert" $WITH_POLICY
+stock=$stock_again
+within "a page that changes nothing, no policy" "$none_again" $WITHOUT_POLICY
