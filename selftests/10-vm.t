@@ -172,32 +172,41 @@ for (['no command'], ['unknown option', '--nonsense', 'x'], ['cpus', '--cpus', 0
 
 # --- nothing stays behind ---
 
-for (['INT', 130], ['TERM', 143], ['KILL', 137]) {
-	my ($signal, $want) = @$_;
-	open my $vm, '-|', $run, '--kernel', $kernel, '--', 'sh', '-c', 'echo up; sleep 1000' or die;
-	my ($child) = grep { slurp("/proc/$_/cmdline") =~ m,vm/run, } processes();
-	scalar <$vm>;
-	kill $signal, $child;
-	close $vm;
-	is($? & 127 ? 128 + ($? & 127) : $? >> 8, $want, "SIG$signal ends the runner");
-	# QEMU gets its signal from the kernel; that it is gone may take a moment.
-	my $left;
-	for (1 .. 100) {
-		$left = join ' ', processes();
-		last if $left eq '';
-		select undef, undef, undef, 0.05;
-	}
-	is($left, '', 'no process is left');
+# All at once: they have nothing to do with each other.
+my %end = (INT => 130, TERM => 143, KILL => 137);
+my (%pid, %said);
+for my $signal (sort keys %end) {
+	$pid{$signal} = open $said{$signal}, '-|', $run, '--kernel', $kernel, '--', 'sh', '-c', 'echo up; sleep 1000' or die;
 }
+for my $signal (sort keys %end) {
+	my $up = readline $said{$signal};
+	kill $signal, $pid{$signal};
+	close $said{$signal};
+	is($? & 127 ? 128 + ($? & 127) : $? >> 8, $end{$signal}, "SIG$signal ends the runner");
+}
+# The kernel kills QEMU when the runner is killed; that may take a moment.
+my $left;
+for (1 .. 100) {
+	$left = join ' ', processes();
+	last if $left eq '';
+	select undef, undef, undef, 0.05;
+}
+is($left, '', 'no process is left');
 is(join(' ', glob "$tmp/tmp/*"), '', 'no temporary file is left');
 
 # --- instruction counting ---
 
+my @icount = map {
+	open my $vm, '-|', $run, '--kernel', $kernel, '--icount', '--with', "$tmp/bytes", '--console', "$tmp/console$_", '--',
+		'bash', '-c', "times; exec 3<$tmp/bytes; read -N 10 -u 3; read up idle </proc/uptime; echo \$up; exit 3" or die;
+	$vm;
+} 0, 1;
 my @console;
 for my $i (0, 1) {
-	($status, $out, $err) = vm('--kernel', $kernel, '--icount', '--with', "$tmp/bytes", '--console', "$tmp/console$i",
-		'--', 'bash', '-c', "times; exec 3<$tmp/bytes; read -N 10 -u 3; read up idle </proc/uptime; echo \$up; exit 3");
-	is($status, 3, 'icount: exit status');
+	my $vm = $icount[$i];
+	$out = join '', <$vm>;
+	close $vm;
+	is($? >> 8, 3, 'icount: exit status');
 	push @console, $out . slurp("$tmp/console$i");
 }
 ok($console[0] eq $console[1], 'icount: two runs say the same');
