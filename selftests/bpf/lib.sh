@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-# What the tests of policies share. They source it inside the VM, from the top of the checkout.
+# What the tests of policies share. They source it from the top of the checkout, most inside the VM.
 
+tmp=${tmp:-/tmp}
 policy=build/bin/memattr-policy
 policies=build/selftests/bpf
 bpftool=$(sed -n 's/^BPFTOOL *:*= *//p' build/deps.mk)
-out=/tmp/out
-err=/tmp/err
+out=$tmp/out
+err=$tmp/err
 tests=0
 
 # ok NAME COMMAND...: COMMAND succeeds, or what was said last is shown.
@@ -14,11 +15,11 @@ ok()
 	name=$1
 	shift
 	tests=$((tests + 1))
-	if "$@" >/tmp/ok 2>&1; then
+	if "$@" >$tmp/ok 2>&1; then
 		echo "ok $tests - $name"
 	else
 		echo "not ok $tests - $name"
-		cat /tmp/ok $out $err | sed 's/^/# /'
+		cat $tmp/ok $out $err | sed 's/^/# /'
 	fi
 }
 
@@ -44,11 +45,11 @@ fails()
 # A VM by hand, with its descriptors in $vms. Its input is 8 and its output 9.
 start_vm()
 {
-	mkfifo /tmp/vm-in /tmp/vm-out
-	$policies/vmsh "$@" </tmp/vm-in >/tmp/vm-out &
+	mkfifo $tmp/vm-in $tmp/vm-out
+	$policies/vmsh "$@" <$tmp/vm-in >$tmp/vm-out &
 	vm=$!
-	exec 8>/tmp/vm-in 9</tmp/vm-out
-	rm /tmp/vm-in /tmp/vm-out
+	exec 8>$tmp/vm-in 9<$tmp/vm-out
+	rm $tmp/vm-in $tmp/vm-out
 	read -r _ vms <&9
 }
 
@@ -71,11 +72,11 @@ vm()
 # One more VM, with its input as 6 and its output as 7.
 start_other_vm()
 {
-	mkfifo /tmp/vm-in /tmp/vm-out
-	$policies/vmsh </tmp/vm-in >/tmp/vm-out &
+	mkfifo $tmp/vm-in $tmp/vm-out
+	$policies/vmsh <$tmp/vm-in >$tmp/vm-out 8>&- 9<&- &
 	other=$!
-	exec 6>/tmp/vm-in 7</tmp/vm-out
-	rm /tmp/vm-in /tmp/vm-out
+	exec 6>$tmp/vm-in 7<$tmp/vm-out
+	rm $tmp/vm-in $tmp/vm-out
 	read -r _ _ <&7
 }
 
@@ -90,14 +91,15 @@ other_vm()
 	vm "$@" 8>&6 9<&7
 }
 
-# Starts "memattr-policy load" in the background; returns when it has attached, or has failed.
+# Starts a loader in the background, "memattr-policy load" with these arguments or $load; returns when
+# it has attached, or has failed. It must not hold the VMs' pipes: their end would go unnoticed.
 start_loader()
 {
-	mkfifo /tmp/loader-out
-	$policy load "$@" >/tmp/loader-out 2>$err &
+	mkfifo $tmp/loader-out
+	${load:-$policy load} "$@" >$tmp/loader-out 2>$err 6>&- 7<&- 8>&- 9<&- &
 	loader=$!
-	exec 5</tmp/loader-out
-	rm /tmp/loader-out
+	exec 5<$tmp/loader-out
+	rm $tmp/loader-out
 	read -r attached <&5
 }
 
@@ -117,28 +119,31 @@ stop_loader()
 	end_loader 0
 }
 
-# state FILTER [PID]: true of the VM's state, as memattr-policy show tells it.
+# state_of PID LINE...: the kernel's own account of the VM's policy has these lines, which are
+# regular expressions.
+state_of()
+{
+	cat /sys/kernel/debug/kvm/$1-*/memattr_policy >$out || return 1
+	shift
+	for line in "$@"; do
+		grep -Eqx "$line" $out || { echo "no '$line'"; return 1; }
+	done
+}
+
 state()
 {
-	run 0 $policy show --json --pid ${2:-$vm} && jq -e ".[0] | $1" $out
+	state_of $vm "$@"
 }
 
-# What BPF has of policies, by its own lists.
-no_links()
-{
-	[ "$($bpftool -j link | jq '[.[] | select(.type == "struct_ops")] | length')" = 0 ]
-}
-
-no_maps()
-{
-	[ "$($bpftool -j map | jq '[.[] | select(.type == "struct_ops")] | length')" = 0 ]
-}
-
-# The kernel frees maps a grace period after the last reference is gone: wait for that.
+# By BPF's own lists there is no policy. The kernel frees maps and programs a grace period after the
+# last reference is gone: wait for that.
 nothing_left()
 {
-	no_links || return 1
-	until no_maps; do :; done
+	run 0 $bpftool link && ! grep struct_ops $out || return 1
+	run 0 $bpftool map
+	while grep -q struct_ops $out; do
+		run 0 $bpftool map
+	done
 }
 
 finish()

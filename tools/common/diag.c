@@ -294,6 +294,10 @@ void diag_bpf_load(struct diag *diag, int err)
 			diag_set(diag, "run it again with -v to see which",
 				 "the kernel lacks something the program refers to");
 		return;
+	case EOPNOTSUPP:
+		diag_set(diag, "run it again with -v to see which, and boot a kernel that has it",
+			 "the program is for a kernel that has more callbacks or members than this");
+		return;
 	case ENOMEM:
 		diag_set(diag, "", "the kernel has no memory for the program");
 		return;

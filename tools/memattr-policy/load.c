@@ -105,7 +105,8 @@ static int report_exit(const struct policy *policy, const struct vm *vm)
 			  vm->pid, vm->fd);
 		return EXIT_EJECTED;
 	}
-	if (vm_policy_read(vm, &state))
+	/* Without a record it is another VM already, with the same descriptor. */
+	if (vm_policy_read(vm, &state) || !state.exit_policy[0])
 		goto vm_ended;
 
 	if (!strcmp(state.exit_kind, "vm-death"))

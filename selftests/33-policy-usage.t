@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What memattr-policy says of its arguments, before it asks the kernel for anything: needs no VM.
+cd "$(dirname "$0")/.." || exit 1
+tmp=$(mktemp -d) || exit 1
+trap 'rm -r $tmp' EXIT
+. selftests/bpf/lib.sh
+fault=$policies/fault.bpf.o
+
+ok "params lists them" run 0 $policy params ratelimit
+ok "with their defaults" grep -q '^  rate=1000$' $out
+ok "and their help" grep -q 'in the long run \[1..1000000 conversions/s\]' $out
+params_json()
+{
+	run 0 $policy params --json $fault && jq -e '.policy == "fault" and
+		(.parameters[] | select(.name == "zap_end_add")) == {name: "zap_end_add",
+			default: 0, min: -1000000, max: 1000000, unit: "pages",
+			help: "added to zap_end [-1000000..1000000 pages]"}' $out
+}
+ok "params --json" params_json
+ok "no such policy" fails 6 "there is no policy 'nosuch'" 'one of these' \
+	$policy load nosuch --all
+ok "those there are get listed" grep -q '^  ratelimit$' $err
+ok "no such file" fails 6 'cannot read ./nosuch.bpf.o: No such file' '' \
+	$policy load ./nosuch.bpf.o --all
+ok "no object file" fails 6 'Makefile is no policy' 'make policies' \
+	$policy load ./Makefile --all
+ok "an object, but no policy" fails 6 'has no struct kvm_memattr_ops' 'MEMATTR_OPS' \
+	$policy load build/selftests/bpf/no_policy.bpf.o --all
+ok "an unknown parameter" fails 2 "ratelimit has no parameter 'rat'" 'parameters of ratelimit' \
+	$policy load ratelimit --all rat=1
+ok "those there are get listed" grep -q '^  burst=' $err
+# bad_value PARAMETER=VALUE WORDS
+bad_value()
+{
+	fails 2 "$2" 'try: [a-z_]*=VALUE' $policy load $fault --all $1
+}
+ok "no number" bad_value turns=many "'many' is not a number"
+ok "an empty value" bad_value turns= "'' is not a number"
+ok "below the range" bad_value turns=-1 'out of range, which is 0 to 8000000 turns'
+ok "above the range" bad_value turns=9M 'out of range, which is 0 to 8000000 turns'
+ok "above the type" bad_value attach_ret=3G 'out of range, which is -2147483648 to 2147483647'
+ok "above all types" bad_value attach_ret=99999999999999999999 'too large'
+ok "an unknown suffix" bad_value turns=1T 'k, M or G'
+ok "a count for a time" bad_value pause_us=1k 'ns, us, ms or s'
+ok "finer than the unit" bad_value pause_us=1500ns 'finer than'
+ok "no truth value" bad_value flag=maybe 'neither true nor false'
+ok "no parameter at all" fails 2 "'fast' is no parameter" 'memattr-policy params' \
+	$policy load ratelimit --all fast
+ok "a wrong option" run 2 $policy load ratelimit --nosuch
+ok "no target" run 2 $policy load ratelimit
+ok "two targets" run 2 $policy load ratelimit --all --pid 1
+ok "a wrong pid" run 2 $policy load ratelimit --pid 0
+ok "a wrong command" run 2 $policy reload
+ok "help names the exit statuses" sh -c "$policy --help | grep -q '^  10  load: the kernel ejected'"
+finish
