@@ -11,7 +11,8 @@ fi
 # --- foreground ---
 start_vm
 start_loader template --pid $vm
-ok "load says what it did" expr "$attached" : "template: attached to VM $vm-$vms (vmsh), link [0-9]*$"
+ok "load says what it did" expr "$attached" : \
+	"template: attached to VM $vm-$vms (vmsh), link [0-9]*$"
 link=${attached##* }
 ok "the VM converts" vm ok private 0x1000 16
 ok "and back" vm ok shared 0x1004 1
@@ -155,7 +156,8 @@ first=${vms% *} second=${vms#* }
 ok "--vm chooses" run 0 $policy load template --pid $vm --vm $second --pin
 of_second()
 {
-	run 0 $policy show --json && jq -e "[.[] | select(.policy == \"template\").vm_fd] == [$second]" $out
+	run 0 $policy show --json &&
+		jq -e "[.[] | select(.policy == \"template\").vm_fd] == [$second]" $out
 }
 ok "it is that one" of_second
 ok "detach --vm" run 0 $policy detach --pid $vm --vm $second
@@ -213,11 +215,9 @@ guest()
 {
 	rate=$1 burst=$2
 	shift 2
-	mkfifo /tmp/guest-in /tmp/guest-ready
-	build/bin/memattr-guest --json --wait "$@" </tmp/guest-in >/tmp/guest-out 2>/tmp/guest-ready &
+	build/bin/memattr-guest --json --wait "$@" </tmp/vm-in >/tmp/guest-out 2>/tmp/vm-out &
 	pid=$!
-	exec 8>/tmp/guest-in 9</tmp/guest-ready
-	rm /tmp/guest-in /tmp/guest-ready
+	exec 8>/tmp/vm-in 9</tmp/vm-out
 	read -r _ <&9
 	start_loader ratelimit --pid $pid rate=$rate burst=$burst
 	echo >&8

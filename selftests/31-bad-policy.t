@@ -20,7 +20,7 @@ ejected()
 	vm ok private 0x1100 16 && vm ok shared 0x1100 16 && end_loader 10 &&
 	grep -Eq "^memattr-policy: fault: the kernel ejected it from VM $vm-$vms \(vmsh\): $kind $code: " \
 		$err &&
-	state 'policy: none' 'exit_policy: fault' "exit_kind: $kind" "exit_code: $code" 'exit_text: .+'
+	state 'policy: none' 'exit_policy: fault' "exit_kind: $kind" "exit_code: $code" 'exit_text: ?*'
 }
 start_vm
 ok "fault without parameters does no harm" start_loader $fault --pid $vm
@@ -35,7 +35,7 @@ ok "convert returns no errno" ejected bad-return -100000 convert_ret=-100000
 refuses()
 {
 	start_loader $fault --pid $vm convert_ret=-$1 || return 1
-	vm $2 private 0x1100 16 && state 'policy: fault' 'refused: [1-9][0-9]*' && stop_loader
+	vm $2 private 0x1100 16 && state 'policy: fault' 'refused: [1-9]*' && stop_loader
 }
 ok "convert refuses: EPERM" refuses 1 EPERM
 ok "convert refuses: EAGAIN" refuses 11 EAGAIN
@@ -49,7 +49,7 @@ ok "zap ends behind the slot" ejected bad-field $((0x3110)) zap_end_add=8192
 ok "zap starts too late" ejected bad-field $((0x1101)) zap_start_add=1
 ok "zap ends too early" ejected bad-field $((0x110f)) zap_end_add=-1
 ok "zap is turned around" ejected bad-field $((0x1110)) zap_start_add=16 zap_end_add=-16
-ok "convert exceeds its budget" ejected budget '[0-9]+' --budget-us 100 turns=8M
+ok "convert exceeds its budget" ejected budget '[0-9]*' --budget-us 100 turns=8M
 widens()
 {
 	start_loader $fault --pid $vm zap_start_add=-256 zap_end_add=512 || return 1

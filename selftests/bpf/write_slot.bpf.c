@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* write_slot: moves the memslot's end, in order to zap behind it; only the zap's range is writable. */
+/* write_slot: moves the memslot's end, to zap behind it; only the zap's range is writable. */
 #include "memattr.bpf.h"
 
 SEC("struct_ops/zap")

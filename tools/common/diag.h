@@ -29,7 +29,7 @@ int diag_fail(int code, const char *next, const char *cause, ...)
 /* What a tool can need. Each is checked by itself, so that a tool can do with less. */
 enum diag_need {
 	DIAG_BPF_RIGHTS,	/* CAP_BPF and CAP_PERFMON: to load programs */
-	DIAG_ADMIN_RIGHTS,	/* CAP_SYS_ADMIN: another process's VM, all VMs, ids of BPF objects */
+	DIAG_ADMIN_RIGHTS,	/* CAP_SYS_ADMIN: others' VMs, all VMs, BPF objects by id */
 	DIAG_PTRACE_RIGHTS,	/* CAP_SYS_PTRACE: a descriptor out of another process */
 	DIAG_BTF,		/* /sys/kernel/btf/vmlinux */
 	DIAG_KVM,		/* KVM is in the kernel or loaded */

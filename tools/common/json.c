@@ -2,7 +2,6 @@
 #include "json.h"
 
 #include <inttypes.h>
-#include <math.h>
 
 static void json_quote(struct json *json, const char *text)
 {
@@ -78,16 +77,6 @@ void json_s64(struct json *json, const char *key, int64_t value)
 {
 	json_before(json, key);
 	fprintf(json->out, "%" PRId64, value);
-}
-
-void json_double(struct json *json, const char *key, double value)
-{
-	if (!isfinite(value)) {
-		json_null(json, key);
-		return;
-	}
-	json_before(json, key);
-	fprintf(json->out, "%.6g", value);
 }
 
 void json_bool(struct json *json, const char *key, bool value)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -259,27 +260,6 @@ int vm_open(const struct vm *vm)
 	return fd;
 }
 
-static void vm_debugfs_path(const struct vm *vm, const char *file, char *path, size_t size)
-{
-	snprintf(path, size, KVM_DEBUGFS "/%d-%d/%s", vm->creator_tid, vm->fd, file);
-}
-
-static bool vm_debugfs_exists(const struct vm *vm)
-{
-	char path[128];
-
-	vm_debugfs_path(vm, "", path, sizeof(path));
-	return !access(path, F_OK);
-}
-
-FILE *vm_debugfs_open(const struct vm *vm, const char *file)
-{
-	char path[128];
-
-	vm_debugfs_path(vm, file, path, sizeof(path));
-	return fopen(path, "re");
-}
-
 static void copy_value(char *to, size_t size, const char *value)
 {
 	snprintf(to, size, "%s", value);
@@ -313,13 +293,15 @@ static void vm_policy_line(struct vm_policy *p, const char *key, const char *val
 
 int vm_policy_read(const struct vm *vm, struct vm_policy *policy)
 {
-	char line[256];
+	char folder[64], path[96], line[256];
 	FILE *f;
 
 	*policy = (struct vm_policy){};
-	f = vm_debugfs_open(vm, "memattr_policy");
+	snprintf(folder, sizeof(folder), KVM_DEBUGFS "/%d-%d", vm->creator_tid, vm->fd);
+	snprintf(path, sizeof(path), "%s/memattr_policy", folder);
+	f = fopen(path, "re");
 	if (!f && errno == ENOENT)
-		return vm_debugfs_exists(vm) ? -EOPNOTSUPP : -ENOENT;
+		return access(folder, F_OK) ? -ENOENT : -EOPNOTSUPP;
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f)) {

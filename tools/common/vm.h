@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/types.h>
 
 #define KVM_DEBUGFS "/sys/kernel/debug/kvm"
@@ -41,9 +40,6 @@ void vm_name(pid_t pid, char *name, size_t size);
 
 /* A descriptor of the VM for this process, or -errno. Needs ptrace rights on the VMM. */
 int vm_open(const struct vm *vm);
-
-/* A file of the VM's debugfs folder, or NULL with errno. */
-FILE *vm_debugfs_open(const struct vm *vm, const char *file);
 
 #define VM_POLICY_NAME_LEN	16
 #define VM_EXIT_KIND_LEN	16

@@ -140,7 +140,8 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-static int hold(const struct policy *policy, const struct vm *vm, struct bpf_link *link, int signals)
+static int hold(const struct policy *policy, const struct vm *vm, struct bpf_link *link,
+		int signals)
 {
 	struct pollfd fds[] = {
 		{ .fd = signals, .events = POLLIN },
