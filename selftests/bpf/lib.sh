@@ -90,7 +90,8 @@ other_vm()
 }
 
 # Starts a loader in the background, "memattr-policy load" with these arguments, or $load. Returns
-# when it has attached, or has failed. It must not hold the VMs' pipes: their end would go unnoticed.
+# when it has attached, or has failed. It must not hold the VMs' pipes, whose end would go unnoticed
+# then.
 start_loader()
 {
 	${load:-$policy load} "$@" >$tmp/loader-out 2>$err 6>&- 7<&- 8>&- 9<&- &
