@@ -1,570 +1,592 @@
-#!/bin/bash
+#!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0
 #
-# memattr-top: its figures against the guest's own, what it shows where something is missing, and the live
-# view, driven by real keys in a real terminal (tmux).
-cd "$(dirname "$0")/.." || exit 1
-self=selftests/40-top.t
-top=build/bin/memattr-top
-guest=build/bin/memattr-guest
-policy=build/bin/memattr-policy
-out=/tmp/out
-err=/tmp/err
+# memattr-top: its figures against the guest's own, what it shows where
+# something is missing, and the live view, driven by real keys in a real
+# terminal (tmux).  This script runs itself again inside the test VMs.
+use strict;
+use warnings;
+use FindBin;
+use IPC::Open3;
+use JSON::PP;
+use POSIX ();
+use Symbol 'gensym';
+use Test::More;
+
+chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
+
+my $TOP = 'build/bin/memattr-top';
+my $GUEST = 'build/bin/memattr-guest';
+my $POLICY = 'build/bin/memattr-policy';
+my $RATELIMIT = 'build/bpf/ratelimit.bpf.o';
+my $MANY = 'build/selftests/top/many-vms';
 
 # Longer than anything here takes on a loaded machine; only a failure waits that long.
-PATIENCE_S=20
+use constant PATIENCE_S => 30;
 
-# ok NAME COMMAND...: COMMAND succeeds. Tests have no numbers: parts of them run in different machines.
-ok()
-{
-	local name=$1
+# As in tools/memattr-top/counts.h.
+use constant MAX_VMS => 1024;
 
-	shift
-	if "$@" >/tmp/ok.log 2>&1; then
-		echo "ok - $name"
-	else
-		echo "not ok - $name"
-		tail -n 60 /tmp/ok.log $out $err 2>/dev/null | sed 's/^/# /'
-	fi
+# Runs @command to its end: its exit status, stdout and stderr.
+sub run {
+	my @command = @_;
+	my $pid = open3(my $in, my $out, my $err = gensym, @command);
+	close $in;
+	# Little comes on stderr: it fits the pipe.
+	my $stdout = join '', <$out>;
+	my $stderr = join '', <$err>;
+	waitpid $pid, 0;
+	return ($? >> 8, $stdout, $stderr);
 }
 
-# run STATUS COMMAND...: it ends with this exit status; its output is kept.
-run()
-{
-	local expected=$1 status
-
-	shift
-	"$@" >$out 2>$err
-	status=$?
-	[ $status -eq "$expected" ] || { echo "exit status $status: $*"; return 1; }
+sub fails_with {
+	my ($name, $expected, $text, @command) = @_;
+	my ($status, $out, $err) = run(@command);
+	ok($status == $expected && $err =~ $text, $name) or diag("exit status $status\n$out$err");
+	return ($out, $err);
 }
 
-fails_with()
-{
-	local status=$1 text=$2
+# --- what needs no VM ---
 
-	shift 2
-	run "$status" "$@" && grep -q -e "$text" $err
+sub arguments {
+	my ($status, $out, $err) = run($TOP, '--help');
+	ok($status == 0 && $out =~ /Exit status: 0/, '--help') or diag($err);
+	($status, $out, $err) = run($TOP, '--version');
+	ok($status == 0 && $out =~ /^memattr-top \d+\.\S+\n\z/, '--version') or diag($err);
+	for my $wrong ('-d 0', '-d -1', '-d x', '-d 1x', '-d nan', '-d 9999', '-n 0', '-n x',
+		       '-p 0', '-p -3', '-p x', '--nonsense', 'word') {
+		fails_with("$wrong: refused", 2, qr/memattr-top: /, $TOP, '-b', split / /, $wrong);
+	}
+	fails_with('a screen without a terminal: says to use -b', 2, qr/try: memattr-top -b/, $TOP);
+	fails_with('no such process', 4, qr/no process 4194305/, $TOP, qw(-b -n 1 -p 4194305));
 }
 
-wait_for()
-{
-	local end=$((SECONDS + PATIENCE_S))
-
-	until "$@"; do
-		[ $SECONDS -lt $end ] || { echo "never: $*"; return 1; }
-		sleep 0.05
-	done
+sub unit_tests {
+	my ($status, $out, $err) = run('build/selftests/top/top-unit');
+	is($status, 0, 'what needs no kernel') or diag($out, $err);
 }
 
-# --- a machine without KVM events: arguments ---
-
-arguments()
-{
-	ok "--help" run 0 $top --help
-	ok "--help names the exit codes" grep -q "Exit status: 0" $out
-	ok "--version" eval 'run 0 $top --version && grep -qx "memattr-top [0-9.]*" $out'
-	for wrong in "-d 0" "-d -1" "-d x" "-d 1x" "-d nan" "-d 9999" "-n 0" "-n x" "-p 0" "-p -3" \
-		     "-p x" "--nonsense" "word"; do
-		ok "$wrong: refused" fails_with 2 "memattr-top: " $top -b $wrong
-	done
-	ok "a screen without a terminal: says to use -b" fails_with 2 "try: memattr-top -b" $top
-	ok "no such process" fails_with 4 "no process 4000000" $top -b -n 1 -p 4000000
+# The part's tests, run in a VM, as tests of this script.
+sub in_vm {
+	my ($part, $kernel) = @_;
+	my $plan;
+	open my $vm, '-|', 'selftests/vm/run', '--kernel', $kernel, '--timeout', 240, '--',
+		"$FindBin::Bin/$FindBin::Script", $part or die "selftests/vm/run: $!";
+	while (my $line = <$vm>) {
+		if ($line =~ /^(not )?ok \d+ - (.*)/) {
+			ok(!$1, $2);
+		} elsif ($line =~ /^1\.\./) {
+			$plan = 1;
+		} else {
+			diag($line =~ s/^# ?//r);
+		}
+	}
+	close $vm;
+	ok($plan, "$part came to its end") or diag("exit status ", $? >> 8);
 }
 
 # --- batch ---
 
-# start_top ARGUMENT...: comes back when counting has begun.
-start_top()
-{
-	rm -f /tmp/top.fifo
-	mkfifo /tmp/top.fifo
-	$top -b "$@" >/tmp/top.fifo 2>$err &
-	top_pid=$!
-	exec 8</tmp/top.fifo
-	read -r heading <&8
+# Comes back when counting has begun.
+sub start_top {
+	my $top = {};
+	$top->{pid} = open3(my $in, $top->{out}, $top->{err} = gensym, $TOP, '-b', @_);
+	close $in;
+	$top->{text} = readline($top->{out}) // '';
+	$top->{said} = '';
+	return $top;
 }
 
-# stop_top SIGNAL: keeps what it printed in $out.
-stop_top()
-{
-	kill -"$1" $top_pid
-	{ echo "$heading"; cat <&8; } >$out
-	exec 8<&-
-	wait $top_pid
+# Waits until it says so on stderr.
+sub await {
+	my ($top, $text) = @_;
+	while ($top->{said} !~ $text) {
+		my $line = readline $top->{err} // return 0;
+		$top->{said} .= $line;
+	}
+	return 1;
 }
 
-# field COLUMN NAME: of the line about this VM in $out.
-field()
-{
-	awk -v column="$1" -v name="$2" '
-		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
-		$at["NAME"] == name { print $at[column] }' $out
+sub stop_top {
+	my ($top, $signal) = @_;
+	kill $signal, $top->{pid};
+	$top->{text} .= join '', readline $top->{out};
+	$top->{said} .= join '', readline $top->{err};
+	waitpid $top->{pid}, 0;
+	return $? >> 8;
 }
 
-has_field()
-{
-	local value
-
-	value=$(field "$2" "$1")
-	[ "$value" = "$3" ] || { echo "$1 $2: $value, not $3"; return 1; }
+# The lines of a table, each a hash by headings.
+sub lines {
+	my ($heading, @lines) = split /\n/, shift;
+	my @headings = split ' ', $heading // '';
+	return map { my %line; @line{@headings} = split ' '; \%line } @lines;
 }
 
-# start_guest NAME ARGUMENT...: comes back when its VM exists; its guest does not run yet.
-start_guest()
-{
-	local name=$1 line
-
-	shift
-	rm -f /tmp/"$name".go /tmp/"$name".ready
-	mkfifo /tmp/"$name".go /tmp/"$name".ready
-	$guest --name "$name" --wait --json "$@" </tmp/"$name".go >/tmp/"$name".json \
-		2>/tmp/"$name".ready &
-	guest_pid=$!
-	exec 9>/tmp/"$name".go
-	read -r line </tmp/"$name".ready
-	[ "$line" ] || echo "# the guest $name did not start"
+# The last line about the VM.
+sub line_of {
+	my ($top, $name) = @_;
+	my ($line) = grep { $_->{NAME} eq $name } reverse lines($top->{text});
+	return $line // {};
 }
 
-go_guest()
-{
-	echo go >&9
-	exec 9>&-
+# Comes back when the VM exists; its guest does not run yet.
+sub start_guest {
+	my ($name, @arguments) = @_;
+	my $guest = { name => $name };
+	$guest->{pid} = open3($guest->{in}, $guest->{out}, $guest->{err} = gensym,
+			      $GUEST, '--name', $name, '--wait', '--json', @arguments);
+	my $ready = readline($guest->{err}) // '';
+	$ready =~ /^ready pid=$guest->{pid} / or diag("guest $name does not start: $ready");
+	return $guest;
 }
 
-finish_guest()
-{
-	go_guest
-	wait $guest_pid
+sub go_guest {
+	my $guest = shift;
+	print { $guest->{in} } "go\n";
+	close $guest->{in};
 }
 
-of_guest()
-{
-	jq "$2" /tmp/"$1".json
+# Lets it run to its end: what it counted.
+sub finish_guest {
+	my $guest = shift;
+	go_guest($guest);
+	my $summary = join '', readline $guest->{out};
+	waitpid $guest->{pid}, 0;
+	return eval { decode_json($summary) } // {};
 }
 
-# same_counts NAME COLUMN=FILTER...: the line has what the guest itself counted.
-same_counts()
-{
-	local name=$1
-
-	shift
-	for pair in "$@"; do
-		has_field "$name" "${pair%%=*}" "$(of_guest "$name" "${pair#*=}")" || return 1
-	done
+sub end_guest {
+	my $guest = shift;
+	kill TERM => $guest->{pid};
+	waitpid $guest->{pid}, 0;
 }
 
-# In KVM a conversion takes no longer than the VMM waited for it; both histograms are off by some percent.
-plausible_latency()
-{
-	local p50 p99
-
-	p50=$(field P50_us "$1")
-	p99=$(field P99_us "$1")
-	awk -v p50="$p50" -v p99="$p99" -v guest50="$(of_guest "$1" .convert_ns_p50)" \
-		-v guest99="$(of_guest "$1" .convert_ns_p99)" '
-		BEGIN { exit !(p50 > 0 && p50 <= p99 && p50 * 1000 <= guest50 * 1.15 &&
-			       p99 * 1000 <= guest99 * 1.15) }' ||
-		{ echo "p50 $p50 p99 $p99 us"; of_guest "$1" .; return 1; }
+# Comes back when the policy is attached to the guest's VM.
+sub load_policy {
+	my ($guest, @parameters) = @_;
+	my $pid = open3(my $in, my $out, undef, $POLICY, 'load', $RATELIMIT, '--pid', $guest->{pid},
+			@parameters);
+	close $in;
+	my $line = readline($out) // '';
+	like($line, qr/attached/, 'a policy is attached');
+	return $pid;
 }
 
-exact_counts()
-{
-	start_guest exact --scenario churn --count 300 --vcpus 2
-	start_top --totals -d 600
-	finish_guest
-	ok "SIGINT: prints what it has and ends with 0" stop_top INT
-	ok "one line per VM" eval '[ $(wc -l <$out) -eq 2 ]'
-	ok "exits and conversions: the guest's own figures" same_counts exact EXITS=.exits \
-		TO_PRIV=.to_private TO_SHARED=.to_shared EFF_PG=.converted_pages ZAP_PG=.converted_pages
-	ok "nothing lost, own cost told" grep -q "lost: 0 events; own cost: [1-9]" $err
+sub no_vm {
+	my ($out) = fails_with('no VM: says so, and is no error', 0, qr/no VM is running/, $TOP,
+			       qw(-b -n 1 -d 0.1));
+	like($out, qr/^TIME +PID +NAME .*\n\z/, 'the table is empty');
+	fails_with('a process without a VM', 0, qr/process $$ has no VM/, $TOP,
+		   qw(-b -n 1 -d 0.1 -p), $$);
 }
 
-no_vm()
-{
-	ok "no VM: an empty table, and it says so" fails_with 0 "no VM is running" $top -b -n 1 -d 0.1
-	ok "the heading is there" eval '[ $(wc -l <$out) -eq 1 ] && grep -q "^TIME *PID *NAME" $out'
-	ok "a process without a VM" fails_with 0 "process $$ has no VM" $top -b -n 1 -d 0.1 -p $$
+# In KVM a conversion takes no longer than its VMM waits for it; both histograms are off by some percent.
+sub plausible_latency {
+	my ($line, $guest) = @_;
+	ok($line->{P50_us} > 0 && $line->{P50_us} <= $line->{P99_us} &&
+	   $line->{P50_us} * 1000 <= $guest->{convert_ns_p50} * 1.15 &&
+	   $line->{P99_us} * 1000 <= $guest->{convert_ns_p99} * 1.15, 'percentiles of the latency') or
+		diag(explain($line, $guest));
+}
+
+sub exact_counts {
+	my $guest = start_guest('exact', qw(--scenario churn --count 300 --vcpus 2));
+	my $top = start_top('--totals', '-d', 600);
+	my $counted = finish_guest($guest);
+	is(stop_top($top, 'INT'), 0, 'SIGINT: ends with 0');
+	my @lines = lines($top->{text});
+	is(@lines, 1, 'and with the figures of the interval it cut');
+	my $line = $lines[0];
+	is($line->{NAME}, 'exact', 'name');
+	is($line->{PID}, $guest->{pid}, 'process');
+	is($line->{EXITS}, $counted->{exits}, 'exits as the guest counts them');
+	is($line->{TO_PRIV}, $counted->{to_private}, 'conversions to private');
+	is($line->{TO_SHARED}, $counted->{to_shared}, 'conversions to shared');
+	is($line->{EFF_PG}, $counted->{converted_pages}, 'pages');
+	is($line->{ZAP_PG}, $counted->{converted_pages}, 'pages unmapped');
+	like($top->{said}, qr/lost: 0 events; own cost: [1-9]/, 'nothing lost, own cost told');
+	return ($top, $line, $counted);
+}
+
+sub denied {
+	my $guest = start_guest('limited', qw(--scenario ping-pong --count 200));
+	my $loader = load_policy($guest, 'rate=100', 'burst=10');
+	my $top = start_top('--totals', '-d', 600);
+	my $counted = finish_guest($guest);
+	stop_top($top, 'INT');
+	waitpid $loader, 0;
+	my $line = line_of($top, 'limited');
+	cmp_ok($counted->{refused_eagain}, '>', 0, 'the guest was refused some');
+	is($line->{DENIED}, $counted->{refused_eagain} + $counted->{denied},
+	   'denied as often as the guest was');
+	is($line->{TO_PRIV} + $line->{TO_SHARED}, $counted->{conversions}, 'those are no conversions');
+	is($line->{REQ_PG}, $counted->{requested_pages} + $counted->{refused_eagain},
+	   'but were asked for, again and again');
+	is($line->{POLICY}, 'ratelimit', 'the policy');
+}
+
+# A VM that ends is in one more interval, and each has a line of its own.
+sub intervals {
+	my $one = start_guest('one', qw(--scenario churn --count 100));
+	my $two = start_guest('two', qw(--scenario churn --count 200));
+	my ($status, $out) = run($TOP, qw(-b -n 1 -d 0.1 -p), $two->{pid});
+	is(join(' ', map { $_->{NAME} } lines($out)), 'two', '-p: only that process');
+
+	my $top = start_top('--totals', '-d', '0.1');
+	$top->{text} .= readline($top->{out}) . readline($top->{out});
+	is(join(' ', map { "$_->{NAME} $_->{EXITS} $_->{TO_PRIV} $_->{P50_us}" }
+		lines($top->{text})), 'one 0 0 - two 0 0 -', 'idle VMs are listed');
+	my %counted = (two => finish_guest($two), one => finish_guest($one));
+	ok(await($top, qr/no VM is running/), 'both are dropped');
+	is(stop_top($top, 'TERM'), 0, 'SIGTERM: ends with 0');
+	for my $name (sort keys %counted) {
+		my $line = line_of($top, $name);
+		is("$line->{EXITS} $line->{TO_PRIV} $line->{TO_SHARED}",
+		   "@{$counted{$name}}{qw(exits to_private to_shared)}",
+		   "the last line of $name has all of it");
+	}
+	is_deeply([ grep { $_->{NAME} !~ /^(?:one|two)$/ } lines($top->{text}) ], [],
+		  'and no line is another VM\'s');
+}
+
+# Runs last: taking so many VMs down takes half a minute, which the machine's end spares.
+sub many {
+	my ($in, $out);
+	my $top = start_top('--totals', '-d', '0.1');
+	# The slots of these are free again afterwards.
+	my $pid = open3($in, $out, undef, $MANY, 40);
+	readline $out;
+	close $in;
+	waitpid $pid, 0;
+	# Some intervals of 40 lines fit the pipe.
+	await($top, qr/no VM is running.*no VM is running/s);
+	$pid = open3($in, $out, undef, $MANY, MAX_VMS + 76);
+	readline $out;
+	stop_top($top, 'INT');
+	like($top->{said}, qr/lost: 76 events/, 'what VMs beyond the limit do is counted as lost');
+	my %names = map { ($_->{NAME} => 1) } grep { $_->{PID} == $pid } lines($top->{text});
+	is(keys %names, MAX_VMS + 76, 'all are listed');
+	start_live(80, 24, $TOP);
+	press('End');
+	see(qr/ 1100 VMs /, 'and on the screen');
 }
 
 # --- live ---
 
-tmux_()
-{
-	tmux -L memattr-top -f /dev/null "$@"
+# tmux in control mode: commands in, answers and notifications out, no process for each.
+my ($tmux_in, $tmux_out, $tmux_buffer);
+
+# The next line that tmux prints, undef after PATIENCE_S without one.
+sub tmux_line {
+	my $end;
+	while (($end = index $tmux_buffer, "\n") < 0) {
+		my $ready = '';
+		vec($ready, fileno $tmux_out, 1) = 1;
+		return undef unless select $ready, undef, undef, PATIENCE_S;
+		sysread $tmux_out, $tmux_buffer, 65536, length $tmux_buffer or return undef;
+	}
+	my $line = substr $tmux_buffer, 0, $end + 1, '';
+	chomp $line;
+	return $line;
 }
 
-screen()
-{
-	tmux_ capture-pane -p "$@"
+sub tmux_answer {
+	my @answer;
+	while (defined(my $line = tmux_line())) {
+		last if $line =~ /^%begin /;
+	}
+	while (defined(my $line = tmux_line())) {
+		return join "\n", @answer if $line =~ /^%(?:end|error) /;
+		push @answer, $line;
+	}
+	return '';
 }
 
-shows()
-{
-	screen | grep -q -e "$1"
+sub tmux {
+	print {$tmux_in} "@_\n";
+	return tmux_answer();
 }
 
-shows_not()
-{
-	! shows "$1"
+sub start_tmux {
+	$tmux_buffer = '';
+	open3($tmux_in, $tmux_out, undef, qw(tmux -L memattr-top -f /dev/null -C new-session -x 80 -y 24),
+	      'exec sleep 1000');
+	$tmux_in->autoflush(1);
+	tmux_answer();
+	tmux('set -g window-size manual');
+	tmux('set -g remain-on-exit on');
+	# Afterwards the terminal's settings are compared with those of before.
+	open my $script, '>', '/tmp/live.sh' or die;
+	print $script <<'END';
+# Ctrl-C is for the tool, the script has yet to report.
+trap : INT
+before=$(stty -g)
+env "$@"
+status=$?
+[ "$(stty -g)" = "$before" ] && sane=sane
+echo "ended $status $sane"
+exec sleep 1000
+END
 }
 
-# What is awaited on the screen does come.
-see()
-{
-	wait_for shows "$1" || { screen; return 1; }
+sub screen {
+	return tmux("capture-pane -p @_");
 }
 
-see_gone()
-{
-	wait_for shows_not "$1" || { screen; return 1; }
+# What is awaited comes on the screen: looks again whenever something is drawn.
+sub comes {
+	my $condition = shift;
+	my $end = time + PATIENCE_S;
+	until ($condition->(screen())) {
+		return 0 if time > $end || !defined tmux_line();
+		# What has been drawn meanwhile is on the screen that is looked at next.
+		$tmux_buffer =~ s/^.*\n//s;
+	}
+	return 1;
 }
 
-keys()
-{
-	tmux_ send-keys "$@"
+sub see {
+	my ($text, $name) = @_;
+	ok(comes(sub { $_[0] =~ $text }), $name) or diag("no $text:\n", screen());
 }
 
-# start_live WIDTH HEIGHT [VARIABLE=VALUE...] [ARGUMENT...]: afterwards the shell compares the terminal's
-# settings with those of before.
-start_live()
-{
-	local width=$1 height=$2
-
-	shift 2
-	cat >/tmp/live.sh <<-END
-		before=\$(stty -g)
-		env $* </dev/tty
-		status=\$?
-		[ "\$(stty -g)" = "\$before" ] && sane=sane
-		echo "ended \$status \$sane"
-		exec sleep 1000
-	END
-	tmux_ kill-server 2>/dev/null
-	tmux_ new-session -d -x "$width" -y "$height" bash /tmp/live.sh
-	see "EXITS"
+sub see_gone {
+	my ($text, $name) = @_;
+	ok(comes(sub { $_[0] !~ $text }), $name) or diag("still $text:\n", screen());
 }
 
-ended_well()
-{
-	see "ended 0 sane" &&
-		[ "$(tmux_ display -p '#{alternate_on} #{cursor_flag}')" = "0 1" ]
+# The VMs come in this order.
+sub see_order {
+	my ($order, $name) = @_;
+	my $rows = sub { join ' ', $_[0] =~ /^ *\d+ (\w+) .*(?:none|ratelimi|n\/a)\w*$/mg };
+	ok(comes(sub { $rows->($_[0]) eq $order }), $name) or
+		diag($rows->(screen()), ":\n", screen());
 }
 
-# Every line fits, and the heading is not cut.
-heading_is()
-{
-	screen | grep -qx -e "$1" || { screen; return 1; }
+sub press {
+	tmux('send-keys', map { "'$_'" } @_);
 }
 
-first_row()
-{
-	[ "$(screen | awk '/ PID NAME/ { getline; print $2; exit }')" = "$1" ] || { screen; return 1; }
+sub resize {
+	my ($width, $height) = @_;
+	tmux("resize-window -x $width -y $height");
 }
 
-live_keys()
-{
-	local wide=" *PID NAME *EXITS/s *>PRIV/s *>SHRD/s *EFFPG/s *REQPG/s *ZAPPG/s *DENY/s *P50 *P99 POLICY"
-	local narrow="    PID NAME      EXITS >PRIV >SHRD EFFPG REQPG ZAPPG  DENY   P50   P99 POLICY"
-
-	# aaa has more exits, bbb comes later in the alphabet.
-	$guest --name bbb --scenario sparse --rate 20 --duration 1000 >/dev/null 2>&1 &
-	local bbb=$!
-	$guest --name aaa --scenario churn --rate 200 --duration 1000 >/dev/null 2>&1 &
-	local aaa=$!
-
-	start_live 80 24 $top -d 0.2
-	ok "live: both VMs" eval 'see "2 VMs" && see " aaa " && see " bbb "'
-	ok "80 columns: all headings" heading_is "$narrow"
-	ok "the hook of each metric, what was lost, the own cost" eval \
-		'see "exits tp_btf:kvm_exit" && see "conversions [a-z_]*:kvm" && see "zaps [a-z_]*:kvm" &&
-		 see "lost 0" && see "BPF cost [0-9.]*% of a CPU, [1-9][0-9]* ns/event"'
-	ok "sorted by exits" eval 'wait_for first_row aaa'
-	keys R
-	ok "R: the other way round" eval 'wait_for first_row bbb'
-	keys R '<'
-	ok "<: by name" eval 'wait_for first_row aaa'
-	keys R
-	ok "by name, from the end" eval 'wait_for first_row bbb'
-	keys R '>'
-	ok ">: by exits again" eval 'wait_for first_row aaa'
-	keys F6
-	ok "F6: a menu" eval 'see "Sort by" && see "^ DENY"'
-	keys Up R
-	keys Escape
-	ok "Esc: leaves it, and R in it did nothing" eval 'see_gone "Sort by" && first_row aaa'
-	keys F6 Up Enter
-	keys R
-	ok "Enter: sorts by what was chosen" eval 'see_gone "Sort by" && wait_for first_row bbb'
-	keys R F6 Down Enter
-
-	keys h
-	ok "h: help" eval 'see "REQPG  pages asked for" && see "VM end *[a-z]*:kvm_"'
-	keys x
-	ok "any key: back" see "^ *PID NAME"
-	keys '?'
-	ok "?: help as well" see "REQPG  pages asked for"
-	keys q
-	ok "q there: back" see "^ *PID NAME"
-
-	keys +
-	ok "+: a longer delay" see "every 0.5 s"
-	keys - -
-	ok "-: a shorter one" see "every 0.1 s"
-	keys -
-	ok "not below the limit" see "every 0.1 s"
-	keys d 0 . 4 5 BSpace Enter
-	ok "d: asks for it" see "every 0.4 s"
-	keys s 0 Enter
-	ok "s: one that is out of range is refused" eval 'see "out of range" && see "every 0.4 s"'
-	keys s 7 Escape
-	ok "Esc: keeps it" eval 'see_gone "Delay in" && see "every 0.4 s"'
-
-	keys t
-	ok "t: totals" see "  totals"
-	# Conversions in totals: no rate of this guest comes near it.
-	ok "they go up" see " aaa  *[0-9.]*k "
-	keys Space
-	ok "space: paused" see PAUSED
-	local frozen
-	frozen=$(screen)
-	kill $bbb
-	wait $bbb
-	keys Down
-	keys Up
-	ok "what happens meanwhile is not shown" [ "$(screen)" = "$frozen" ]
-	keys Space
-	ok "space: on; a VM that ended is dropped" eval 'see_gone PAUSED && see_gone " bbb " && see "1 VM "'
-	keys t
-
-	tmux_ resize-window -x 120 -y 30
-	ok "120x30: wide headings" eval 'see "EXITS/s" && heading_is "$wide"'
-	tmux_ resize-window -x 40 -y 8
-	ok "40x8: what fits" eval 'see_gone EXITS/s && see "^ *PID NAME *EXITS .*EFFPG$" && see " aaa "'
-	keys Right Right Right
-	ok "right: further columns" eval 'see "^ *PID NAME *EFFPG"'
-	keys Left Left Left
-	tmux_ resize-window -x 12 -y 2
-	ok "12x2: the heading and a VM" eval 'see "^ *PID NAME" && see "^ *[0-9]* aaa"'
-	tmux_ resize-window -x 1 -y 1
-	tmux_ resize-window -x 80 -y 24
-	ok "1x1 and back" eval 'see "^ *PID NAME.*POLICY" && heading_is "$narrow"'
-	keys q
-	ok "q: ends with 0, the terminal as before" ended_well
-
-	start_live 80 24 $top
-	keys C-c
-	ok "Ctrl-C: the same" ended_well
-	start_live 80 24 $top
-	pkill -TERM -x memattr-top
-	ok "SIGTERM: the same" ended_well
-	start_live 80 24 $top -n 1 -d 0.1
-	ok "-n: ends by itself" ended_well
-	start_live 80 24 $top -p $aaa
-	ok "-p: of one process" see "1 VM of one process"
-	kill $aaa
-	wait $aaa
-	ok "it is gone: says so" see "process $aaa has no VM"
-	keys q
-	ended_well
-	start_live 80 24 $top
-	ok "no VM: says so" see "no VM is running"
-	tmux_ kill-server
-	ok "a terminal of unknown type: says so" eval \
-		'script -qec "TERM=nonsense $top" /dev/null </dev/null >$err; grep -q "another TERM" $err'
+# start_live WIDTH, HEIGHT, [VARIABLE=VALUE...] COMMAND...
+sub start_live {
+	my ($width, $height, @command) = @_;
+	resize($width, $height);
+	tmux("respawn-pane -k 'sh /tmp/live.sh @command'");
+	comes(sub { $_[0] =~ /EXITS|ended/ });
 }
 
-# --- on the patched kernel ---
-
-denied()
-{
-	start_guest limited --scenario ping-pong --count 200
-	$policy load build/bpf/ratelimit.bpf.o --pid $guest_pid rate=100 burst=10 >/tmp/load 2>&1 &
-	local loader=$!
-
-	ok "a policy is attached" wait_for grep -q attached /tmp/load
-	start_top --totals -d 600
-	finish_guest
-	stop_top INT
-	wait $loader
-	ok "the guest was refused some" eval '[ $(of_guest limited ".refused_eagain + .denied") -gt 0 ]'
-	ok "denied: as often as the guest was" same_counts limited TO_PRIV=.to_private \
-		TO_SHARED=.to_shared EFF_PG=.converted_pages REQ_PG=".requested_pages" \
-		DENIED=".refused_eagain + .denied"
-	ok "the policy's name" has_field limited POLICY ratelimit
+sub see_end {
+	my $name = shift;
+	comes(sub { $_[0] =~ /^ended/m });
+	my $screen = screen();
+	my $state = tmux("display-message -p '#{alternate_on} #{cursor_flag}'");
+	ok($screen =~ /^ended 0 sane$/m && $state eq '0 1', $name) or diag("$state\n$screen");
 }
 
-# A VM that ends is in one more interval, and no VM is in another's line.
-intervals()
-{
-	start_guest one --scenario churn --count 100
-	local one=$guest_pid lines
+my $NARROW = qr/^    PID NAME      EXITS >PRIV >SHRD EFFPG REQPG ZAPPG  DENY   P50   P99 POLICY$/m;
+my $WIDE = qr/^ +PID NAME +EXITS\/s +>PRIV\/s +>SHRD\/s +EFFPG\/s +REQPG\/s +ZAPPG\/s +DENY\/s +P50 +P99 POLICY$/m;
+my $COLOUR = qr/\e\[(?:\d+;)*[349][0-7]/;
 
-	exec 7>&9
-	start_guest two --scenario churn --count 200
-	start_top --totals -d 0.1
-	ok "idle VMs are listed, with zeros" eval 'read -r line <&8; read -r line2 <&8;
-		echo "$line/$line2" | grep -q " one  *0  *0 .*none */.* two  *0  *0 .*none"'
-	finish_guest
-	echo go >&7
-	exec 7>&-
-	wait $one
-	# Two lines of the next interval at the latest are without them.
-	wait_for grep -q "no VM is running" $err
-	stop_top TERM
-	cp $out /tmp/all
-	for name in one two; do
-		{ head -n 1 /tmp/all; grep " $name " /tmp/all | tail -n 1; } >$out
-		ok "$name: the last line has all of it" same_counts $name EXITS=.exits \
-			TO_PRIV=.to_private TO_SHARED=.to_shared
-	done
+sub live {
+	# aaa converts far more than the policy lets bbb.
+	my $bbb = start_guest('bbb', qw(--scenario ping-pong --duration 1000));
+	my $loader = load_policy($bbb, 'rate=10', 'burst=1');
+	my $aaa = start_guest('aaa', qw(--scenario churn --duration 1000 --rate 200));
+	go_guest($_) for $aaa, $bbb;
 
-	start_guest one --count 10
-	local one=$guest_pid
+	start_live(80, 24, 'NO_COLOR=1', $TOP, '-d 0.2');
+	my $refused = qr/ bbb .* [1-9][0-9.k]* +\S+ +\S+ ratelimi$/m;
+	see($refused, 'a policy and its refusals');
+	unlike(screen('-e'), $COLOUR, 'NO_COLOR: none');
+	press('q');
+	see_end('q: ends with 0, the terminal as before');
+	start_live(80, 24, $TOP, '-d 0.2');
+	see($refused, 'again');
+	like(screen('-e'), $COLOUR, 'else refusals are coloured');
 
-	exec 7>&9
-	start_guest two --count 10
-	ok "-p: only that process" eval 'run 0 $top -b -n 1 -d 0.1 -p $one && grep -q " one " $out &&
-		! grep -q " two " $out'
-	exec 7>&- 9>&-
-	wait
+	see(qr/ 2 VMs /, '80x24: the VMs');
+	see($NARROW, 'all headings');
+	for my $text (qr/exits tp_btf:kvm_exit/, qr/conversions tp_btf:kvm_memattr_convert/,
+		      qr/zaps tp_btf:kvm_memattr_zap/, qr/lost 0\b/, qr/failed 0\b/,
+		      qr/BPF cost \d+\.\d+% of a CPU, [1-9]\d* ns\/event/) {
+		see($text, "what the figures rest on: $text");
+	}
+	press('>');
+	see_order('aaa bbb', '>: by conversions to private');
+	press('R');
+	see_order('bbb aaa', 'R: the other way round');
+	press('<', '<');
+	see_order('bbb aaa', '<: by name, from the end');
+	press('R');
+	see_order('aaa bbb', 'R: from A');
+	press('F6');
+	see(qr/^ Sort by.*^ DENY/ms, 'F6: a menu');
+	press('Down', 'R', 'Escape');
+	see_gone(qr/Sort by/, 'Esc: leaves it');
+	see_order('aaa bbb', 'and nothing has changed');
+	press('F6', 'Up', 'Enter');
+	see_gone(qr/Sort by/, 'Enter: takes the choice');
+	see_order('bbb aaa', 'it is by process');
+
+	press('h');
+	see(qr/^REQPG  pages asked for.*^VM end +fentry:kvm_/ms, 'h: help');
+	press('x');
+	see($NARROW, 'any key: back');
+	press('?');
+	see(qr/^REQPG  pages asked for/m, '?: help');
+	press('q');
+	see($NARROW, 'q there: back');
+
+	press('+');
+	see(qr/every 0\.5 s/, '+: a longer delay');
+	press('-', '-');
+	see(qr/every 0\.1 s/, '-: a shorter one');
+	press('-', 'd', '0', '.', '4', '5', 'BSpace', 'Enter');
+	see(qr/every 0\.4 s/, 'd: asks for it');
+	press('s', '0', 'Enter');
+	see(qr/every 0\.4 s.*out of range/s, 's: one that is out of range is refused');
+	press('s', '7');
+	see(qr/Delay in seconds.*: 7$/m, 's: asks for it');
+	press('Escape');
+	see(qr/every 0\.4 s/, 'Esc: keeps it');
+
+	press('t');
+	see(qr/ totals/, 't: totals');
+	press('Space');
+	see(qr/PAUSED/, 'space: pauses');
+	my $frozen = screen();
+	end_guest($bbb);
+	waitpid $loader, 0;
+	# The prompt's coming and going tells that the screen was drawn since.
+	press('d');
+	see(qr/Delay in/, 'keys still work');
+	press('Escape');
+	see_gone(qr/Delay in/, 'Esc');
+	is(screen(), $frozen, 'but what happens is not shown');
+	press('Space');
+	see_order('aaa', 'space: goes on, the VM that ended is dropped');
+	press('t');
+
+	resize(120, 30);
+	see($WIDE, '120x30: wide headings');
+	resize(41, 8);
+	see(qr/^ +PID NAME +EXITS >PRIV >SHRD EFFPG\n.* aaa /ms, '41x8: what fits');
+	resize(40, 8);
+	see(qr/^ +PID NAME +EXITS >PRIV >SHRD$/m, '40x8: no column is cut');
+	press('Right', 'Right', 'Right');
+	see(qr/^ +PID NAME +EFFPG REQPG ZAPPG$/m, 'right: further columns');
+	press('Left', 'Left', 'Left');
+	resize(12, 2);
+	see(qr/^ +PID NAME\n *\d+ aaa/, '12x2: the heading and a VM');
+	resize(1, 1);
+	resize(80, 24);
+	see($NARROW, '1x1 and back');
+	press('C-c');
+	see_end('Ctrl-C: ends with 0, the terminal as before');
+
+	start_live(80, 24, $TOP, "-p $aaa->{pid}");
+	see(qr/ 1 VM of one process /, '-p: of one process');
+	end_guest($aaa);
+	see(qr/process $aaa->{pid} has no VM/, 'it is gone: says so');
+	system qw(pkill -TERM -x memattr-top);
+	see_end('SIGTERM: the same');
+	start_live(80, 24, $TOP, '-n 1 -d 1');
+	see(qr/no VM is running/, 'no VM: says so');
+	see_end('-n: ends by itself');
+	tmux("respawn-pane -k 'TERM=nonsense sh /tmp/live.sh $TOP'");
+	see(qr/type 'nonsense'.*^ended 1 sane$/ms, 'a terminal of unknown type: says so');
 }
 
-latency()
-{
-	start_guest slow --scenario churn --count 300
-	start_top --totals -d 600
-	finish_guest
-	stop_top INT
-	ok "percentiles of the latency" plausible_latency slow
-}
+# --- the stock kernel, and where something is missing ---
 
-# DENY in yellow is the one thing here that has a colour.
-no_color()
-{
-	start_guest limited --scenario ping-pong --rate 500 --duration 1000
-	$policy load build/bpf/ratelimit.bpf.o --pid $guest_pid rate=10 burst=1 >/tmp/load 2>&1 &
-	local loader=$!
-
-	wait_for grep -q attached /tmp/load
-	go_guest
-	start_live 80 24 $top -d 0.2
-	ok "the policy and its refusals are on the screen" see "limited .* [1-9][0-9.]* .* ratelimi$"
-	ok "with colour" eval 'screen -e | grep -q "$(printf "\033")\[[0-9;]*3[0-7]"'
-	start_live 80 24 NO_COLOR=1 $top -d 0.2
-	see "limited .* [1-9][0-9.]* .* ratelimi$"
-	ok "NO_COLOR: without" eval '! screen -e | grep -q "$(printf "\033")\[[0-9;]*[34][0-7]"'
-	tmux_ kill-server
-	kill $guest_pid
-	wait $guest_pid $loader
-}
-
-# Runs last: taking so many VMs down takes half a minute, which the machine's end spares.
-many()
-{
-	start_top --totals -d 0.1
-	sleep 0 | build/selftests/top/many-vms 40 >/dev/null
-	wait_for grep -q "no VM is running" $err
-	rm -f /tmp/many.fifo /tmp/many.out
-	mkfifo /tmp/many.fifo /tmp/many.out
-	build/selftests/top/many-vms 1100 </tmp/many.fifo >/tmp/many.out &
-	exec 7>/tmp/many.fifo
-	read -r line </tmp/many.out
-	stop_top INT
-	# 40 of the 1,024 slots had been used before; they are free again.
-	ok "VMs beyond the limit: lost events are counted" grep -q "lost: 76 events" $err
-	ok "all are listed" eval '[ $(tail -n 1100 $out | awk "{ print \$3 }" | sort -u | wc -l) -eq 1100 ]'
-	start_live 80 24 $top
-	keys End
-	ok "a screen of them, at its end" eval 'see "1100 VMs" && see "many-vms"'
-}
-
-# --- where something is missing ---
-
-missing()
-{
-	ok "no rights: cause and next command" fails_with 3 "CAP_BPF and CAP_PERFMON.*uid 65534" \
-		setpriv --reuid=65534 --regid=65534 --clear-groups $top -b -n 1
-	ok "the command" grep -q "try: run it as root" $err
-	ok "no BTF" fails_with 3 "CONFIG_DEBUG_INFO_BTF=y" \
-		unshare -m sh -c "mount -t tmpfs none /sys/kernel/btf && exec $top -b -n 1"
-	ok "no debugfs: no policy, idle VMs not listed" fails_with 0 "without debugfs" \
-		unshare -m sh -c "umount /sys/kernel/debug && exec $top -b -n 1 -d 0.1"
-	rmmod kvm_amd 2>/dev/null || rmmod kvm_intel
-	rmmod kvm
-	ok "KVM is not loaded" fails_with 3 "try: modprobe kvm" $top -b -n 1
-}
-
-live_stock()
-{
-	start_guest stock --count 10
-	start_live 80 24 $top
-	ok "stock: n/a on the screen as well" eval \
-		'see " stock  *0  *0  *0  *0  *n/a  *0  *n/a  *n/a  *n/a n/a$" && see "memory_attributes(\*)"'
-	keys h
-	ok "stock: help tells why" see "(\*) counts once per memslot"
-	tmux_ kill-server
-	finish_guest
-}
-
-stock_columns()
-{
-	for column in REQ_PG DENIED P50_us P99_us POLICY; do
-		ok "stock: $column is n/a" has_field exact $column n/a
-	done
-	ok "stock: says what it counts with" eval 'grep -q "fentry:kvm_arch_post_set" $err &&
-		grep -q "upper bound" $err'
+sub live_stock {
+	my $guest = start_guest('stock', qw(--count 10));
+	start_live(80, 24, $TOP);
+	see(qr/ stock +0 +0 +0 +0 +n\/a +0 +n\/a +n\/a +n\/a n\/a$/m, 'n/a on the screen as well');
+	see(qr/memory_attributes\(\*\)/, 'and a mark at figures that are not quite right');
+	press('h');
+	see(qr/\(\*\) counts once per memslot/, 'that the help page explains');
+	press('x', 'q');
+	see_end('q: ends with 0, the terminal as before');
+	finish_guest($guest);
 }
 
 # Without fentry nobody tells of a VM's end, nor on a stock kernel of conversions.
-no_fentry()
-{
-	sysctl -q kernel.ftrace_enabled=0
-	start_guest exact --count 20
-	start_top --totals -d 0.1
-	finish_guest
-	ok "no fentry: a VM that ended is dropped all the same" wait_for grep -q "no VM is running" $err
-	stop_top INT
-	{ head -n 1 $out; grep " exact " $out | tail -n 1; } >$out.last
-	mv $out.last $out
-	for column in TO_PRIV TO_SHARED EFF_PG ZAP_PG; do
-		ok "no fentry: $column is n/a" has_field exact $column n/a
-	done
-	ok "exits are counted" same_counts exact EXITS=.exits
-	ok "the cause" grep -q "conversions: n/a (sysctl kernel.ftrace_enabled is 0)" $err
-	sysctl -q kernel.ftrace_enabled=1
+sub no_fentry {
+	run(qw(sysctl kernel.ftrace_enabled=0));
+	my $guest = start_guest('exact', qw(--count 20));
+	my $top = start_top('--totals', '-d', '0.1');
+	my $counted = finish_guest($guest);
+	ok(await($top, qr/no VM is running/), 'no fentry: a VM that ended is dropped all the same');
+	stop_top($top, 'INT');
+	my $line = line_of($top, 'exact');
+	is("@$line{qw(TO_PRIV TO_SHARED EFF_PG ZAP_PG)}", 'n/a n/a n/a n/a', 'conversions are n/a');
+	like($top->{said}, qr/conversions: n\/a \(sysctl kernel.ftrace_enabled is 0\)/, 'the cause');
+	is($line->{EXITS}, $counted->{exits}, 'exits are counted');
+	run(qw(sysctl kernel.ftrace_enabled=1));
 }
 
-case $1 in
-in-patched-vm)
-	no_vm
-	exact_counts
-	ok "requested pages" same_counts exact REQ_PG=.requested_pages DENIED=0
-	ok "no policy" has_field exact POLICY none
-	latency
-	intervals
-	denied
-	no_color
-	live_keys
-	many
-	exit 0
-	;;
-in-stock-vm)
-	no_vm
-	exact_counts
-	stock_columns
-	no_fentry
-	live_stock
-	missing
-	exit 0
-	;;
-esac
+sub missing {
+	fails_with('no rights: cause and next command', 3,
+		   qr/CAP_BPF and CAP_PERFMON.*uid 65534.*\n.*try: run it as root/,
+		   qw(setpriv --reuid=65534 --regid=65534 --clear-groups), $TOP, qw(-b -n 1));
+	fails_with('no BTF', 3, qr/CONFIG_DEBUG_INFO_BTF=y/, qw(unshare -m sh -c),
+		   "mount -t tmpfs none /sys/kernel/btf && exec $TOP -b -n 1");
+	fails_with('no debugfs: idle VMs are not listed', 0, qr/without debugfs/,
+		   qw(unshare -m sh -c), "umount /sys/kernel/debug && exec $TOP -b -n 1 -d 0.1");
+	# The kernel lets go of the module some time after the last tool has ended.
+	for my $module (grep { -e "/sys/module/$_" } qw(kvm_amd kvm_intel kvm)) {
+		my $end = time + PATIENCE_S;
+		my ($status, $out, $err);
+		do {
+			($status, $out, $err) = run('rmmod', $module);
+		} while $status && time < $end;
+		diag($err) if $status;
+	}
+	fails_with('KVM is not loaded', 3, qr/try: modprobe kvm/, $TOP, qw(-b -n 1));
+}
 
-{
-	ok "the parts that need no kernel" build/selftests/top/top-unit
-	arguments
-	selftests/vm/run --kernel stock --timeout 120 -- $self in-stock-vm
-	ok "the part on the stock kernel came to its end" [ $? -eq 0 ]
-	selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" --timeout 180 -- $self in-patched-vm
-	ok "the part on the patched kernel came to its end" [ $? -eq 0 ]
-} | awk '{ print; fflush() } /^(not )?ok / { tests++ } END { print "1.." tests }'
+my %parts = (
+	'the part on the patched kernel' => sub {
+		start_tmux();
+		no_vm();
+		my ($top, $line, $counted) = exact_counts();
+		is($line->{REQ_PG}, $counted->{requested_pages}, 'requested pages');
+		is($line->{DENIED}, 0, 'nothing was denied');
+		is($line->{POLICY}, 'none', 'no policy');
+		plausible_latency($line, $counted);
+		denied();
+		intervals();
+		live();
+		many();
+	},
+	'the part on the stock kernel' => sub {
+		start_tmux();
+		no_vm();
+		my ($top, $line) = exact_counts();
+		is("@$line{qw(REQ_PG DENIED P50_us P99_us POLICY)}", 'n/a n/a n/a n/a n/a',
+		   'what a stock kernel does not tell is n/a');
+		like($top->{said}, qr/fentry:kvm_arch_post_set_.*upper bound/, 'what is counted with');
+		live_stock();
+		no_fentry();
+		missing();
+	},
+);
+
+if (@ARGV) {
+	$parts{$ARGV[0]}->();
+} else {
+	unit_tests();
+	arguments();
+	in_vm('the part on the stock kernel', 'stock');
+	in_vm('the part on the patched kernel', $ENV{MEMATTR_KERNEL} // 'patched');
+}
+done_testing();
+# What still runs, tmux and VMs, ends with the machine: do not wait for it.
+POSIX::_exit(Test::More->builder->is_passing ? 0 : 1) if @ARGV;
