@@ -24,6 +24,9 @@ my $MANY = 'build/selftests/top/many-vms';
 # Longer than anything here takes on a loaded machine; only a failure waits that long.
 use constant PATIENCE_S => 30;
 
+# The same for all that runs in one VM.
+use constant PART_S => 200;
+
 # As in tools/memattr-top/counts.h.
 use constant MAX_VMS => 1024;
 
@@ -70,7 +73,7 @@ sub unit_tests {
 sub in_vm {
 	my ($part, $kernel) = @_;
 	my $plan;
-	open my $vm, '-|', 'selftests/vm/run', '--kernel', $kernel, '--timeout', 240, '--',
+	open my $vm, '-|', 'selftests/vm/run', '--kernel', $kernel, '--timeout', PART_S + 40, '--',
 		"$FindBin::Bin/$FindBin::Script", $part or die "selftests/vm/run: $!";
 	while (my $line = <$vm>) {
 		if ($line =~ /^(not )?ok \d+ - (.*)/) {
@@ -254,13 +257,14 @@ sub intervals {
 sub many {
 	my ($in, $out);
 	my $top = start_top('--totals', '-d', '0.1');
+	await($top, qr/no VM is running/);
 	# The slots of these are free again afterwards.
 	my $pid = open3($in, $out, undef, $MANY, 40);
 	readline $out;
 	close $in;
 	waitpid $pid, 0;
 	# Some intervals of 40 lines fit the pipe.
-	await($top, qr/no VM is running.*no VM is running/s);
+	ok(await($top, qr/no VM is running.*no VM is running/s), 'many VMs at once end');
 	$pid = open3($in, $out, undef, $MANY, MAX_VMS + 76);
 	readline $out;
 	stop_top($top, 'INT');
@@ -412,11 +416,11 @@ sub live {
 
 	see(qr/ 2 VMs /, '80x24: the VMs');
 	see($NARROW, 'all headings');
-	for my $text (qr/exits tp_btf:kvm_exit/, qr/conversions tp_btf:kvm_memattr_convert/,
-		      qr/zaps tp_btf:kvm_memattr_zap/, qr/lost 0\b/, qr/failed 0\b/,
-		      qr/BPF cost \d+\.\d+% of a CPU, [1-9]\d* ns\/event/) {
-		see($text, "what the figures rest on: $text");
-	}
+	see(qr/exits tp_btf:kvm_exit\b/, 'the event behind exits');
+	see(qr/conversions tp_btf:kvm_memattr_convert\b/, 'behind conversions');
+	see(qr/zaps tp_btf:kvm_memattr_zap\b/, 'behind unmapped pages');
+	see(qr/lost 0\b.*failed 0\b/s, 'nothing lost, nothing failed');
+	see(qr/BPF cost \d+\.\d+% of a CPU, [1-9]\d* ns\/event/, 'the own cost');
 	press('>');
 	see_order('aaa bbb', '>: by conversions to private');
 	press('R');
@@ -580,6 +584,8 @@ my %parts = (
 );
 
 if (@ARGV) {
+	# Whatever waits for good ends here, and the missing plan tells.
+	alarm PART_S;
 	$parts{$ARGV[0]}->();
 } else {
 	unit_tests();
