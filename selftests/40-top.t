@@ -49,6 +49,25 @@ sub fails_with {
 	return ($out, $err);
 }
 
+sub read_file {
+	my $path = shift;
+	open my $file, '<', $path or return '';
+	return do { local $/; <$file> } // '';
+}
+
+sub write_file {
+	my ($path, $text) = @_;
+	open my $file, '>', $path or die "$path: $!";
+	print $file $text;
+	close $file or die "$path: $!";
+}
+
+# The processes of that name.
+sub running {
+	my $name = shift;
+	return map { m{^/proc/(\d+)/} && read_file($_) eq "$name\n" ? $1 : () } glob '/proc/[0-9]*/comm';
+}
+
 # --- what needs no VM ---
 
 sub arguments {
@@ -321,8 +340,7 @@ sub start_tmux {
 	tmux('set -g window-size manual');
 	tmux('set -g remain-on-exit on');
 	# Afterwards the terminal's settings are compared with those of before.
-	open my $script, '>', '/tmp/live.sh' or die;
-	print $script <<'END';
+	write_file('/tmp/live.sh', <<'END');
 # Ctrl-C is for the tool, the script has yet to report.
 trap : INT
 before=$(stty -g)
@@ -498,7 +516,7 @@ sub live {
 	see(qr/ 1 VM of one process /, '-p: of one process');
 	end_guest($aaa);
 	see(qr/process $aaa->{pid} has no VM/, 'it is gone: says so');
-	system qw(pkill -TERM -x memattr-top);
+	kill TERM => running('memattr-top');
 	see_end('SIGTERM: the same');
 	start_live(80, 24, $TOP, '-n 1 -d 1');
 	see(qr/no VM is running/, 'no VM: says so');
@@ -523,7 +541,7 @@ sub live_stock {
 
 # Without fentry nobody tells of a VM's end, nor on a stock kernel of conversions.
 sub no_fentry {
-	run(qw(sysctl kernel.ftrace_enabled=0));
+	write_file('/proc/sys/kernel/ftrace_enabled', 0);
 	my $guest = start_guest('exact', qw(--count 20));
 	my $top = start_top('--totals', '-d', '0.1');
 	my $counted = finish_guest($guest);
@@ -533,7 +551,7 @@ sub no_fentry {
 	is("@$line{qw(TO_PRIV TO_SHARED EFF_PG ZAP_PG)}", 'n/a n/a n/a n/a', 'conversions are n/a');
 	like($top->{said}, qr/conversions: n\/a \(sysctl kernel.ftrace_enabled is 0\)/, 'the cause');
 	is($line->{EXITS}, $counted->{exits}, 'exits are counted');
-	run(qw(sysctl kernel.ftrace_enabled=1));
+	write_file('/proc/sys/kernel/ftrace_enabled', 1);
 }
 
 sub missing {
@@ -549,7 +567,7 @@ sub missing {
 		my $end = time + PATIENCE_S;
 		my ($status, $out, $err);
 		do {
-			($status, $out, $err) = run('rmmod', $module);
+			($status, $out, $err) = run('busybox', 'rmmod', $module);
 		} while $status && time < $end;
 		diag($err) if $status;
 	}
