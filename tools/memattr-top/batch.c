@@ -23,7 +23,7 @@ static const struct {
 	[COLUMN_DENIED] = { "DENIED/s", "DENIED", 10 },
 	[COLUMN_P50_NS] = { "P50_us", "P50_us", 9 },
 	[COLUMN_P99_NS] = { "P99_us", "P99_us", 9 },
-	[COLUMN_POLICY] = { "POLICY", "POLICY", -15 },
+	[COLUMN_POLICY] = { "POLICY", "POLICY", 0 },
 };
 
 /* Columns are separated by blanks: a name must not have any. */
