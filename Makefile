@@ -6,7 +6,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 CFLAGS ?= -O2 -g
-CLANG ?= $(firstword $(shell command -v clang-19 clang))
+CLANG ?= clang-19
 PREFIX ?= /usr/local
 
 K := kernel-patches/kernel
@@ -46,7 +46,7 @@ shell: kernel tools policies guest ## a root shell in the test VM (KERNEL=stock|
 	@selftests/vm/run -i --kernel $(KERNEL) -- bash
 
 kernel-deb: deps ## Debian packages of the patched kernel for a real host, in build/deb
-	@.ci/deps $(foreach p,$(DEB_PACKAGES),'$p')
+	@.ci/deps $(DEB_PACKAGES)
 	@$(K) deb
 
 kernel-tree: deps ## ./linux: a git tree with the series as commits, to work on
@@ -96,9 +96,9 @@ install: tools policies ## tools, policies and man pages to PREFIX (/usr/local);
 
 # For kernel, libbpf and bpftool; for tools and policies; for the test VM and the tests.
 PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-dev zlib1g-dev dwarves perl python3 rsync \
-	libncurses-dev clang-19|clang \
+	cpio libncurses-dev clang-19 \
 	qemu-system-x86 busybox-static jq tmux libcmocka-dev
-DEB_PACKAGES := debhelper cpio kmod libssl-dev linux-config-6.12
+DEB_PACKAGES := debhelper kmod libssl-dev linux-config-6.12
 
 deps: ## install the Debian packages that are missing
-	@.ci/deps $(foreach p,$(PACKAGES),'$p')
+	@.ci/deps $(PACKAGES)
