@@ -11,7 +11,8 @@ PREFIX ?= /usr/local
 
 K := kernel-patches/kernel
 KERNEL ?= patched
-PROVE ?= prove --timer
+# The test VM takes one core.
+PROVE ?= prove --timer -j2
 
 .PHONY: help
 help: ## this list
@@ -29,8 +30,8 @@ demo: kernel tools policies guest ## the whole path: a guest converts memory, wi
 check: kernel kernel-stock tools policies guest tests ## all tests, on the release kernel
 	@$(PROVE) selftests/*.t
 
-check-debug: kernel-debug tools policies guest tests ## tests with KASAN, lockdep, fault injection
-	@MEMATTR_KERNEL=debug $(PROVE) selftests/debug/*.t
+check-debug: kernel-debug kernel-stock tools policies guest tests ## tests with KASAN, lockdep, fault injection
+	@MEMATTR_KERNEL=debug $(PROVE) selftests/debug/*.t selftests/2*.t selftests/3[01]*.t
 
 bench: kernel kernel-stock bench-tests ## stock against patched, in instructions
 	@bench/run
