@@ -4,13 +4,18 @@
 
 KVM_ABI := -Iselftests/guest
 
-$(B)/bench/conversion-cost: bench/conversion-cost.c
+$(B)/bench/conversion-cost: bench/conversion-cost.c bench/bench.c bench/bench.h
 	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) $(KVM_ABI) $< $(TOOLS_LIBS) -o $@
+	$(CC) $(TOOLS_CFLAGS) $(KVM_ABI) $(filter %.c,$^) $(TOOLS_LIBS) -o $@
+
+# Alone in its VM, thus static.
+$(B)/bench/attributes: bench/attributes.c bench/bench.c bench/bench.h
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) -static $(KVM_ABI) $(filter %.c,$^) -o $@
 
 $(B)/bench/trivial.bpf.o: bench/trivial.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
-bench-tests: $(B)/bench/conversion-cost $(B)/bench/trivial.bpf.o
+bench-tests: $(B)/bench/conversion-cost $(B)/bench/attributes $(B)/bench/trivial.bpf.o
 .PHONY: bench-tests

@@ -9,18 +9,14 @@
  * the median of many batches, as a batch that a timer interrupts counts the interrupt, too.
  */
 #include <err.h>
-#include <fcntl.h>
-#include "kvm-abi.h"
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <bpf/libbpf.h>
+
+#include "bench.h"
 
 #define BATCHES 51
 #define OPS_PER_BATCH 64
@@ -35,37 +31,6 @@ struct policy_value {
 	struct bpf_program *vm_attach, *vm_detach, *convert, *zap;
 	int32_t vm_fd;
 };
-
-static int create_vm(void)
-{
-	int kvm_fd = open("/dev/kvm", O_RDWR), vm_fd, memory_fd;
-	struct kvm_create_guest_memfd create = { .size = SLOT_BYTES };
-	struct kvm_userspace_memory_region2 region = {
-		.slot = 0,
-		.flags = KVM_MEM_GUEST_MEMFD,
-		.guest_phys_addr = SLOT_GPA,
-		.memory_size = SLOT_BYTES,
-	};
-	void *shared;
-
-	if (kvm_fd < 0)
-		err(1, "/dev/kvm");
-	vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
-	if (vm_fd < 0)
-		err(1, "cannot create a software-protected VM");
-	memory_fd = ioctl(vm_fd, KVM_CREATE_GUEST_MEMFD, &create);
-	if (memory_fd < 0)
-		err(1, "cannot create guest_memfd");
-	shared = mmap(NULL, SLOT_BYTES, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (shared == MAP_FAILED)
-		err(1, "mmap");
-	region.userspace_addr = (uintptr_t)shared;
-	region.guest_memfd = memory_fd;
-	if (ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION2, &region))
-		err(1, "cannot set the memslot");
-	return vm_fd;
-}
 
 static void attach(const char *path, const char *callbacks, int vm_fd)
 {
@@ -91,21 +56,6 @@ static void attach(const char *path, const char *callbacks, int vm_fd)
 		err(1, "cannot attach %s", path);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Each operation asks for the attributes at the index of its parity. */
 static uint64_t median_ns(int vm_fd, const uint64_t attributes[2])
 {
@@ -122,16 +72,16 @@ static uint64_t median_ns(int vm_fd, const uint64_t attributes[2])
 		}
 		batch_ns[batch] = now_ns() - start;
 	}
-	qsort(batch_ns, BATCHES, sizeof(*batch_ns), compare);
-	return batch_ns[BATCHES / 2] / OPS_PER_BATCH;
+	return median(batch_ns, BATCHES) / OPS_PER_BATCH;
 }
 
 int main(int argc, char **argv)
 {
-	static const uint64_t toggle[2] = { KVM_MEMORY_ATTRIBUTE_PRIVATE, 0 };
+	static const uint64_t toggle[2] = { PRIVATE, 0 };
 	static const uint64_t again[2] = { 0, 0 };
 	int vm_fd = create_vm();
 
+	add_memslot(vm_fd, 0, SLOT_GPA, SLOT_BYTES, SLOT_BYTES);
 	if (argc != 1 && argc != 3)
 		errx(2, "usage: conversion-cost [POLICY.bpf.o none|convert|both]");
 	if (argc == 3 && strcmp(argv[2], "none"))

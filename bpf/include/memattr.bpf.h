@@ -51,14 +51,26 @@ struct kvm_memattr_convert_ctx {
 	u32 reason;			/* enum kvm_memattr_reason */
 };
 
-/* A zap that a conversion needs, once per memslot it touches. */
+/*
+ * Huge pages at the edges of a zap that have equal attributes throughout once the conversion is
+ * done, and lie inside of the memslot. Those in between always have.
+ */
+enum kvm_memattr_uniform {
+	KVM_MEMATTR_UNIFORM_HEAD_2M = 1 << 0,	/* the one around gfn_start */
+	KVM_MEMATTR_UNIFORM_HEAD_1G = 1 << 1,
+	KVM_MEMATTR_UNIFORM_TAIL_2M = 1 << 2,	/* the one around gfn_end - 1 */
+	KVM_MEMATTR_UNIFORM_TAIL_1G = 1 << 3,
+};
+
+/* A zap that a conversion needs, once per run of pages that change, and memslot it is in. */
 struct kvm_memattr_zap_ctx {
 	/* What to zap, the only writable members. They start as gfn_start and gfn_end. */
 	u64 zap_start, zap_end;
-	u64 gfn_start, gfn_end;		/* what changes; a zap must cover it */
+	u64 gfn_start, gfn_end;		/* a run that changes; a zap must cover it */
 	u64 slot_start, slot_end;	/* the memslot; a zap must stay inside */
 	u64 attributes;			/* requested */
 	u32 slot_id;			/* address space << 16 | id */
+	u32 uniform;			/* enum kvm_memattr_uniform */
 };
 
 enum kvm_memattr_exit_kind {

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What changes of memory attributes cost, by what is changed. To be run in a VM that counts
+ * instructions (selftests/vm/run --icount).
+ *
+ * usage: attributes
+ *
+ * Prints a line for each measurement: its name and a number.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define K (1ull << 10)
+#define M (1ull << 20)
+#define G (1ull << 30)
+#define PAGE (4 * K)
+
+/* Where nothing of KVM's own is, and below what the emulated CPU can address. */
+#define GPA (256 * G)
+
+static void result(const char *name, uint64_t number)
+{
+	printf("%s %llu\n", name, (unsigned long long)number);
+	fflush(stdout);
+}
+
+static void result_size(const char *name, uint64_t bytes, uint64_t number)
+{
+	printf("%s-%lluK %llu\n", name, (unsigned long long)(bytes / K), (unsigned long long)number);
+	fflush(stdout);
+}
+
+/* Bytes of live objects in the caches that attributes can be in. */
+static uint64_t slab_bytes(void)
+{
+	static const char *const caches[] = { "radix_tree_node", "kmalloc-cg-96", "kmalloc-96" };
+	unsigned long long total = 0, active, size;
+	char path[64], line[256], name[64];
+	unsigned int i;
+	FILE *info;
+	int fd;
+
+	for (i = 0; i < sizeof(caches) / sizeof(*caches); i++) {
+		/* Takes out of the caches per CPU what is free. */
+		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", caches[i]);
+		fd = open(path, O_WRONLY);
+		if (fd < 0 || write(fd, "1", 1) != 1)
+			err(1, "%s", path);
+		close(fd);
+	}
+	info = fopen("/proc/slabinfo", "r");
+	if (!info)
+		err(1, "/proc/slabinfo");
+	while (fgets(line, sizeof(line), info)) {
+		if (sscanf(line, "%63s %llu %*u %llu", name, &active, &size) != 3)
+			continue;
+		for (i = 0; i < sizeof(caches) / sizeof(*caches); i++) {
+			if (!strcmp(name, caches[i]))
+				total += active * size;
+		}
+	}
+	fclose(info);
+	return total;
+}
+
+/* What was freed is free after a grace period, or a few. */
+static void wait_for_rcu(void)
+{
+	usleep(200000);
+}
+
+/* A whole range, then the same again. */
+static void set_sizes(void)
+{
+	static const uint64_t sizes[] = {
+		PAGE, 64 * K, 2 * M, 32 * M, G, 16 * G, 256 * G,
+	};
+	uint64_t before;
+	unsigned int i;
+	int vm_fd;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		vm_fd = create_vm();
+		before = slab_bytes();
+		result_size("set", sizes[i], set_attributes(vm_fd, GPA, sizes[i], PRIVATE));
+		wait_for_rcu();
+		result_size("slab", sizes[i], slab_bytes() - before);
+		result_size("again", sizes[i], set_attributes(vm_fd, GPA, sizes[i], PRIVATE));
+		if (sizes[i] <= G)
+			result_size("shared", sizes[i], set_attributes(vm_fd, GPA, sizes[i], 0));
+		close(vm_fd);
+		wait_for_rcu();
+	}
+}
+
+/* The stock kernel has no memory for as many pieces as this one can do. */
+static void set_pieces(const char *name, uint64_t bytes)
+{
+	uint64_t before = slab_bytes(), ns = 0, at;
+	int vm_fd = create_vm();
+	char text[64];
+
+	before = slab_bytes();
+	for (at = 0; at < bytes; at += 2 * M)
+		ns += set_attributes(vm_fd, GPA + at, 2 * M, PRIVATE);
+	wait_for_rcu();
+	snprintf(text, sizeof(text), "%s-per-2M", name);
+	result(text, ns / (bytes / (2 * M)));
+	snprintf(text, sizeof(text), "%s-slab", name);
+	result(text, slab_bytes() - before);
+	close(vm_fd);
+	wait_for_rcu();
+}
+
+static uint64_t rnd(void)
+{
+	static uint64_t state = 0x9e3779b97f4a7c15;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+/* A call that KVM refuses for its flags, before it looks at anything. */
+static uint64_t refused_ns(int vm_fd)
+{
+	struct kvm_memory_attributes request = { .address = GPA, .size = PAGE, .flags = 1 };
+	uint64_t ns[51], start;
+	int i;
+
+	for (i = 0; i < 51; i++) {
+		start = now_ns();
+		if (!ioctl(vm_fd, KVM_SET_MEMORY_ATTRIBUTES, &request))
+			errx(1, "flags are not refused");
+		ns[i] = now_ns() - start;
+	}
+	return median(ns, 51);
+}
+
+static void fragmented(void)
+{
+	const int toggles = 2000;
+	uint64_t *ns = calloc(toggles, sizeof(*ns)), before, at, page;
+	int vm_fd = create_vm(), i;
+
+	before = slab_bytes();
+	for (at = 0; at < G; at += 2 * PAGE)
+		set_attributes(vm_fd, GPA + at, PAGE, PRIVATE);
+	wait_for_rcu();
+	result("alternating-1G-slab", slab_bytes() - before);
+	for (i = 0; i < toggles; i++) {
+		page = rnd() % (G / PAGE);
+		/* As it is not, so that something changes. */
+		ns[i] = set_attributes(vm_fd, GPA + page * PAGE, PAGE, page % 2 ? PRIVATE : 0);
+		set_attributes(vm_fd, GPA + page * PAGE, PAGE, page % 2 ? 0 : PRIVATE);
+	}
+	result("toggle-fragmented", median(ns, toggles));
+	result("refused", refused_ns(vm_fd));
+	free(ns);
+	close(vm_fd);
+	wait_for_rcu();
+}
+
+/* Pre-faults a range as a vCPU would fault it in; what is mapped already stays. */
+static uint64_t pre_fault(int vcpu_fd, uint64_t gpa, uint64_t bytes)
+{
+	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = bytes };
+	uint64_t start = now_ns();
+
+	while (range.size) {
+		if (ioctl(vcpu_fd, KVM_PRE_FAULT_MEMORY, &range))
+			err(1, "KVM_PRE_FAULT_MEMORY");
+	}
+	return now_ns() - start;
+}
+
+/* One of the VM's binary statistics. */
+static uint64_t vm_stat(int vm_fd, const char *name)
+{
+	int fd = ioctl(vm_fd, KVM_GET_STATS_FD, NULL);
+	struct kvm_stats_header header;
+	char text[sizeof(struct kvm_stats_desc) + 256];
+	struct kvm_stats_desc *desc = (void *)text;
+	uint64_t value;
+	unsigned int i;
+	size_t size;
+
+	if (fd < 0 || pread(fd, &header, sizeof(header), 0) != sizeof(header))
+		err(1, "KVM_GET_STATS_FD");
+	size = sizeof(*desc) + header.name_size;
+	for (i = 0; i < header.num_desc; i++) {
+		if (pread(fd, desc, size, header.desc_offset + i * size) != (ssize_t)size)
+			err(1, "statistics");
+		if (strcmp(desc->name, name))
+			continue;
+		if (pread(fd, &value, sizeof(value), header.data_offset + desc->offset) !=
+		    sizeof(value))
+			err(1, "statistics");
+		close(fd);
+		return value;
+	}
+	errx(1, "no statistic %s", name);
+}
+
+/* A mapped private range of which one page changes; then all of it is to be private. */
+static void mapped(uint64_t bytes)
+{
+	const int toggles = 201;
+	uint64_t ns[2 * 201], mappings, one = GPA + bytes / 2 + PAGE;
+	int vm_fd = create_vm(), vcpu_fd, i;
+
+	add_memslot(vm_fd, 0, GPA, bytes, bytes);
+	vcpu_fd = ioctl(vm_fd, KVM_CREATE_VCPU, 0);
+	if (vcpu_fd < 0)
+		err(1, "KVM_CREATE_VCPU");
+	set_attributes(vm_fd, GPA, bytes, PRIVATE);
+	result_size("fault", bytes, pre_fault(vcpu_fd, GPA, bytes) / (bytes / PAGE));
+	result_size("fault-mapped", bytes, pre_fault(vcpu_fd, GPA, bytes) / (bytes / PAGE));
+
+	for (i = 0; i < toggles; i++) {
+		ns[2 * i] = set_attributes(vm_fd, one, PAGE, 0);
+		ns[2 * i + 1] = set_attributes(vm_fd, one, PAGE, PRIVATE);
+	}
+	result_size("toggle-mapped", bytes, median(ns, 2 * toggles));
+
+	pre_fault(vcpu_fd, GPA, bytes);
+	set_attributes(vm_fd, one, PAGE, 0);
+	pre_fault(vcpu_fd, one, PAGE);
+	mappings = vm_stat(vm_fd, "pages_4k");
+	result_size("one-differs", bytes, set_attributes(vm_fd, GPA, bytes, PRIVATE));
+	result_size("one-differs-zapped", bytes, mappings - vm_stat(vm_fd, "pages_4k"));
+	mappings = vm_stat(vm_fd, "pages_4k");
+	result_size("one-differs-retouch", bytes, pre_fault(vcpu_fd, GPA, bytes) / (bytes / PAGE));
+	result_size("one-differs-refaults", bytes, vm_stat(vm_fd, "pages_4k") - mappings);
+
+	/* Lookups in fragmented memory, all of it mapped. */
+	if (bytes <= 64 * M) {
+		uint64_t at;
+
+		for (at = 0; at < bytes; at += 2 * PAGE)
+			set_attributes(vm_fd, GPA + at, PAGE, 0);
+		pre_fault(vcpu_fd, GPA, bytes);
+		result_size("fault-mapped-fragmented", bytes,
+			    pre_fault(vcpu_fd, GPA, bytes) / (bytes / PAGE));
+	}
+	close(vcpu_fd);
+	close(vm_fd);
+	wait_for_rcu();
+}
+
+/* The VM has a large memslot, whose hugepages KVM keeps book of. */
+static void memslot(void)
+{
+	int vm_fd = create_vm();
+	uint64_t start;
+
+	start = now_ns();
+	add_memslot(vm_fd, 0, GPA, 64 * G, 0);
+	result("memslot-64G-create", now_ns() - start);
+	result("memslot-64G-set", set_attributes(vm_fd, GPA, 64 * G, PRIVATE));
+	close(vm_fd);
+
+	vm_fd = create_vm();
+	set_attributes(vm_fd, GPA, 16 * G, PRIVATE);
+	start = now_ns();
+	add_memslot(vm_fd, 0, GPA, 64 * G, 0);
+	result("memslot-64G-create-over-private", now_ns() - start);
+	close(vm_fd);
+	wait_for_rcu();
+}
+
+int main(int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 1)
+		errx(2, "usage: attributes");
+	fragmented();
+	set_pieces("pieces-4G", 4 * G);
+	mapped(64 * M);
+	mapped(G);
+	memslot();
+	set_sizes();
+	return 0;
+}
