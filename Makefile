@@ -33,8 +33,8 @@ check: kernel kernel-stock tools policies guest tests ## all tests, on the relea
 check-debug: kernel-debug kernel-stock tools policies guest tests ## tests with KASAN, lockdep, fault injection
 	@MEMATTR_KERNEL=debug $(PROVE) selftests/debug/*.t selftests/2*.t selftests/3[01]*.t
 
-bench: kernel kernel-stock bench-tests ## stock against patched, in instructions
-	@bench/run
+bench: kernel kernel-stock bench-tests ## stock against patched, in instructions (BENCH=attributes for one)
+	@bench/run $(BENCH)
 
 kernel: deps ## the patched kernel for the test VM
 	@$(K) build patched >/dev/null
@@ -65,14 +65,14 @@ clean: ## delete build/
 # Where libbpf and bpftool are is known only when they are built, and for that
 # the packages must be there.  Make reads $(B)/deps.mk again when it changed.
 NEED_LIBBPF := demo check check-debug bench shell tools policies guest tests install \
-	policy-tests top-tests bench-tests $(B)/%
+	policy-tests top-tests bench-tests store-tests $(B)/%
 ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
 -include $(B)/deps.mk
 -include tools/tools.mk
 -include bpf/bpf.mk
 -include selftests/guest/guest.mk
+-include selftests/store/store.mk
 -include bench/bench.mk
--include selftests/selftests.mk
 endif
 
 .PHONY: FORCE tools policies guest tests
@@ -85,7 +85,7 @@ $(B)/deps.mk: deps FORCE
 tools: ## memattr-top and memattr-policy, into build/bin
 policies: ## the BPF policies, into build/bpf
 guest: ## the workload VMM, into build/bin
-tests: policy-tests top-tests bench-tests
+tests: policy-tests top-tests bench-tests store-tests
 
 install: tools policies ## tools, policies and man pages to PREFIX (/usr/local); DESTDIR= as usual
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/memattr $(DESTDIR)$(PREFIX)/share/man/man8
@@ -97,8 +97,8 @@ install: tools policies ## tools, policies and man pages to PREFIX (/usr/local);
 
 # For kernel, libbpf and bpftool; for tools and policies; for the test VM and the tests.
 PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-dev zlib1g-dev dwarves perl python3 rsync \
-	cpio libncurses-dev clang-19 \
-	qemu-system-x86 busybox-static jq tmux libcmocka-dev
+	cpio libncurses-dev clang-19 libclang-rt-19-dev liburcu-dev \
+	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox
 DEB_PACKAGES := debhelper kmod libssl-dev linux-config-6.12
 
 deps: ## install the Debian packages that are missing

@@ -3,9 +3,10 @@
  * What changes of memory attributes cost, by what is changed. To be run in a VM that counts
  * instructions (selftests/vm/run --icount).
  *
- * usage: attributes
+ * usage: attributes PART...
  *
- * Prints a line for each measurement: its name and a number.
+ * Prints a line for each measurement: its name and a number, of instructions if nothing else is
+ * said. Sizes in names are in KiB.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -79,37 +80,43 @@ static void wait_for_rcu(void)
 }
 
 /* A whole range, then the same again. */
-static void set_sizes(void)
+static void set_size(uint64_t bytes)
 {
-	static const uint64_t sizes[] = {
-		PAGE, 64 * K, 2 * M, 32 * M, G, 16 * G, 256 * G,
-	};
-	uint64_t before;
-	unsigned int i;
-	int vm_fd;
+	int vm_fd = create_vm();
+	uint64_t before = slab_bytes();
 
-	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		vm_fd = create_vm();
-		before = slab_bytes();
-		result_size("set", sizes[i], set_attributes(vm_fd, GPA, sizes[i], PRIVATE));
-		wait_for_rcu();
-		result_size("slab", sizes[i], slab_bytes() - before);
-		result_size("again", sizes[i], set_attributes(vm_fd, GPA, sizes[i], PRIVATE));
-		if (sizes[i] <= G)
-			result_size("shared", sizes[i], set_attributes(vm_fd, GPA, sizes[i], 0));
-		close(vm_fd);
-		wait_for_rcu();
-	}
+	result_size("set", bytes, set_attributes(vm_fd, GPA, bytes, PRIVATE));
+	wait_for_rcu();
+	result_size("slab", bytes, slab_bytes() - before);
+	result_size("again", bytes, set_attributes(vm_fd, GPA, bytes, PRIVATE));
+	if (bytes <= G)
+		result_size("shared", bytes, set_attributes(vm_fd, GPA, bytes, 0));
+	close(vm_fd);
+	wait_for_rcu();
 }
 
-/* The stock kernel has no memory for as many pieces as this one can do. */
+static void sizes(void)
+{
+	static const uint64_t bytes[] = { PAGE, 64 * K, 2 * M, 32 * M, G };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(bytes) / sizeof(*bytes); i++)
+		set_size(bytes[i]);
+}
+
+/* Minutes on a stock kernel. */
+static void huge_sizes(void)
+{
+	set_size(16 * G);
+	set_size(256 * G);
+}
+
 static void set_pieces(const char *name, uint64_t bytes)
 {
-	uint64_t before = slab_bytes(), ns = 0, at;
 	int vm_fd = create_vm();
+	uint64_t before = slab_bytes(), ns = 0, at;
 	char text[64];
 
-	before = slab_bytes();
 	for (at = 0; at < bytes; at += 2 * M)
 		ns += set_attributes(vm_fd, GPA + at, 2 * M, PRIVATE);
 	wait_for_rcu();
@@ -279,16 +286,55 @@ static void memslot(void)
 	wait_for_rcu();
 }
 
+static void pieces(void)
+{
+	set_pieces("pieces-4G", 4 * G);
+}
+
+/* For these a stock kernel needs more memory than the VM has. */
+static void tera(void)
+{
+	set_size(1024 * G);
+	set_pieces("pieces-1T", 1024 * G);
+}
+
+static void mapped_64m(void)
+{
+	mapped(64 * M);
+}
+
+static void mapped_1g(void)
+{
+	mapped(G);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} parts[] = {
+	{ "sizes", sizes },
+	{ "huge-sizes", huge_sizes },
+	{ "pieces", pieces },
+	{ "tera", tera },
+	{ "fragmented", fragmented },
+	{ "mapped-64M", mapped_64m },
+	{ "mapped-1G", mapped_1g },
+	{ "memslot", memslot },
+};
+
 int main(int argc, char **argv)
 {
-	(void)argv;
-	if (argc != 1)
-		errx(2, "usage: attributes");
-	fragmented();
-	set_pieces("pieces-4G", 4 * G);
-	mapped(64 * M);
-	mapped(G);
-	memslot();
-	set_sizes();
+	const unsigned int nr_parts = sizeof(parts) / sizeof(*parts);
+	unsigned int i;
+
+	if (argc < 2)
+		errx(2, "usage: attributes PART...");
+	for (argv++; *argv; argv++) {
+		for (i = 0; i < nr_parts && strcmp(*argv, parts[i].name); i++)
+			;
+		if (i == nr_parts)
+			errx(2, "no part %s", *argv);
+		parts[i].run();
+	}
 	return 0;
 }

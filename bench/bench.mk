@@ -13,9 +13,16 @@ $(B)/bench/attributes: bench/attributes.c bench/bench.c bench/bench.h
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -static $(KVM_ABI) $(filter %.c,$^) -o $@
 
+# As the store's tests, but optimized and without checks.
+$(B)/bench/store-cost: bench/store-cost.c $(STORE)/mem.c $(STORE)/shim.h $(STORE_SRC) $(STORE_B)/include-6
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -DXA_DEBUG -O1 -g,$(STORE_CFLAGS)) -O2 -DSINGLE_THREAD -I$(STORE_B)/include-6 -static \
+		$< $(STORE_SOURCES) $(STORE_LIBS) -o $@
+
 $(B)/bench/trivial.bpf.o: bench/trivial.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
-bench-tests: $(B)/bench/conversion-cost $(B)/bench/attributes $(B)/bench/trivial.bpf.o
+bench-tests: $(B)/bench/conversion-cost $(B)/bench/attributes $(B)/bench/store-cost \
+	$(B)/bench/trivial.bpf.o
 .PHONY: bench-tests

@@ -181,5 +181,20 @@ vm ok private 0x1100 16
 ok "ejected, for reasons unknown" end_loader 10
 ok "which says what is missing" grep -q 'try: mount -t debugfs' $err
 end_vm
+# Both die at once: the VM ends while the kernel waits for the policy's calls, and nobody else holds
+# the link any more.
+both_die()
+{
+	for i in 1 2 3 4 5 6 7 8; do
+		start_vm
+		start_loader template --pid $vm || return 1
+		vm ok private 0x1100 16
+		kill -KILL $loader $vm
+		exec 8>&- 9<&- 5<&-
+		wait $loader $vm
+	done 2>/dev/null
+	true
+}
+ok "loader and VM are killed at once, eight times" both_die
 ok "nothing is left" nothing_left
 finish

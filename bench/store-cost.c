@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the store of attributes alone costs a change, against the xarray with an entry per page that
+ * a stock kernel has. Both are the kernel's own source, compiled for user space without locks, as
+ * there is one thread. To be run in a VM that counts instructions (selftests/vm/run --icount).
+ *
+ * Prints a line for each measurement: its name, the stock store's and this one's instructions.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <linux/kvm_attr_map.h>
+
+#define ATTRS		8UL
+#define PAGES_1G	(1UL << 18)
+#define ROUNDS		4000
+
+static DEFINE_XARRAY(stock);
+static struct kvm_attr_map map;
+
+static unsigned long now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000UL + now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	unsigned long x = *(const unsigned long *)a, y = *(const unsigned long *)b;
+
+	return (x > y) - (x < y);
+}
+
+static unsigned long rnd(void)
+{
+	static unsigned long state = 0x9e3779b97f4a7c15UL;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+/* What kvm_vm_set_mem_attributes() of 6.12 does with its xarray, for one page. */
+static void stock_set(unsigned long page, unsigned long attrs)
+{
+	if (xa_to_value(xa_load(&stock, page)) == attrs)
+		return;
+	if (xa_reserve(&stock, page, GFP_KERNEL) ||
+	    xa_is_err(xa_store(&stock, page, attrs ? xa_mk_value(attrs) : NULL, GFP_KERNEL)))
+		abort();
+}
+
+/* And what it does with the map. */
+static void map_set(unsigned long page, unsigned long attrs)
+{
+	struct kvm_attr_change change = { &map, page, page + 1, attrs };
+	struct kvm_attr_run run = { .start = page };
+
+	kvm_attr_map_find_run(&map, &run, page + 1);
+	if (run.attrs == attrs)
+		return;
+	if (kvm_attr_map_prepare(&change))
+		abort();
+	kvm_attr_map_commit(&change);
+}
+
+/* Random pages change, and back. */
+static unsigned long toggle(void (*set)(unsigned long page, unsigned long attrs))
+{
+	static unsigned long cost[2 * ROUNDS];
+	unsigned long page, was, start;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		page = rnd() % PAGES_1G;
+		was = page % 2 ? 0 : ATTRS;
+		start = now();
+		set(page, ATTRS - was);
+		cost[2 * i] = now() - start;
+		start = now();
+		set(page, was);
+		cost[2 * i + 1] = now() - start;
+	}
+	qsort(cost, 2 * ROUNDS, sizeof(*cost), compare);
+	return cost[ROUNDS];
+}
+
+static unsigned long look_up(bool of_stock)
+{
+	static unsigned long cost[ROUNDS];
+	unsigned long page, start, sum = 0;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		page = rnd() % PAGES_1G;
+		start = now();
+		sum += of_stock ? xa_to_value(xa_load(&stock, page)) : kvm_attr_map_get(&map, page);
+		cost[i] = now() - start;
+	}
+	if (!sum)
+		abort();
+	qsort(cost, ROUNDS, sizeof(*cost), compare);
+	return cost[ROUNDS / 2];
+}
+
+static unsigned long clock_cost(void)
+{
+	static unsigned long cost[ROUNDS];
+	unsigned long start;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		start = now();
+		cost[i] = now() - start;
+	}
+	qsort(cost, ROUNDS, sizeof(*cost), compare);
+	return cost[ROUNDS / 2];
+}
+
+int main(void)
+{
+	struct kvm_attr_change all = { &map, 0, PAGES_1G, ATTRS };
+	unsigned long page, clock = clock_cost();
+
+	kvm_attr_map_init(&map, ATTRS);
+	if (kvm_attr_map_prepare(&all))
+		abort();
+	kvm_attr_map_commit(&all);
+	for (page = 0; page < PAGES_1G; page++)
+		stock_set(page, ATTRS);
+	printf("store-lookup-uniform %lu %lu\n", look_up(true) - clock, look_up(false) - clock);
+
+	for (page = 1; page < PAGES_1G; page += 2) {
+		stock_set(page, 0);
+		map_set(page, 0);
+	}
+	printf("store-lookup-fragmented %lu %lu\n", look_up(true) - clock, look_up(false) - clock);
+	printf("store-toggle-fragmented %lu %lu\n", toggle(stock_set) - clock, toggle(map_set) - clock);
+	return 0;
+}
