@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# The workload VMM, the code its guest runs, and the check of bad input.
+# The workload VMM, the code its guest runs, and the tests of the ioctl itself.
 
 GUEST := selftests/guest
 GUEST_B := $(B)/$(GUEST)
@@ -13,7 +13,7 @@ GUEST_OBJS := $(addprefix $(GUEST_B)/,memattr-guest.o vm.o vcpu.o report.o guest
 GUEST_HEADERS := $(addprefix $(GUEST)/,guest-abi.h kvm-abi.h vmm.h)
 
 .PHONY: guest
-guest: $(B)/bin/memattr-guest $(GUEST_B)/bad-input
+guest: $(B)/bin/memattr-guest $(GUEST_B)/bad-input $(GUEST_B)/attributes
 
 $(B)/bin/memattr-guest: $(GUEST_OBJS)
 	@mkdir -p $(@D)
@@ -31,5 +31,5 @@ $(GUEST_B)/guest.bin: $(GUEST)/guest.c $(GUEST)/guest.ld $(GUEST)/guest-abi.h
 	$(CC) $(GUEST_CFLAGS) -c -o $(GUEST_B)/guest.o $<
 	$(LD) -T $(GUEST)/guest.ld --oformat binary --build-id=none -o $@ $(GUEST_B)/guest.o
 
-$(GUEST_B)/bad-input: $(GUEST_B)/bad-input.o
-	$(CC) $(CFLAGS) -o $@ $^
+$(GUEST_B)/bad-input $(GUEST_B)/attributes: %: %.o
+	$(CC) $(CFLAGS) -pthread -o $@ $^

@@ -1,0 +1,1087 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM_SET_MEMORY_ATTRIBUTES as it is meant to be used: pages become what they were told to become,
+ * whatever was set before (random), at once and for vCPUs that are using them (race), entirely or,
+ * if there is no memory for it, not at all (fail), and nothing else changes them (stays). TAP.
+ *
+ * Nothing tells what a page's attributes are, so the guest touches it and what it finds says so.
+ * Without guest_memfd a private page has no memory, which ends KVM_RUN with KVM_EXIT_MEMORY_FAULT.
+ * With guest_memfd the private page is another one, with other content. --ranges also compares
+ * with the kernel's own list in debugfs.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kvm-abi.h"
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define PAGE		0x1000ull
+#define BLOCK_PAGES	512u		/* of a hugepage */
+#define GIB_PAGES	(1ull << 18)
+
+#define CODE_GPA	PAGE
+#define VCPUS		3
+#define LIST_WORDS	4096u
+#define LISTS_GPA	(CODE_GPA + PAGE)
+#define LISTS_END	(LISTS_GPA + VCPUS * 2 * LIST_WORDS * sizeof(uint32_t))
+
+/* Pages whose attributes change are counted from here. */
+#define AREA_GPA	(32ull << 20)
+#define AREA_PAGES	16384u
+
+/* A page's first word is its address and one of these. */
+#define SHARED_TAG	1
+#define PRIVATE_TAG	2
+/* What the guest is said to have read where there is no memory. */
+#define ABSENT		0xffffffff
+
+#define PRIVATE		KVM_MEMORY_ATTRIBUTE_PRIVATE
+#define EXIT_PORT	0x10
+#define COMPARE_EVERY	1000
+#define COMPLAINTS	20		/* at most, a broken kernel is wrong everywhere */
+
+enum { CONTROL_SLOT, WORK_SLOT, PLAIN_SLOT };
+enum guest_exit { GUEST_DONE, GUEST_FAULTED, GUEST_CALLS };
+
+struct vcpu {
+	int fd;
+	struct kvm_run *run;
+	uint32_t lists_gpa;
+	uint32_t *list;			/* addresses that the guest goes through */
+	uint32_t *found;		/* and what it read there */
+	uint64_t random;
+	unsigned long touched, faults, wrong;
+};
+
+struct range {
+	uint64_t first, end;
+};
+
+static struct {
+	int fd;
+	struct vcpu vcpus[VCPUS];
+	bool private[AREA_PAGES];	/* as it should be */
+} vm;
+
+static int kvm_fd = -1;
+static int tests, failures, complaints;
+static bool with_ranges;
+static char ranges_found[1 << 20], ranges_expected[1 << 20];
+
+/* Flat protected mode. The two accesses are of the same length, SKIPPED, to be stepped over. */
+#define SKIPPED		2
+extern const char guest_code[], guest_read[], guest_write[], guest_hypercall[], guest_end[];
+asm(".pushsection .rodata\n"
+    ".code32\n"
+    "guest_code:\n"
+    "guest_read:\n"
+    "	lodsl\n"
+    "	movl (%eax), %eax\n"
+    "	stosl\n"
+    "	loop guest_read\n"
+    "	outb %al, $0x10\n"
+    "guest_write:\n"
+    "	lodsl\n"
+    "	movl %eax, %ebx\n"
+    "	orl %edx, %ebx\n"
+    "	movl %ebx, (%eax)\n"
+    "	loop guest_write\n"
+    "	outb %al, $0x10\n"
+    "guest_hypercall:\n"		/* KVM replaces it on Intel's processors */
+    "	vmmcall\n"
+    "	outb %al, $0x10\n"
+    "guest_end:\n"
+    ".code64\n"
+    ".popsection\n");
+
+__attribute__((format(printf, 1, 2), noreturn)) static void bail_out(const char *fmt, ...)
+{
+	va_list args;
+
+	printf("Bail out! ");
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf(": %s\n", strerror(errno));
+	exit(1);
+}
+
+__attribute__((format(printf, 2, 3))) static void ok(bool good, const char *fmt, ...)
+{
+	va_list args;
+
+	printf("%sok %d - ", good ? "" : "not ", ++tests);
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf("\n");
+	fflush(stdout);
+	failures += !good;
+}
+
+/* Returns false, to be returned. */
+__attribute__((format(printf, 1, 2))) static bool complain(const char *fmt, ...)
+{
+	va_list args;
+
+	if (complaints++ >= COMPLAINTS)
+		return false;
+	printf("# ");
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf("\n");
+	return false;
+}
+
+static int check(int ret, const char *what)
+{
+	if (ret < 0)
+		bail_out("%s", what);
+	return ret;
+}
+
+/* xorshift64: the same numbers everywhere. */
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state >> 16;
+}
+
+static uint64_t seed_random(uint64_t seed)
+{
+	uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15;
+
+	next_random(&state);
+	return state;
+}
+
+/* --- the VM -------------------------------------------------------------- */
+
+static uint64_t page_gpa(uint64_t page)
+{
+	return AREA_GPA + page * PAGE;
+}
+
+/* As far from a boundary of a hugepage as the guest's address is, so that one can back it. */
+static uint8_t *map_memory(uint64_t gpa, uint64_t size)
+{
+	const uint64_t huge = BLOCK_PAGES * PAGE;
+	uint8_t *memory = mmap(NULL, size + huge, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		bail_out("mmap");
+	return memory + (gpa - (uintptr_t)memory) % huge;
+}
+
+/* A slot of size 0 is deleted. */
+static void set_slot(uint32_t slot, uint64_t gpa, uint64_t size, const void *memory, int gmem_fd)
+{
+	struct kvm_userspace_memory_region2 region = {
+		.slot = slot,
+		.flags = gmem_fd < 0 ? 0 : KVM_MEM_GUEST_MEMFD,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)memory,
+		.guest_memfd = gmem_fd < 0 ? 0 : gmem_fd,
+	};
+
+	check(ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION2, &region), "KVM_SET_USER_MEMORY_REGION2");
+}
+
+static int create_gmem(uint64_t size)
+{
+	struct kvm_create_guest_memfd gmem = { .size = size };
+
+	return check(ioctl(vm.fd, KVM_CREATE_GUEST_MEMFD, &gmem), "KVM_CREATE_GUEST_MEMFD");
+}
+
+static int create_vm_fd(void)
+{
+	if (kvm_fd < 0)
+		kvm_fd = check(open("/dev/kvm", O_RDWR), "/dev/kvm");
+	return check(ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM), "KVM_CREATE_VM");
+}
+
+static void create_vcpu(int id, uint8_t *control)
+{
+	const struct kvm_segment code = {
+		.limit = 0xffffffff, .selector = 8, .type = 11,
+		.present = 1, .s = 1, .db = 1, .g = 1,
+	};
+	const struct kvm_segment data = {
+		.limit = 0xffffffff, .selector = 16, .type = 3,
+		.present = 1, .s = 1, .db = 1, .g = 1,
+	};
+	struct vcpu *vcpu = &vm.vcpus[id];
+	struct kvm_sregs sregs;
+	int run_size = check(ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
+
+	vcpu->fd = check(ioctl(vm.fd, KVM_CREATE_VCPU, id), "KVM_CREATE_VCPU");
+	vcpu->run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED)
+		bail_out("mmap of the vCPU");
+	vcpu->lists_gpa = LISTS_GPA + id * 2 * LIST_WORDS * sizeof(uint32_t);
+	vcpu->list = (uint32_t *)(control + vcpu->lists_gpa - CODE_GPA);
+	vcpu->found = vcpu->list + LIST_WORDS;
+	vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
+	check(ioctl(vcpu->fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
+	sregs.cs = code;
+	sregs.ds = sregs.es = sregs.ss = data;
+	sregs.cr0 |= 1;			/* protected mode */
+	check(ioctl(vcpu->fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
+}
+
+static void create_vm(int vcpus)
+{
+	uint8_t *control = map_memory(CODE_GPA, LISTS_END - CODE_GPA);
+
+	vm.fd = create_vm_fd();
+	set_slot(CONTROL_SLOT, CODE_GPA, LISTS_END - CODE_GPA, control, -1);
+	memcpy(control, guest_code, guest_end - guest_code);
+	for (int id = 0; id < vcpus; id++)
+		create_vcpu(id, control);
+}
+
+static void write_shared_words(uint8_t *memory, uint64_t first, uint64_t pages)
+{
+	for (uint64_t page = 0; page < pages; page++)
+		*(uint32_t *)(memory + page * PAGE) = page_gpa(first + page) | SHARED_TAG;
+}
+
+/* --- the guest ----------------------------------------------------------- */
+
+static void start_guest(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag)
+{
+	vcpu->run->s.regs.regs = (struct kvm_regs) {
+		.rip = CODE_GPA + (entry - guest_code),
+		.rsi = vcpu->lists_gpa,
+		.rdi = vcpu->lists_gpa + LIST_WORDS * sizeof(uint32_t),
+		.rcx = count,
+		.rdx = tag,
+		.rflags = 2,
+	};
+	vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+}
+
+static enum guest_exit run_guest(struct vcpu *vcpu)
+{
+	const struct kvm_run *run = vcpu->run;
+	int ret;
+
+	do
+		ret = ioctl(vcpu->fd, KVM_RUN, 0);
+	while (ret && errno == EINTR);
+
+	if (!ret && run->exit_reason == KVM_EXIT_IO && run->io.port == EXIT_PORT)
+		return GUEST_DONE;
+	if (!ret && run->exit_reason == KVM_EXIT_HYPERCALL)
+		return GUEST_CALLS;
+	if (ret && errno == EFAULT && run->exit_reason == KVM_EXIT_MEMORY_FAULT)
+		return GUEST_FAULTED;
+	bail_out("unexpected exit %u of the vCPU", run->exit_reason);
+}
+
+/* The guest goes through its list, around private pages that have no memory. */
+static void run_list(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag)
+{
+	struct kvm_regs *regs = &vcpu->run->s.regs.regs;
+
+	start_guest(vcpu, entry, count, tag);
+	while (run_guest(vcpu) == GUEST_FAULTED) {
+		if (memory_fault(vcpu->run)->flags != KVM_MEMORY_EXIT_FLAG_PRIVATE ||
+		    memory_fault(vcpu->run)->gpa != vcpu->list[count - regs->rcx])
+			bail_out("memory fault at 0x%llx, flags 0x%llx",
+				 memory_fault(vcpu->run)->gpa, memory_fault(vcpu->run)->flags);
+		regs->rax = ABSENT;
+		regs->rip += SKIPPED;
+		vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+	}
+}
+
+/* Without guest_memfd. */
+static bool is_word_or_absent(uint32_t gpa, uint32_t word, bool private)
+{
+	return word == (private ? ABSENT : (gpa | SHARED_TAG));
+}
+
+/* With guest_memfd, both pages have got their words. */
+static bool is_own_word(uint32_t gpa, uint32_t word, bool private)
+{
+	return word == (gpa | (private ? PRIVATE_TAG : SHARED_TAG));
+}
+
+/* With guest_memfd, whatever is in the private page. */
+static bool is_shared_word_if_shared(uint32_t gpa, uint32_t word, bool private)
+{
+	return (word == (gpa | SHARED_TAG)) == !private && word != ABSENT;
+}
+
+typedef bool (*page_check)(uint32_t gpa, uint32_t word, bool private);
+
+static bool list_is_right(struct vcpu *vcpu, unsigned int count, page_check is_right)
+{
+	bool right = true;
+
+	run_list(vcpu, guest_read, count, 0);
+	for (unsigned int i = 0; i < count; i++) {
+		uint64_t page = (vcpu->list[i] - AREA_GPA) / PAGE;
+
+		if (is_right(vcpu->list[i], vcpu->found[i], vm.private[page]))
+			continue;
+		right = complain("page %lu should be %s, the guest finds 0x%x", page,
+				 vm.private[page] ? "private" : "shared", vcpu->found[i]);
+	}
+	return right;
+}
+
+static bool pages_are_right(struct vcpu *vcpu, uint64_t first, uint64_t pages,
+			    page_check is_right)
+{
+	bool right = true;
+
+	for (uint64_t done = 0; done < pages;) {
+		unsigned int count = 0;
+
+		while (count < LIST_WORDS && done < pages)
+			vcpu->list[count++] = page_gpa(first + done++);
+		right &= list_is_right(vcpu, count, is_right);
+	}
+	return right;
+}
+
+/* --- attributes ---------------------------------------------------------- */
+
+static int try_set(int fd, uint64_t first, uint64_t end, bool private)
+{
+	struct kvm_memory_attributes args = {
+		.address = page_gpa(first),
+		.size = (end - first) * PAGE,
+		.attributes = private ? PRIVATE : 0,
+	};
+
+	return ioctl(fd, KVM_SET_MEMORY_ATTRIBUTES, &args);
+}
+
+static void set(uint64_t first, uint64_t end, bool private)
+{
+	if (try_set(vm.fd, first, end, private))
+		bail_out("setting pages %lu to %lu %s", first, end, private ? "private" : "shared");
+	memset(vm.private + first, private, end - first);
+}
+
+static size_t print_range(char *text, uint64_t first, uint64_t end)
+{
+	return sprintf(text, "0x%lx-0x%lx %lu private\n", page_gpa(first), page_gpa(end),
+		       end - first);
+}
+
+static void read_ranges(int fd, char *text)
+{
+	char path[100];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/memattr_ranges", getpid(), fd);
+	file = fopen(path, "r");
+	if (!file)
+		bail_out("%s", path);
+	text[fread(text, 1, sizeof(ranges_found) - 1, file)] = 0;
+	fclose(file);
+}
+
+static bool ranges_are(int fd, const char *expected)
+{
+	size_t same = 0, line = 0;
+
+	read_ranges(fd, ranges_found);
+	if (!strcmp(ranges_found, expected))
+		return true;
+	for (; expected[same] == ranges_found[same]; same++)
+		if (expected[same] == '\n')
+			line = same + 1;
+	return complain("memattr_ranges, where it differs: \"%.*s\", expected \"%.*s\"",
+			(int)strcspn(ranges_found + line, "\n"), ranges_found + line,
+			(int)strcspn(expected + line, "\n"), expected + line);
+}
+
+static bool ranges_are_right(void)
+{
+	char *text = ranges_expected;
+	uint64_t first, end;
+
+	*text = 0;
+	for (first = 0; first < AREA_PAGES; first = end) {
+		for (end = first; end < AREA_PAGES && vm.private[end] == vm.private[first]; end++)
+			;
+		if (vm.private[first])
+			text += print_range(text, first, end);
+	}
+	return ranges_are(vm.fd, ranges_expected);
+}
+
+/* --- random -------------------------------------------------------------- */
+
+/* It begins amid a hugepage and ends at the end of one; ranges may go on at both sides. */
+#define RANDOM_FIRST	(BLOCK_PAGES + 5u)
+#define RANDOM_END	(BLOCK_PAGES * 9u)
+#define RANDOM_PAGES	(RANDOM_END - RANDOM_FIRST)
+#define RANDOM_AREA	(BLOCK_PAGES * 11u)
+
+static struct range random_range(uint64_t *random)
+{
+	uint64_t kind = next_random(random) % 64;
+	uint64_t unit = 1, pages = 1 + next_random(random) % 64;
+	struct range within = { RANDOM_FIRST, RANDOM_END };
+	uint64_t first;
+
+	if (kind == 0)
+		return within;
+	if (kind <= 3)		/* it may reach outside, or be there altogether */
+		within = (struct range) { 0, RANDOM_AREA };
+	if (kind == 1 || kind == 4)
+		pages = 1 + next_random(random) % (within.end - within.first);
+	if (kind == 2 || kind == 5) {
+		unit = BLOCK_PAGES;
+		within.first = (within.first + unit - 1) / unit * unit;
+		pages = unit * (1 + next_random(random) % 4);
+	}
+	first = (within.end - within.first - pages) / unit + 1;
+	first = within.first + next_random(random) % first * unit;
+	return (struct range) { first, first + pages };
+}
+
+static bool edges_are_right(struct vcpu *vcpu, const struct range *range)
+{
+	const uint64_t pages[] = {
+		range->first - 1, range->first, range->end - 1, range->end,
+		RANDOM_FIRST + next_random(&vcpu->random) % RANDOM_PAGES,
+	};
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
+		if (pages[i] >= RANDOM_FIRST && pages[i] < RANDOM_END)
+			vcpu->list[count++] = page_gpa(pages[i]);
+	vcpu->touched += count;
+	return list_is_right(vcpu, count, is_word_or_absent);
+}
+
+/* FNV-1a of what the guest found in all pages. */
+static uint64_t hash_found(const struct vcpu *vcpu)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (unsigned int i = 0; i < RANDOM_PAGES; i++)
+		hash = (hash ^ (vcpu->found[i] == ABSENT)) * 0x100000001b3;
+	return hash;
+}
+
+static void test_random(uint64_t seed, unsigned long operations)
+{
+	bool edges_right = true, all_right = true, ranges_right = true;
+	struct vcpu *vcpu = &vm.vcpus[0];
+	uint8_t *memory;
+
+	create_vm(1);
+	vcpu->random = seed_random(seed);
+	memory = map_memory(page_gpa(RANDOM_FIRST), RANDOM_PAGES * PAGE);
+	write_shared_words(memory, RANDOM_FIRST, RANDOM_PAGES);
+	set_slot(WORK_SLOT, page_gpa(RANDOM_FIRST), RANDOM_PAGES * PAGE, memory, -1);
+
+	for (unsigned long i = 1; i <= operations; i++) {
+		struct range range = random_range(&vcpu->random);
+
+		set(range.first, range.end, next_random(&vcpu->random) % 2);
+		edges_right &= edges_are_right(vcpu, &range);
+		if (i % COMPARE_EVERY && i != operations)
+			continue;
+		all_right &= pages_are_right(vcpu, RANDOM_FIRST, RANDOM_PAGES, is_word_or_absent);
+		if (with_ranges)
+			ranges_right &= ranges_are_right();
+	}
+	printf("# final %016lx\n", hash_found(vcpu));
+	ok(operations && edges_right,
+	   "after each of %lu operations the guest finds what is set at its edges", operations);
+	ok(all_right, "every %d, and in the end, in all of its pages", COMPARE_EVERY);
+	if (with_ranges)
+		ok(ranges_right, "so does debugfs");
+	printf("# %lu pages looked at one by one\n", vcpu->touched);
+}
+
+/* --- race ---------------------------------------------------------------- */
+
+#define RACE_PAGES	16384u
+#define RACE_RANGE	(2 * BLOCK_PAGES)	/* at most, that flip */
+#define RACE_LIST	64
+/* Many accesses and flips are in these pages, so that they meet. */
+#define HOT_PAGES	64u
+/* Where vCPUs write that race, so that the words that tell private from shared stay. */
+#define SCRATCH		8
+
+static _Atomic bool race_over;
+
+static uint64_t race_page(uint64_t *random)
+{
+	return next_random(random) % (next_random(random) % 4 ? HOT_PAGES : RACE_PAGES);
+}
+
+/* A fault says that the page was just changing, the guest tries again. False if it is late. */
+static bool race_list(struct vcpu *vcpu, const char *entry)
+{
+	start_guest(vcpu, entry, RACE_LIST, 0);
+	while (run_guest(vcpu) == GUEST_FAULTED) {
+		vcpu->faults++;
+		if (race_over)
+			return false;
+	}
+	vcpu->touched += RACE_LIST;
+	return true;
+}
+
+static void *racer(void *arg)
+{
+	struct vcpu *vcpu = arg;
+
+	while (!race_over) {
+		for (int i = 0; i < RACE_LIST; i++)
+			vcpu->list[i] = page_gpa(race_page(&vcpu->random));
+		if (!race_list(vcpu, guest_read))
+			break;
+		/* Which of the two it was is not known here. */
+		for (int i = 0; i < RACE_LIST; i++)
+			vcpu->wrong += !is_own_word(vcpu->list[i], vcpu->found[i], true) &&
+				       !is_own_word(vcpu->list[i], vcpu->found[i], false);
+		for (int i = 0; i < RACE_LIST; i++)
+			vcpu->list[i] += SCRATCH;
+		race_list(vcpu, guest_write);
+	}
+	return NULL;
+}
+
+/* As soon as the ioctl has returned no page is as it was, and its neighbours are. */
+static bool flip(struct vcpu *vcpu)
+{
+	uint64_t *random = &vcpu->random;
+	uint64_t first = race_page(random), pages = 1 + next_random(random) % HOT_PAGES, end;
+	unsigned int count = 0;
+
+	switch (next_random(random) % 8) {
+	case 0:
+		first = next_random(random) % RACE_PAGES;
+		pages = 1 + next_random(random) % RACE_RANGE;
+		break;
+	case 1:			/* so that there are hugepages again */
+		first = next_random(random) % RACE_PAGES / BLOCK_PAGES * BLOCK_PAGES;
+		pages = BLOCK_PAGES * (1 + next_random(random) % 2);
+		break;
+	}
+	end = first + pages < RACE_PAGES ? first + pages : RACE_PAGES;
+
+	set(first, end, next_random(random) % 2);
+	vcpu->list[count++] = page_gpa(first);
+	vcpu->list[count++] = page_gpa(end - 1);
+	vcpu->list[count++] = page_gpa(first + next_random(random) % (end - first));
+	if (first > 0)
+		vcpu->list[count++] = page_gpa(first - 1);
+	if (end < RACE_PAGES)
+		vcpu->list[count++] = page_gpa(end);
+	vcpu->touched += count;
+	return list_is_right(vcpu, count, is_own_word);
+}
+
+/* Both kinds of each page get the word that is theirs for good. */
+static void write_both_words(struct vcpu *vcpu)
+{
+	uint8_t *memory = map_memory(AREA_GPA, RACE_PAGES * PAGE);
+
+	set_slot(WORK_SLOT, AREA_GPA, RACE_PAGES * PAGE, memory, create_gmem(RACE_PAGES * PAGE));
+	set(0, RACE_PAGES, true);
+	for (uint64_t page = 0; page < RACE_PAGES;) {
+		for (unsigned int i = 0; i < LIST_WORDS; i++)
+			vcpu->list[i] = page_gpa(page++);
+		run_list(vcpu, guest_write, LIST_WORDS, PRIVATE_TAG);
+	}
+	set(0, RACE_PAGES, false);
+	write_shared_words(memory, 0, RACE_PAGES);
+}
+
+static time_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+static void test_race(unsigned long seconds)
+{
+	struct vcpu *vcpu = &vm.vcpus[0], *racers = &vm.vcpus[1];
+	unsigned long flips = 0;
+	pthread_t threads[VCPUS - 1];
+	bool flips_right = true;
+	time_t end;
+
+	create_vm(VCPUS);
+	for (int id = 0; id < VCPUS; id++)
+		vm.vcpus[id].random = seed_random(id);
+	write_both_words(vcpu);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		if (pthread_create(&threads[i], NULL, racer, &racers[i]))
+			bail_out("pthread_create");
+	end = now() + seconds;
+	for (; now() < end; flips++)
+		flips_right &= flip(vcpu);
+	race_over = true;
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_join(threads[i], NULL);
+
+	printf("# %lu flips, %lu pages looked at after them\n", flips, vcpu->touched);
+	ok(flips && flips_right, "after each flip the guest finds private or shared as it was set");
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
+		printf("# vCPU %zu: %lu pages touched, %lu faults\n", i + 1, racers[i].touched,
+		       racers[i].faults);
+		ok(racers[i].touched && !racers[i].wrong,
+		   "vCPU %zu meanwhile finds pages' own words (%lu others)", i + 1,
+		   racers[i].wrong);
+	}
+	ok(pages_are_right(vcpu, 0, RACE_PAGES, is_own_word), "afterwards all is as it was set");
+	for (uint64_t page = 0; page + 3 <= RACE_PAGES; page += 3)
+		set(page, page + 3, page % 2);
+	ok(pages_are_right(vcpu, 0, RACE_PAGES, is_own_word), "and so is another pattern");
+}
+
+/* --- fail ---------------------------------------------------------------- */
+
+struct conversion {
+	const char *what;
+	struct range before;		/* private, if not empty */
+	struct range range;
+	bool private;
+	struct range after[2];
+};
+
+/* Large entries are of 64 and 64^2 blocks: 1/8 GiB and 8 GiB. The area's begin is no boundary. */
+#define ALIGNED(gib)	((gib) * GIB_PAGES - AREA_GPA / PAGE)
+
+static const struct conversion conversions[] = {
+	{ "one page in an empty VM", { 0 }, { 3, 4 }, true, { { 3, 4 } } },
+	{ "head and tail in different blocks", { 0 }, { 100, 3000 }, true, { { 100, 3000 } } },
+	{ "a page far away from another", { 3, 4 }, { 300 * GIB_PAGES, 300 * GIB_PAGES + 1 }, true,
+	  { { 3, 4 }, { 300 * GIB_PAGES, 300 * GIB_PAGES + 1 } } },
+	{ "aligned blocks", { 0 }, { 7 * BLOCK_PAGES, 9 * BLOCK_PAGES }, true,
+	  { { 7 * BLOCK_PAGES, 9 * BLOCK_PAGES } } },
+	{ "a page in a large private range", { 0, ALIGNED(16) }, { 77777, 77778 }, false,
+	  { { 0, 77777 }, { 77778, ALIGNED(16) } } },
+	{ "a page in one large entry", { ALIGNED(8), ALIGNED(16) },
+	  { ALIGNED(12) + 77, ALIGNED(12) + 78 }, false,
+	  { { ALIGNED(8), ALIGNED(12) + 77 }, { ALIGNED(12) + 78, ALIGNED(16) } } },
+	{ "a block in one large entry", { ALIGNED(8), ALIGNED(16) },
+	  { ALIGNED(12), ALIGNED(12) + BLOCK_PAGES }, false,
+	  { { ALIGNED(8), ALIGNED(12) }, { ALIGNED(12) + BLOCK_PAGES, ALIGNED(16) } } },
+	{ "300 GiB, unaligned", { 0 }, { 1234, 1234 + 300 * GIB_PAGES + 77 }, true,
+	  { { 1234, 1234 + 300 * GIB_PAGES + 77 } } },
+	{ "300 GiB, unaligned, around 8 GiB", { ALIGNED(8), ALIGNED(16) },
+	  { 1234, 1234 + 300 * GIB_PAGES + 77 }, true, { { 1234, 1234 + 300 * GIB_PAGES + 77 } } },
+	{ "a part of a large range, back to shared", { 0, 300 * GIB_PAGES },
+	  { ALIGNED(9) + 1, ALIGNED(77) + 777 }, false,
+	  { { 0, ALIGNED(9) + 1 }, { ALIGNED(77) + 777, 300 * GIB_PAGES } } },
+};
+
+static int fail_nth_fd, make_it_fail_fd;
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		bail_out("%s", path);
+	close(fd);
+}
+
+/*
+ * From here on to the end the nth allocation fails, and if that lasts all others after it: if an
+ * xarray gets no node without waiting it tries once more, so a single failure hardly ever matters.
+ */
+static void begin_failing(unsigned int nth, bool lasting)
+{
+	if (dprintf(fail_nth_fd, "%u", nth) < 0)
+		bail_out("writing fail-nth");
+	if (lasting)
+		check(write(make_it_fail_fd, "1", 1), "writing make-it-fail");
+}
+
+/* Returns whether there were so many allocations. */
+static bool end_failing(void)
+{
+	char left[20] = "";
+
+	check(write(make_it_fail_fd, "0", 1), "writing make-it-fail");
+	check(pread(fail_nth_fd, left, sizeof(left) - 1, 0), "reading fail-nth");
+	check(write(fail_nth_fd, "0", 1), "writing fail-nth");
+	return !atoi(left);
+}
+
+static int convert(int fd, const struct conversion *conversion)
+{
+	return try_set(fd, conversion->range.first, conversion->range.end, conversion->private);
+}
+
+static bool attempt(int fd, const struct conversion *conversion, unsigned int nth, bool lasting,
+		    int *err, bool *happened)
+{
+	static char before[sizeof(ranges_found)];
+	bool good = true;
+
+	if (conversion->before.end)
+		check(try_set(fd, conversion->before.first, conversion->before.end, true),
+		      "KVM_SET_MEMORY_ATTRIBUTES");
+	read_ranges(fd, before);
+
+	begin_failing(nth, lasting);
+	*err = convert(fd, conversion) ? errno : 0;
+	*happened = end_failing();
+
+	if (*err) {
+		if (*err != ENOMEM || !*happened)
+			good = complain("allocation %u: %s", nth, strerror(*err));
+		good &= ranges_are(fd, before);
+		/* What can be seen may not be all that there is. */
+		if (convert(fd, conversion))
+			good = complain("allocation %u has failed, the next try fails", nth);
+	}
+	return ranges_are(fd, ranges_expected) && good;
+}
+
+/* Each attempt is in a new VM. */
+static bool sweep(const struct conversion *conversion, bool lasting)
+{
+	unsigned int nth = 1, enomem = 0;
+	bool good = true, happened;
+	int err;
+
+	for (;; nth++) {
+		int fd = create_vm_fd();
+
+		good &= attempt(fd, conversion, nth, lasting, &err, &happened);
+		close(fd);
+		if (!happened)
+			break;
+		enomem += err == ENOMEM;
+	}
+	printf("# %u allocations, %s: %u times ENOMEM\n", nth - 1,
+	       lasting ? "failing from one on" : "one failing", enomem);
+	return good && (enomem || !lasting);
+}
+
+static void test_fail(void)
+{
+	fail_nth_fd = open("/proc/self/fail-nth", O_RDWR);
+	make_it_fail_fd = open("/proc/self/make-it-fail", O_RDWR);
+	if (fail_nth_fd < 0 || make_it_fail_fd < 0 ||
+	    access("/sys/kernel/debug/failslab", F_OK)) {
+		printf("1..0 # SKIP the kernel has no CONFIG_FAILSLAB\n");
+		exit(0);
+	}
+	write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
+	/* What is made to fail, always does. */
+	write_file("/sys/kernel/debug/failslab/task-filter", "Y");
+	write_file("/sys/kernel/debug/failslab/probability", "100");
+	write_file("/sys/kernel/debug/failslab/times", "-1");
+	/* A backtrace for each would take longer than all the rest. */
+	write_file("/sys/kernel/debug/failslab/verbose", "0");
+
+	for (size_t i = 0; i < ARRAY_SIZE(conversions); i++) {
+		const struct conversion *conversion = &conversions[i];
+		char *text = ranges_expected;
+		bool good;
+
+		for (size_t j = 0; j < ARRAY_SIZE(conversion->after); j++)
+			if (conversion->after[j].end)
+				text += print_range(text, conversion->after[j].first,
+						    conversion->after[j].end);
+		good = sweep(conversion, false);
+		good &= sweep(conversion, true);
+		ok(good, "%s: all or, if there is no memory, nothing", conversion->what);
+	}
+}
+
+/* --- stays --------------------------------------------------------------- */
+
+#define WORK_PAGES	(2 * BLOCK_PAGES)
+#define PLAIN_FIRST	(4 * BLOCK_PAGES)
+#define MOVED_FIRST	(7 * BLOCK_PAGES)
+#define PLAIN_PAGES	(2 * BLOCK_PAGES)
+#define STAYS_PAGES	(9 * BLOCK_PAGES)
+
+static int work_gmem_fd;
+static uint8_t *work_memory, *plain_memory;
+static uint64_t plain_first = PLAIN_FIRST;
+
+static bool state_is_right(void)
+{
+	struct vcpu *vcpu = &vm.vcpus[0];
+	bool right = pages_are_right(vcpu, 0, WORK_PAGES, is_shared_word_if_shared);
+
+	right &= pages_are_right(vcpu, plain_first, PLAIN_PAGES, is_word_or_absent);
+	if (with_ranges)
+		right &= ranges_are_right();
+	return right;
+}
+
+static unsigned int list_pages(struct vcpu *vcpu, uint64_t first, uint64_t pages, bool private)
+{
+	unsigned int count = 0;
+
+	for (uint64_t page = first; page < first + pages; page++)
+		if (vm.private[page] == private)
+			vcpu->list[count++] = page_gpa(page);
+	return count;
+}
+
+static bool touch(void)
+{
+	struct vcpu *vcpu = &vm.vcpus[0];
+
+	for (int private = 0; private < 2; private++) {
+		unsigned int count = list_pages(vcpu, 0, WORK_PAGES, private);
+
+		run_list(vcpu, guest_write, count, private ? PRIVATE_TAG : SHARED_TAG);
+	}
+	return pages_are_right(vcpu, 0, WORK_PAGES, is_own_word);
+}
+
+static bool fault(void)
+{
+	struct vcpu *vcpu = &vm.vcpus[0];
+
+	start_guest(vcpu, guest_write, list_pages(vcpu, plain_first, PLAIN_PAGES, true),
+		    PRIVATE_TAG);
+	/* Nobody does anything about it, and the guest only tries again. */
+	for (int tries = 0; tries < 3; tries++)
+		if (run_guest(vcpu) != GUEST_FAULTED || memory_fault(vcpu->run)->gpa != *vcpu->list)
+			return complain("no fault where a private page has no memory");
+	return true;
+}
+
+static bool hypercall(void)
+{
+	struct vcpu *vcpu = &vm.vcpus[0];
+	struct kvm_regs *regs = &vcpu->run->s.regs.regs;
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_EXIT_HYPERCALL,
+		.args = { 1 << KVM_HC_MAP_GPA_RANGE },
+	};
+
+	check(ioctl(vm.fd, KVM_ENABLE_CAP, &cap), "KVM_CAP_EXIT_HYPERCALL");
+	for (int private = 0; private < 2; private++) {
+		start_guest(vcpu, guest_hypercall, WORK_PAGES,
+			    private ? KVM_MAP_GPA_RANGE_ENCRYPTED : KVM_MAP_GPA_RANGE_DECRYPTED);
+		regs->rax = KVM_HC_MAP_GPA_RANGE;
+		regs->rbx = AREA_GPA;
+		if (run_guest(vcpu) != GUEST_CALLS ||
+		    vcpu->run->hypercall.nr != KVM_HC_MAP_GPA_RANGE ||
+		    vcpu->run->hypercall.args[0] != AREA_GPA)
+			return complain("no hypercall");
+		vcpu->run->hypercall.ret = 0;
+		if (run_guest(vcpu) != GUEST_DONE || regs->rax)
+			return complain("the hypercall did not return 0");
+	}
+	return true;
+}
+
+static bool pre_fault(void)
+{
+	struct kvm_pre_fault_memory work = { .gpa = AREA_GPA, .size = WORK_PAGES * PAGE };
+	struct kvm_pre_fault_memory plain = {
+		.gpa = page_gpa(plain_first),
+		.size = PLAIN_PAGES * PAGE,
+	};
+
+	while (work.size)
+		check(ioctl(vm.vcpus[0].fd, KVM_PRE_FAULT_MEMORY, &work), "KVM_PRE_FAULT_MEMORY");
+	/* It gets as far as the first private page. */
+	while (!ioctl(vm.vcpus[0].fd, KVM_PRE_FAULT_MEMORY, &plain) && plain.size)
+		;
+	return plain.size ? true : complain("pages without memory were mapped");
+}
+
+static bool punch_hole(void)
+{
+	check(fallocate(work_gmem_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			WORK_PAGES * PAGE), "fallocate");
+	return true;
+}
+
+static bool recreate_slot(void)
+{
+	set_slot(WORK_SLOT, AREA_GPA, 0, work_memory, work_gmem_fd);
+	set_slot(WORK_SLOT, AREA_GPA, WORK_PAGES * PAGE, work_memory, work_gmem_fd);
+	return true;
+}
+
+static bool move_slot(void)
+{
+	plain_first = plain_first == PLAIN_FIRST ? MOVED_FIRST : PLAIN_FIRST;
+	write_shared_words(plain_memory, plain_first, PLAIN_PAGES);
+	set_slot(PLAIN_SLOT, page_gpa(plain_first), PLAIN_PAGES * PAGE, plain_memory, -1);
+	return true;
+}
+
+static bool discard_shared(void)
+{
+	check(madvise(work_memory, WORK_PAGES * PAGE, MADV_DONTNEED), "madvise");
+	write_shared_words(work_memory, 0, WORK_PAGES);
+	return true;
+}
+
+static bool set_fails(void)
+{
+	static const struct {
+		uint64_t address, size, attributes, flags;
+	} cases[] = {
+		{ AREA_GPA, WORK_PAGES * PAGE, 0, 1 },
+		{ AREA_GPA, WORK_PAGES * PAGE, PRIVATE, 1 },
+		{ AREA_GPA, WORK_PAGES * PAGE, PRIVATE | 1, 0 },
+		{ AREA_GPA + 1, WORK_PAGES * PAGE, 0, 0 },
+		{ AREA_GPA, WORK_PAGES * PAGE - 1, PRIVATE, 0 },
+		{ AREA_GPA, -AREA_GPA, PRIVATE, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct kvm_memory_attributes args = {
+			.address = cases[i].address,
+			.size = cases[i].size,
+			.attributes = cases[i].attributes,
+			.flags = cases[i].flags,
+		};
+
+		if (!ioctl(vm.fd, KVM_SET_MEMORY_ATTRIBUTES, &args) || errno != EINVAL)
+			return complain("bad arguments %zu: no EINVAL", i);
+	}
+	return true;
+}
+
+static void test_silence(void)
+{
+	struct kvm_memory_attributes *args = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+						  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* As it is, other than it is, the same again, as it was. */
+	const bool differs[] = { false, true, true, false };
+	bool silent = true, untouched = true;
+
+	if (args == MAP_FAILED)
+		bail_out("mmap");
+	for (uint64_t i = 0; i < 64 * ARRAY_SIZE(differs); i++) {
+		uint64_t page = i / ARRAY_SIZE(differs);
+		bool private = vm.private[page] != differs[i % ARRAY_SIZE(differs)];
+		const struct kvm_memory_attributes before = {
+			.address = page_gpa(page),
+			.size = PAGE,
+			.attributes = private ? PRIVATE : 0,
+		};
+
+		*args = before;
+		check(mprotect(args, PAGE, PROT_READ), "mprotect");
+		silent &= ioctl(vm.fd, KVM_SET_MEMORY_ATTRIBUTES, args) == 0;
+		untouched &= !memcmp(args, &before, sizeof(before));
+		check(mprotect(args, PAGE, PROT_READ | PROT_WRITE), "mprotect");
+	}
+	ok(silent && untouched && state_is_right(),
+	   "a set returns 0 and writes nothing, whether it changed something or not");
+	ok(_IOC_DIR(KVM_SET_MEMORY_ATTRIBUTES) == _IOC_WRITE, "its ioctl can only be written to");
+	errno = 0;
+	ok(ioctl(vm.fd, _IOWR(KVMIO, _IOC_NR(KVM_SET_MEMORY_ATTRIBUTES),
+			      struct kvm_memory_attributes), args) < 0 &&
+	   errno == ENOTTY && state_is_right(), "there is none that could be read from");
+}
+
+static void test_stays(void)
+{
+	static const struct {
+		const char *what;
+		bool (*act)(void);
+	} steps[] = {
+		{ "reads and writes of the guest", touch },
+		{ "memory faults", fault },
+		{ "hypercalls that ask to convert", hypercall },
+		{ "mapping memory beforehand", pre_fault },
+		{ "a hole punched into guest_memfd", punch_hole },
+		{ "deleting and creating a memslot", recreate_slot },
+		{ "moving a memslot", move_slot },
+		{ "moving it back", move_slot },
+		{ "discarding shared memory", discard_shared },
+		{ "bad arguments", set_fails },
+		{ "all of that, more reads and writes", touch },
+	};
+
+	create_vm(1);
+	work_memory = map_memory(AREA_GPA, WORK_PAGES * PAGE);
+	plain_memory = map_memory(page_gpa(PLAIN_FIRST), PLAIN_PAGES * PAGE);
+	write_shared_words(work_memory, 0, WORK_PAGES);
+	write_shared_words(plain_memory, PLAIN_FIRST, PLAIN_PAGES);
+	work_gmem_fd = create_gmem(WORK_PAGES * PAGE);
+	set_slot(WORK_SLOT, AREA_GPA, WORK_PAGES * PAGE, work_memory, work_gmem_fd);
+	set_slot(PLAIN_SLOT, page_gpa(PLAIN_FIRST), PLAIN_PAGES * PAGE, plain_memory, -1);
+
+	/* Runs of 1 to 20 pages, other ones where the memslot moves to, and a whole hugepage. */
+	for (uint64_t page = 1, pages = 1; page + pages < STAYS_PAGES; page += 2 * pages + 1) {
+		set(page, page + pages, true);
+		pages = pages % 20 + 1;
+	}
+	set(BLOCK_PAGES, 2 * BLOCK_PAGES, true);
+	ok(state_is_right(), "a pattern is set");
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		bool good = steps[i].act();
+
+		ok(state_is_right() && good, "it stays after %s", steps[i].what);
+	}
+	test_silence();
+}
+
+/* ------------------------------------------------------------------------- */
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: attributes random SEED OPERATIONS [--ranges]\n"
+			"       attributes race SECONDS\n"
+			"       attributes fail\n"
+			"       attributes stays [--ranges]\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	const char *command = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(argv[argc - 1], "--ranges")) {
+		with_ranges = true;
+		argc--;
+	}
+	if (!strcmp(command, "random") && argc == 4)
+		test_random(strtoull(argv[2], NULL, 0), strtoul(argv[3], NULL, 0));
+	else if (!strcmp(command, "race") && argc == 3 && !with_ranges)
+		test_race(strtoul(argv[2], NULL, 0));
+	else if (!strcmp(command, "fail") && argc == 2 && !with_ranges)
+		test_fail();
+	else if (!strcmp(command, "stays") && argc == 2)
+		test_stays();
+	else
+		return usage();
+	printf("1..%d\n", tests);
+	return failures != 0;
+}
