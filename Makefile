@@ -87,10 +87,12 @@ policies: ## the BPF policies, into build/bpf
 guest: ## the workload VMM, into build/bin
 tests: policy-tests top-tests bench-tests store-tests
 
-install: tools policies ## tools, policies and man pages to PREFIX (/usr/local); DESTDIR= as usual
+install: tools policies ## tools, policies, their header and man pages to PREFIX (/usr/local); DESTDIR= as usual
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/memattr $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(B)/bin/memattr-policy $(B)/bin/memattr-top $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 $(B)/bpf/*.bpf.o $(DESTDIR)$(PREFIX)/lib/memattr
+	install -d $(DESTDIR)$(PREFIX)/include/memattr
+	install -m 644 bpf/include/memattr.bpf.h $(DESTDIR)$(PREFIX)/include/memattr
 	$(if $(wildcard docs/man/*.8),install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8)
 
 # --- packages ------------------------------------------------------------
