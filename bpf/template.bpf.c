@@ -77,7 +77,8 @@ int BPF_PROG(template_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
 
 	/*
 	 * Decide here: lower zap->zap_start or raise zap->zap_end to zap more than what changes,
-	 * down to zap->slot_start and up to zap->slot_end.
+	 * down to zap->slot_start and up to zap->slot_end. zap->uniform tells at which huge pages
+	 * that may pay.
 	 */
 	return 0;
 }
