@@ -24,100 +24,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kvm-abi.h"
+#include "touch.h"
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-
-#define PAGE		0x1000ull
-#define BLOCK_PAGES	512u		/* of a hugepage */
-#define GIB_PAGES	(1ull << 18)
-
-#define CODE_GPA	PAGE
-#define VCPUS		3
-#define LIST_WORDS	4096u
-#define LISTS_GPA	(CODE_GPA + PAGE)
-#define LISTS_END	(LISTS_GPA + VCPUS * 2 * LIST_WORDS * sizeof(uint32_t))
-
-/* Pages whose attributes change are counted from here. */
-#define AREA_GPA	(32ull << 20)
-#define AREA_PAGES	16384u
-
-/* A page's first word is its address and one of these. */
-#define SHARED_TAG	1
-#define PRIVATE_TAG	2
-/* What the guest is said to have read where there is no memory. */
-#define ABSENT		0xffffffff
-
-#define PRIVATE		KVM_MEMORY_ATTRIBUTE_PRIVATE
-#define EXIT_PORT	0x10
 #define COMPARE_EVERY	1000
 #define COMPLAINTS	20		/* at most, a broken kernel is wrong everywhere */
 
-enum { CONTROL_SLOT, WORK_SLOT, PLAIN_SLOT };
-enum guest_exit { GUEST_DONE, GUEST_FAULTED, GUEST_CALLS };
-
-struct vcpu {
-	int fd;
-	struct kvm_run *run;
-	uint32_t lists_gpa;
-	uint32_t *list;			/* addresses that the guest goes through */
-	uint32_t *found;		/* and what it read there */
-	uint64_t random;
-	unsigned long touched, faults, wrong;
-};
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 struct range {
 	uint64_t first, end;
 };
 
-static struct {
-	int fd;
-	struct vcpu vcpus[VCPUS];
-	bool private[AREA_PAGES];	/* as it should be */
-} vm;
-
-static int kvm_fd = -1;
 static int tests, failures, complaints;
 static bool with_ranges;
 static char ranges_found[1 << 20], ranges_expected[1 << 20];
-
-/* Flat protected mode. The two accesses are of the same length, SKIPPED, to be stepped over. */
-#define SKIPPED		2
-extern const char guest_code[], guest_read[], guest_write[], guest_hypercall[], guest_end[];
-asm(".pushsection .rodata\n"
-    ".code32\n"
-    "guest_code:\n"
-    "guest_read:\n"
-    "	lodsl\n"
-    "	movl (%eax), %eax\n"
-    "	stosl\n"
-    "	loop guest_read\n"
-    "	outb %al, $0x10\n"
-    "guest_write:\n"
-    "	lodsl\n"
-    "	movl %eax, %ebx\n"
-    "	orl %edx, %ebx\n"
-    "	movl %ebx, (%eax)\n"
-    "	loop guest_write\n"
-    "	outb %al, $0x10\n"
-    "guest_hypercall:\n"		/* KVM replaces it on Intel's processors */
-    "	vmmcall\n"
-    "	outb %al, $0x10\n"
-    "guest_end:\n"
-    ".code64\n"
-    ".popsection\n");
-
-__attribute__((format(printf, 1, 2), noreturn)) static void bail_out(const char *fmt, ...)
-{
-	va_list args;
-
-	printf("Bail out! ");
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf(": %s\n", strerror(errno));
-	exit(1);
-}
 
 __attribute__((format(printf, 2, 3))) static void ok(bool good, const char *fmt, ...)
 {
@@ -147,13 +67,6 @@ __attribute__((format(printf, 1, 2))) static bool complain(const char *fmt, ...)
 	return false;
 }
 
-static int check(int ret, const char *what)
-{
-	if (ret < 0)
-		bail_out("%s", what);
-	return ret;
-}
-
 /* xorshift64: the same numbers everywhere. */
 static uint64_t next_random(uint64_t *state)
 {
@@ -171,148 +84,12 @@ static uint64_t seed_random(uint64_t seed)
 	return state;
 }
 
-/* --- the VM -------------------------------------------------------------- */
-
-static uint64_t page_gpa(uint64_t page)
-{
-	return AREA_GPA + page * PAGE;
-}
-
-/* As far from a boundary of a hugepage as the guest's address is, so that one can back it. */
-static uint8_t *map_memory(uint64_t gpa, uint64_t size)
-{
-	const uint64_t huge = BLOCK_PAGES * PAGE;
-	uint8_t *memory = mmap(NULL, size + huge, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (memory == MAP_FAILED)
-		bail_out("mmap");
-	return memory + (gpa - (uintptr_t)memory) % huge;
-}
-
-/* A slot of size 0 is deleted. */
-static void set_slot(uint32_t slot, uint64_t gpa, uint64_t size, const void *memory, int gmem_fd)
-{
-	struct kvm_userspace_memory_region2 region = {
-		.slot = slot,
-		.flags = gmem_fd < 0 ? 0 : KVM_MEM_GUEST_MEMFD,
-		.guest_phys_addr = gpa,
-		.memory_size = size,
-		.userspace_addr = (uintptr_t)memory,
-		.guest_memfd = gmem_fd < 0 ? 0 : gmem_fd,
-	};
-
-	check(ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION2, &region), "KVM_SET_USER_MEMORY_REGION2");
-}
-
-static int create_gmem(uint64_t size)
-{
-	struct kvm_create_guest_memfd gmem = { .size = size };
-
-	return check(ioctl(vm.fd, KVM_CREATE_GUEST_MEMFD, &gmem), "KVM_CREATE_GUEST_MEMFD");
-}
-
-static int create_vm_fd(void)
-{
-	if (kvm_fd < 0)
-		kvm_fd = check(open("/dev/kvm", O_RDWR), "/dev/kvm");
-	return check(ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM), "KVM_CREATE_VM");
-}
-
-static void create_vcpu(int id, uint8_t *control)
-{
-	const struct kvm_segment code = {
-		.limit = 0xffffffff, .selector = 8, .type = 11,
-		.present = 1, .s = 1, .db = 1, .g = 1,
-	};
-	const struct kvm_segment data = {
-		.limit = 0xffffffff, .selector = 16, .type = 3,
-		.present = 1, .s = 1, .db = 1, .g = 1,
-	};
-	struct vcpu *vcpu = &vm.vcpus[id];
-	struct kvm_sregs sregs;
-	int run_size = check(ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
-
-	vcpu->fd = check(ioctl(vm.fd, KVM_CREATE_VCPU, id), "KVM_CREATE_VCPU");
-	vcpu->run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
-	if (vcpu->run == MAP_FAILED)
-		bail_out("mmap of the vCPU");
-	vcpu->lists_gpa = LISTS_GPA + id * 2 * LIST_WORDS * sizeof(uint32_t);
-	vcpu->list = (uint32_t *)(control + vcpu->lists_gpa - CODE_GPA);
-	vcpu->found = vcpu->list + LIST_WORDS;
-	vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
-	check(ioctl(vcpu->fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
-	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.ss = data;
-	sregs.cr0 |= 1;			/* protected mode */
-	check(ioctl(vcpu->fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
-}
-
-static void create_vm(int vcpus)
-{
-	uint8_t *control = map_memory(CODE_GPA, LISTS_END - CODE_GPA);
-
-	vm.fd = create_vm_fd();
-	set_slot(CONTROL_SLOT, CODE_GPA, LISTS_END - CODE_GPA, control, -1);
-	memcpy(control, guest_code, guest_end - guest_code);
-	for (int id = 0; id < vcpus; id++)
-		create_vcpu(id, control);
-}
+/* --- what the guest finds ------------------------------------------------ */
 
 static void write_shared_words(uint8_t *memory, uint64_t first, uint64_t pages)
 {
 	for (uint64_t page = 0; page < pages; page++)
 		*(uint32_t *)(memory + page * PAGE) = page_gpa(first + page) | SHARED_TAG;
-}
-
-/* --- the guest ----------------------------------------------------------- */
-
-static void start_guest(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag)
-{
-	vcpu->run->s.regs.regs = (struct kvm_regs) {
-		.rip = CODE_GPA + (entry - guest_code),
-		.rsi = vcpu->lists_gpa,
-		.rdi = vcpu->lists_gpa + LIST_WORDS * sizeof(uint32_t),
-		.rcx = count,
-		.rdx = tag,
-		.rflags = 2,
-	};
-	vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
-}
-
-static enum guest_exit run_guest(struct vcpu *vcpu)
-{
-	const struct kvm_run *run = vcpu->run;
-	int ret;
-
-	do
-		ret = ioctl(vcpu->fd, KVM_RUN, 0);
-	while (ret && errno == EINTR);
-
-	if (!ret && run->exit_reason == KVM_EXIT_IO && run->io.port == EXIT_PORT)
-		return GUEST_DONE;
-	if (!ret && run->exit_reason == KVM_EXIT_HYPERCALL)
-		return GUEST_CALLS;
-	if (ret && errno == EFAULT && run->exit_reason == KVM_EXIT_MEMORY_FAULT)
-		return GUEST_FAULTED;
-	bail_out("unexpected exit %u of the vCPU", run->exit_reason);
-}
-
-/* The guest goes through its list, around private pages that have no memory. */
-static void run_list(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag)
-{
-	struct kvm_regs *regs = &vcpu->run->s.regs.regs;
-
-	start_guest(vcpu, entry, count, tag);
-	while (run_guest(vcpu) == GUEST_FAULTED) {
-		if (memory_fault(vcpu->run)->flags != KVM_MEMORY_EXIT_FLAG_PRIVATE ||
-		    memory_fault(vcpu->run)->gpa != vcpu->list[count - regs->rcx])
-			bail_out("memory fault at 0x%llx, flags 0x%llx",
-				 memory_fault(vcpu->run)->gpa, memory_fault(vcpu->run)->flags);
-		regs->rax = ABSENT;
-		regs->rip += SKIPPED;
-		vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
-	}
 }
 
 /* Without guest_memfd. */

@@ -10,10 +10,10 @@ GUEST_CFLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -nostdlib -f
 	-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns
 
 GUEST_OBJS := $(addprefix $(GUEST_B)/,memattr-guest.o vm.o vcpu.o report.o guest-image.o)
-GUEST_HEADERS := $(addprefix $(GUEST)/,guest-abi.h kvm-abi.h vmm.h)
+GUEST_HEADERS := $(addprefix $(GUEST)/,guest-abi.h kvm-abi.h touch.h vmm.h)
 
 .PHONY: guest
-guest: $(B)/bin/memattr-guest $(GUEST_B)/bad-input $(GUEST_B)/attributes
+guest: $(B)/bin/memattr-guest $(addprefix $(GUEST_B)/,bad-input attributes huge)
 
 $(B)/bin/memattr-guest: $(GUEST_OBJS)
 	@mkdir -p $(@D)
@@ -31,5 +31,7 @@ $(GUEST_B)/guest.bin: $(GUEST)/guest.c $(GUEST)/guest.ld $(GUEST)/guest-abi.h
 	$(CC) $(GUEST_CFLAGS) -c -o $(GUEST_B)/guest.o $<
 	$(LD) -T $(GUEST)/guest.ld --oformat binary --build-id=none -o $@ $(GUEST_B)/guest.o
 
-$(GUEST_B)/bad-input $(GUEST_B)/attributes: %: %.o
+$(GUEST_B)/attributes $(GUEST_B)/huge: $(GUEST_B)/touch.o
+
+$(addprefix $(GUEST_B)/,bad-input attributes huge): %: %.o
 	$(CC) $(CFLAGS) -pthread -o $@ $^

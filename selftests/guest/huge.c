@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What becomes of huge pages when a page in each is converted to private and back.
+ *
+ * usage: huge
+ *
+ * The guest has shared memory that is mapped by huge pages. In each of them one page turns private,
+ * the guest uses the pages around it, and the page turns shared again. Then the guest goes on to use
+ * the pages around it, and at last the page itself. Prints how many huge mappings there are at each
+ * point, and how many faults it took to get there.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "touch.h"
+
+#define BLOCKS		(AREA_PAGES / BLOCK_PAGES)
+#define CONVERTED	7u	/* page of each block */
+
+enum part { AROUND, CONVERTED_PAGES };
+
+static unsigned long long stat(const char *name)
+{
+	unsigned long long value;
+	char path[100];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/%s", getpid(), vm.fd, name);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%llu", &value) != 1)
+		bail_out("%s", path);
+	fclose(file);
+	return value;
+}
+
+/* The guest reads one part of the pages. */
+static void read_pages(enum part part)
+{
+	struct vcpu *vcpu = &vm.vcpus[0];
+	unsigned int count = 0;
+
+	for (uint64_t page = 0; page < AREA_PAGES; page++) {
+		if ((page % BLOCK_PAGES == CONVERTED) == (part == CONVERTED_PAGES))
+			vcpu->list[count++] = page_gpa(page);
+		if (count == LIST_WORDS || (count && page == AREA_PAGES - 1)) {
+			run_list(vcpu, guest_read, count, 0);
+			count = 0;
+		}
+	}
+}
+
+static void convert(bool private)
+{
+	for (uint64_t block = 0; block < BLOCKS; block++) {
+		struct kvm_memory_attributes args = {
+			.address = page_gpa(block * BLOCK_PAGES + CONVERTED),
+			.size = PAGE,
+			.attributes = private ? PRIVATE : 0,
+		};
+
+		check(ioctl(vm.fd, KVM_SET_MEMORY_ATTRIBUTES, &args), "KVM_SET_MEMORY_ATTRIBUTES");
+	}
+}
+
+static void report(const char *when)
+{
+	static unsigned long long faults_before;
+	unsigned long long faults = stat("pf_taken");
+
+	printf("%s: %llu huge, %llu faults\n", when, stat("pages_2m"), faults - faults_before);
+	faults_before = faults;
+}
+
+int main(void)
+{
+	uint8_t *memory;
+
+	create_vm(1);
+	memory = map_memory(AREA_GPA, AREA_PAGES * PAGE);
+	check(madvise(memory, AREA_PAGES * PAGE, MADV_HUGEPAGE), "madvise");
+	memset(memory, 1, AREA_PAGES * PAGE);
+	set_slot(WORK_SLOT, AREA_GPA, AREA_PAGES * PAGE, memory, create_gmem(AREA_PAGES * PAGE));
+
+	read_pages(AROUND);
+	report("mapped");
+	convert(true);
+	read_pages(AROUND);
+	report("converted");
+	convert(false);
+	read_pages(AROUND);
+	report("back, pages around used");
+	read_pages(CONVERTED_PAGES);
+	report("converted pages used");
+	return 0;
+}
