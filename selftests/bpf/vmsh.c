@@ -94,6 +94,35 @@ static int convert(uint64_t gfn, uint64_t pages, uint64_t attributes)
 	return ioctl(vm_fds[0], KVM_SET_MEMORY_ATTRIBUTES, &request) ? -errno : 0;
 }
 
+/*
+ * Asks for random small ranges to be shared, in and around the window of @pages at gfn @window.
+ * Those that lie inside must succeed, all others get -EPERM.
+ */
+static int share_at_random(unsigned long long count, uint64_t window, uint64_t pages)
+{
+	uint64_t random = 0x9e3779b97f4a7c15, inside = 0;
+
+	for (unsigned long long i = 0; i < count; i++) {
+		uint64_t gfn, size;
+		int ret;
+
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		gfn = window - pages + (random >> 8) % (3 * pages);
+		size = 1 + (random >> 40) % 16;
+		ret = convert(gfn, size, 0);
+		if (gfn >= window && gfn + size <= window + pages) {
+			inside++;
+			if (ret)
+				return ret;
+		} else if (ret != -EPERM) {
+			return ret ?: -EEXIST;
+		}
+	}
+	return inside ? 0 : -ENODATA;
+}
+
 static int attach_again(void)
 {
 	struct bpf_link *new = bpf_map__attach_struct_ops(ops);
@@ -156,12 +185,14 @@ static int attach_to(const char *file, const char *target)
 static int command(char *line)
 {
 	char file[256], target[16];
-	unsigned long long gfn, pages;
+	unsigned long long count, gfn, pages;
 
 	if (sscanf(line, "private %lli %lli", &gfn, &pages) == 2)
 		return convert(gfn, pages, KVM_MEMORY_ATTRIBUTE_PRIVATE);
 	if (sscanf(line, "shared %lli %lli", &gfn, &pages) == 2)
 		return convert(gfn, pages, 0);
+	if (sscanf(line, "share-at-random %lli %lli %lli", &count, &gfn, &pages) == 3)
+		return share_at_random(count, gfn, pages);
 	if (sscanf(line, "attach %255s %15s", file, target) == 2)
 		return attach_to(file, target);
 	if (!strcmp(line, "again"))

@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# seal: after the seal nothing turns shared outside of the windows, and all that is asked for inside.
+cd "$(dirname "$0")/.." || exit 1
+if [ "$1" != in-vm ]; then
+	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/35-seal.t in-vm
+fi
+. selftests/bpf/lib.sh
+attempts=${SEAL_ATTEMPTS:-100000}
+
+start_vm
+vm ok private 0x1000 0x1000
+start_loader seal --pid $vm window1=0x1400000 window1_size=0x100000
+ok "sealed when attached: nothing turns shared" vm EPERM shared 0x1000 1
+ok "not even by a page that leaves the window" vm EPERM shared 0x14f8 16
+ok "inside of the window it does" vm ok shared 0x14f0 16
+ok "and back to private, as everywhere" vm ok private 0x1000 0x1000
+ok "$attempts random attempts: all inside succeed, all others fail" \
+	vm ok share-at-random $attempts 0x1400 0x100
+ranges_are_private_outside()
+{
+	while read -r range _; do
+		case $range in
+		0x1000000-0x14*|0x15*-0x2000000|0x14*-0x15*|0x14*-0x14*) ;;
+		*) echo "unexpected range $range"; return 1 ;;
+		esac
+	done </sys/kernel/debug/kvm/$vm-$vms/memattr_ranges
+}
+ok "what is shared now lies in the window" ranges_are_private_outside
+stop_loader
+ok "without the policy it turns shared" vm ok shared 0x1000 0x1000
+
+start_loader seal --pid $vm quiet_ms=1500
+ok "not sealed yet" vm ok shared 0x1000 1
+ok "as long as something is shared" vm ok shared 0x1001 1
+sleep 2
+ok "sealed after a while of quiet" vm EPERM shared 0x1002 1
+ok "for good" vm EPERM shared 0x1000 1
+stop_loader
+ok "a window beyond all addresses is refused" fails 2 'out of its range' 'params' \
+	$policy load seal --pid $vm window1=0xfffffffffffff000 window1_size=0x2000
+end_vm
+ok "nothing is left" nothing_left
+finish
