@@ -22,6 +22,8 @@ MEMATTR_PARAM(u32, rate, 1000,
 	      "conversions per second, in the long run [1..1000000 conversions/s]");
 MEMATTR_PARAM(u32, burst, 100,
 	      "conversions allowed at once after a pause [1..1000000 conversions]");
+MEMATTR_PARAM(bool, to_private, true, "limit conversions to private");
+MEMATTR_PARAM(bool, to_shared, true, "limit conversions to shared");
 
 /*
  * One conversion takes NSEC_PER_SEC credit, and each nanosecond brings rate credit. In this unit
@@ -55,7 +57,7 @@ int BPF_PROG(ratelimit_vm_attach, struct kvm *kvm)
 	struct bucket bucket = {};
 	u64 key = (u64)kvm;
 
-	if (!rate || !burst)
+	if (!rate || !burst || !(to_private || to_shared))
 		return -ERANGE;
 
 	bucket.credit = full_credit();
@@ -94,6 +96,9 @@ int BPF_PROG(ratelimit_convert, struct kvm *kvm, const struct kvm_memattr_conver
 	u64 key = (u64)kvm, now_ns = bpf_ktime_get_ns();
 	struct bucket *bucket;
 	int ret = -EAGAIN;
+
+	if (!(request->attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE ? to_private : to_shared))
+		return 0;
 
 	bucket = bpf_map_lookup_elem(&ratelimit_vms, &key);
 	if (!bucket)

@@ -199,6 +199,14 @@ refilled()
 }
 ok "an empty bucket fills at the rate" refilled
 stop_loader
+start_loader ratelimit --pid $vm burst=1 rate=1 to_private=0
+ok "one direction only: to private as often as one likes" vm ok private 0x1000 1
+ok "again" vm ok private 0x1000 1
+ok "to shared what the bucket has" vm ok shared 0x1000 1
+ok "and no more" vm EAGAIN shared 0x1000 1
+ok "to private all the same" vm ok private 0x1000 1
+stop_loader
+vm ok shared 0x1000 1
 start_other_vm
 start_loader ratelimit --all burst=1 rate=1
 ok "for all VMs: the first takes what it has" vm ok private 0x1000 1
