@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * seal: from some moment on, no memory turns from private to shared, except in given windows.
+ * seal: from some moment on, no memory can be set shared, except in given windows.
  *
  * A guest shares what it needs for its devices while it boots. Later conversions to shared are rare,
  * and one that nobody expects may be a guest that is being talked into giving its memory away. The
- * moment is the one at which the policy is attached, or comes when the guest has not shared anything
- * for a while (quiet_ms). Windows are where the guest's bounce buffers are, such as its swiotlb. A
- * refused conversion fails with -EPERM; conversions to private are always allowed.
+ * moment is the one at which the policy is attached, or comes when nothing outside of the windows was
+ * set shared for a while (quiet_ms). Windows are where the guest's bounce buffers are, such as its
+ * swiotlb. A refused conversion fails with -EPERM, also if the memory is shared already, which a
+ * policy cannot know; conversions to private are always allowed.
  *
  * Not for: guests that share memory wherever they happen to have some, as Linux does for coherent
  * DMA without a pool. And it is no wall against the VMM, which does not need the guest's consent to
@@ -21,13 +22,14 @@
 #define PAGE_SHIFT 12
 
 MEMATTR_PARAM(u32, quiet_ms, 0,
-	      "seal when nothing was shared for so long; 0: when attached [0..86400000 ms]");
+	      "seal when nothing outside of the windows was shared for so long; 0: at once [0..86400000 ms]");
 MEMATTR_PARAM(u64, window1, 0, "first guest physical address of a window [bytes]");
 MEMATTR_PARAM(u64, window1_size, 0, "its size; 0: no window [bytes]");
 MEMATTR_PARAM(u64, window2, 0, "another one [bytes]");
 MEMATTR_PARAM(u64, window2_size, 0, "its size; 0: no window [bytes]");
 
 struct seal_vm {
+	struct bpf_spin_lock lock;	/* vCPUs convert at the same time */
 	u64 shared_ns;			/* when something was shared last */
 	u32 sealed;
 };
@@ -74,6 +76,7 @@ int BPF_PROG(seal_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx
 {
 	u64 key = (u64)kvm, now_ns = bpf_ktime_get_ns();
 	struct seal_vm *vm;
+	int ret;
 
 	if (request->attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE)
 		return 0;
@@ -85,14 +88,16 @@ int BPF_PROG(seal_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx
 	if (!vm)
 		return -EPERM;
 
-	/* Once sealed, sealed: of vCPUs that race here, at worst one is late by its race. */
-	if (!vm->sealed && now_ns > vm->shared_ns &&
-	    now_ns - vm->shared_ns >= quiet_ms * NSEC_PER_MSEC)
-		vm->sealed = true;
-	if (vm->sealed)
-		return -EPERM;
-	vm->shared_ns = now_ns;
-	return 0;
+	bpf_spin_lock(&vm->lock);
+	if (now_ns > vm->shared_ns) {
+		if (now_ns - vm->shared_ns >= quiet_ms * NSEC_PER_MSEC)
+			vm->sealed = true;
+		else
+			vm->shared_ns = now_ns;
+	}
+	ret = vm->sealed ? -EPERM : 0;
+	bpf_spin_unlock(&vm->lock);
+	return ret;
 }
 
 MEMATTR_OPS(seal,
