@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include <linux/kernel.h>
-/* A placeholder there. */
+/* Defined to nothing there. */
 #undef synchronize_rcu
 #include <urcu.h>
 #include <linux/overflow.h>
