@@ -16,13 +16,13 @@ ok "load says what it did" expr "$attached" : \
 link=${attached##* }
 ok "the VM converts" vm ok private 0x1000 16
 ok "and back" vm ok shared 0x1004 1
-ok "the kernel's account of it" state 'policy: template' 'scope: vm' "link_id: $link" 'calls: 4' \
-	'refused: 0' 'widened: 0'
+ok "the kernel's account of it" state 'policy: template' 'scope: vm' "link_id: $link" 'policy_calls: 4' \
+	'refused: 0' 'widened_pages: 0'
 shown()
 {
 	run 0 $policy show --json --pid $vm &&
 		jq -e ".[0] | .policy == \"template\" and .scope == \"vm\" and .link_id == $link and
-			.calls == 4 and .refused == 0 and .widened == 0 and .exit == null" $out
+			.calls == 4 and .refused == 0 and .widened_pages == 0 and .exit == null" $out
 }
 ok "show --json tells the same" shown
 ok "show, as text" sh -c "$policy show | grep -q 'policy   template, the VM.s own, link $link'"
@@ -75,8 +75,9 @@ ok "the policy is still there" state 'policy: template'
 kill -INT $loader
 ok "SIGINT detaches" end_loader 0
 ok "and says so" grep -q "^template: detached from VM $vm-$vms" $out
-ok "it is gone" state 'policy: none' 'exit_policy: template' 'exit_kind: unreg'
-ok "show tells why" sh -c "$policy show | grep -q 'left     template: unreg 0: '"
+ok "it is gone" state 'policy: none' 'exit_policy: template' 'exit_kind: detach' \
+	'exit_text: detached by process [0-9]* (memattr-policy)'
+ok "show tells why" sh -c "$policy show | grep -q 'left     template: detach 0: '"
 ok "nothing is left" nothing_left
 start_loader template --pid $vm
 kill -TERM $loader
@@ -90,7 +91,7 @@ ok "nothing is left" nothing_left
 start_loader template --pid $vm
 ok "detach takes it from a loader" run 0 $policy detach --pid $vm
 ok "which then ends with status 0" end_loader 0
-ok "and says so" grep -q 'detached from VM .* by another process' $out
+ok "and says so" grep -q 'VM .*: detached by process [0-9]* (memattr-policy)' $out
 start_loader template --pid $vm
 end_vm
 ok "the VM ends: so does the loader, with status 11" end_loader 11
@@ -129,8 +130,8 @@ start_other_vm
 ok "--all: a VM that was there" state 'policy: template' 'scope: all'
 ok "--all: a VM that came later" state_of $other 'policy: template' 'scope: all'
 ok "the later VM is governed" other_vm ok private 0x1000 1
-ok "and that is counted for it" state_of $other 'calls: 2'
-ok "only for it" state 'calls: 0'
+ok "and that is counted for it" state_of $other 'policy_calls: 2'
+ok "only for it" state 'policy_calls: 0'
 lists_both()
 {
 	run 0 $policy list --json && jq -e ".[0].scope == \"all\" and
@@ -195,7 +196,7 @@ refilled()
 	for i in 1 2 3 4 5; do
 		vm ok private 0x1000 1 && vm ok shared 0x1000 1 || return 1
 	done
-	state 'refused: 1' 'calls: 14'
+	state 'refused: 1' 'policy_calls: 14'
 }
 ok "an empty bucket fills at the rate" refilled
 stop_loader

@@ -53,7 +53,7 @@ ok "convert exceeds its budget" ejected budget '[0-9]*' --budget-us 100 turns=8M
 widens()
 {
 	start_loader $fault --pid $vm zap_start_add=-256 zap_end_add=512 || return 1
-	vm ok private 0x1100 16 && state 'widened: 1' && vm ok shared 0x1100 16 && stop_loader
+	vm ok private 0x1100 16 && state 'widened_pages: 768' && vm ok shared 0x1100 16 && stop_loader
 }
 ok "zap may widen inside the slot" widens
 ok "nothing is left" nothing_left
@@ -130,7 +130,7 @@ ok "nothing is attached" state 'policy: none'
 ok "values in other units" start_loader $fault --pid $vm pause_us=2s turns=1k flag=no \
 	zap_start_add=-0x10
 stop_loader
-ok "and keep it from harm" state 'policy: none' 'exit_kind: unreg'
+ok "and keep it from harm" state 'policy: none' 'exit_kind: detach'
 
 # --- what may be missing ---
 # without COMMANDS ARGUMENT...: memattr-policy in a mount namespace in which COMMANDS were done.

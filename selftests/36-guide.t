@@ -28,7 +28,7 @@ ok "it is attached" expr "$attached" : "sizecap: attached to VM $vm-$vms"
 ok "eight pages turn shared" vm ok shared 0x1000 8
 ok "nine do not" vm EPERM shared 0x1008 9
 ok "to private all do" vm ok private 0x1000 64
-ok "show tells that it refused once" state 'policy: sizecap' 'calls: 3' 'refused: 1'
+ok "show tells that it refused once" state 'policy: sizecap' 'policy_calls: 3' 'refused: 1'
 stop_loader
 end_vm
 ok "nothing is left" nothing_left

@@ -34,9 +34,36 @@ typedef __s64 s64;
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+/*
+ * What KVM counts for each VM, with and without a policy. To be read where they are:
+ * kvm->stat.generic.memattr_refused.counter
+ */
+struct kvm_vm_stat_generic {
+	atomic64_t memattr_requests_private;	/* valid KVM_SET_MEMORY_ATTRIBUTES, by direction */
+	atomic64_t memattr_requests_shared;
+	atomic64_t memattr_refused;		/* those that a policy refused */
+	atomic64_t memattr_noops;		/* those that had nothing to change */
+	atomic64_t memattr_pages_private;	/* pages whose attributes changed, by direction */
+	atomic64_t memattr_pages_shared;
+	atomic64_t memattr_zapped_pages;	/* in ranges that were zapped for it */
+	atomic64_t memattr_widened_pages;	/* those of them that a policy added */
+	atomic64_t memattr_policy_calls;	/* of convert and zap */
+	atomic64_t memattr_policy_ns;
+	atomic64_t memattr_ejections;
+};
+
+struct kvm_vm_stat {
+	struct kvm_vm_stat_generic generic;
+};
+
 /* The VM. Its address is the VM's key in maps, from vm_attach to vm_detach. */
 struct kvm {
 	int userspace_pid;		/* the thread that created the VM */
+	struct kvm_vm_stat stat;
 };
 
 enum kvm_memattr_reason {
@@ -75,12 +102,15 @@ struct kvm_memattr_zap_ctx {
 
 enum kvm_memattr_exit_kind {
 	KVM_MEMATTR_EXIT_NONE,
-	KVM_MEMATTR_EXIT_UNREG,		/* detached, or its link was closed */
+	KVM_MEMATTR_EXIT_UNREG,		/* its link was closed, e.g. its loader died */
+	KVM_MEMATTR_EXIT_DETACH,	/* somebody detached it */
 	KVM_MEMATTR_EXIT_VM_DEATH,	/* the VM ended */
-	KVM_MEMATTR_EXIT_REPLACED,	/* the VM's own policy took over from one for all VMs */
+	KVM_MEMATTR_EXIT_REPLACED,	/* by an update, or by the VM's own policy */
+	KVM_MEMATTR_EXIT_REFUSED,	/* vm_attach refused the VM; or another, in an update */
 	KVM_MEMATTR_EXIT_BAD_RETURN,	/* a callback returned what it must not */
 	KVM_MEMATTR_EXIT_BAD_FIELD,	/* zap set a range it must not */
 	KVM_MEMATTR_EXIT_BUDGET,	/* a callback took longer than budget_us */
+	KVM_MEMATTR_EXIT_REQUEST,	/* the policy asked for it: kvm_bpf_eject() */
 };
 
 /* Why a policy left a VM. */
@@ -96,16 +126,17 @@ struct kvm_memattr_exit {
  */
 struct kvm_memattr_ops {
 	/*
-	 * A VM comes under the policy. May sleep (SEC("struct_ops.s/vm_attach")).
+	 * A VM comes under the policy. Must not sleep.
 	 * 0, or -errno to refuse the VM; -ERANGE: a parameter is out of its range.
 	 */
 	int (*vm_attach)(struct kvm *kvm);
 
-	/* A VM left the policy, for the reason in @exit; what was kept for it goes. May sleep. */
+	/* A VM left the policy, for the reason in @exit; what was kept for it goes. Must not sleep. */
 	void (*vm_detach)(struct kvm *kvm, const struct kvm_memattr_exit *exit);
 
 	/*
-	 * Userspace asks for a conversion; nothing has happened yet. May sleep.
+	 * Userspace asks for a conversion; nothing has happened yet. May sleep, if it is
+	 * SEC("struct_ops.s/convert").
 	 * 0 allows. -EPERM, -EACCES, -EAGAIN, -EBUSY or -ENOSPC refuses, and is what the ioctl
 	 * returns. Anything else ejects the policy.
 	 */
@@ -123,7 +154,64 @@ struct kvm_memattr_ops {
 	char name[KVM_MEMATTR_NAME_LEN];
 };
 
+/* Pages with equal attributes. */
+struct kvm_bpf_run {
+	u64 start;			/* first gfn */
+	u64 end;			/* first gfn behind the run */
+	u64 attributes;			/* KVM_MEMORY_ATTRIBUTE_* */
+};
+
 #pragma clang attribute pop
+
+/*
+ * What a policy can ask, of the VM that its callback is for. In any callback; none of them sleeps.
+ * Attributes are those from before the conversion that the callback is about, and can change while
+ * they are read, but in zap.
+ */
+
+/* The attributes of a page, 0 also for a gfn that no address has. */
+extern u64 kvm_bpf_gfn_attributes(struct kvm *kvm, u64 gfn) __ksym __weak;
+
+/*
+ * The run of pages with equal attributes around a page. May be too short where attributes changed
+ * often. 0, or -EINVAL: there is no such gfn. @run has to be initialised.
+ */
+extern int kvm_bpf_gfn_run(struct kvm *kvm, u64 gfn, struct kvm_bpf_run *run) __ksym __weak;
+
+/* A block can be mapped by a huge page only if it is all of these. */
+enum kvm_bpf_hugepage {
+	KVM_BPF_HUGEPAGE_IN_SLOT = 1 << 0,	/* the whole block is in one memslot */
+	KVM_BPF_HUGEPAGE_UNIFORM = 1 << 1,	/* all its pages have equal attributes */
+};
+
+/* enum kvm_bpf_hugepage of the block around a page: @order 9 for 2 MiB, 18 for 1 GiB. Or -EINVAL. */
+extern int kvm_bpf_hugepage_state(struct kvm *kvm, u64 gfn, u32 order) __ksym __weak;
+
+/*
+ * Has this policy ejected from the VM; @code and @text__str, a string constant, end up in the record
+ * that "memattr-policy show" shows. What the callback returns still counts. Without effect in
+ * vm_attach and vm_detach.
+ */
+extern void kvm_bpf_eject(struct kvm *kvm, s64 code, const char *text__str) __ksym __weak;
+
+/*
+ * Runs of pages with equal attributes in a range, in order and without gaps. It ends after 4096:
+ * see where the last one ends. Two neighbours may have equal attributes.
+ *
+ *	struct kvm_bpf_run *run;
+ *
+ *	bpf_for_each(kvm_run, run, kvm, zap->slot_start, zap->slot_end)
+ *		if (run->attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE)
+ *			pages += run->end - run->start;
+ */
+struct bpf_iter_kvm_run {
+	u64 __opaque[8];
+} __attribute__((aligned(8)));
+
+extern int bpf_iter_kvm_run_new(struct bpf_iter_kvm_run *it, struct kvm *kvm, u64 start,
+				u64 end) __ksym __weak;
+extern struct kvm_bpf_run *bpf_iter_kvm_run_next(struct bpf_iter_kvm_run *it) __ksym __weak;
+extern void bpf_iter_kvm_run_destroy(struct bpf_iter_kvm_run *it) __ksym __weak;
 
 /*
  * Defines the policy @_name with the callbacks that follow, for all VMs; memattr-policy puts in the

@@ -117,7 +117,7 @@ stop_loader()
 }
 
 # state_of PID LINE...: the kernel's own account of the VM's policy has these lines, which are
-# patterns as in case. Without other programs: each takes its time to start under emulation.
+# patterns as in case, and so have the VM's statistics, "refused: 1". Without other programs: each takes its time to start under emulation.
 state_of()
 {
 	account=
@@ -125,6 +125,13 @@ state_of()
 		while read -r line; do
 			account="$account<$line>"
 		done <$file
+	done
+	for file in /sys/kernel/debug/kvm/$1-*/memattr_*; do
+		case $file in
+		*_policy | *_ranges) continue ;;
+		esac
+		read -r line <$file
+		account="$account<${file##*/memattr_}: $line>"
 	done
 	shift
 	for line in "$@"; do

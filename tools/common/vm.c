@@ -275,12 +275,6 @@ static void vm_policy_line(struct vm_policy *p, const char *key, const char *val
 		p->link_id = strtoul(value, NULL, 10);
 	else if (!strcmp(key, "budget_us"))
 		p->budget_us = strtoul(value, NULL, 10);
-	else if (!strcmp(key, "calls"))
-		p->calls = strtoull(value, NULL, 10);
-	else if (!strcmp(key, "refused"))
-		p->refused = strtoull(value, NULL, 10);
-	else if (!strcmp(key, "widened"))
-		p->widened = strtoull(value, NULL, 10);
 	else if (!strcmp(key, "exit_policy"))
 		copy_value(p->exit_policy, sizeof(p->exit_policy), value);
 	else if (!strcmp(key, "exit_kind"))
@@ -289,6 +283,23 @@ static void vm_policy_line(struct vm_policy *p, const char *key, const char *val
 		p->exit_code = strtoll(value, NULL, 10);
 	else if (!strcmp(key, "exit_text"))
 		copy_value(p->exit_text, sizeof(p->exit_text), value);
+}
+
+/* One of the VM's statistics, which are a file each; 0 if there is no such. */
+static uint64_t read_stat(const char *folder, const char *name)
+{
+	unsigned long long value = 0;
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/memattr_%s", folder, name);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%llu", &value) != 1)
+		value = 0;
+	fclose(f);
+	return value;
 }
 
 int vm_policy_read(const struct vm *vm, struct vm_policy *policy)
@@ -315,5 +326,10 @@ int vm_policy_read(const struct vm *vm, struct vm_policy *policy)
 		vm_policy_line(policy, line, value);
 	}
 	fclose(f);
+	policy->calls = read_stat(folder, "policy_calls");
+	policy->ns = read_stat(folder, "policy_ns");
+	policy->refused = read_stat(folder, "refused");
+	policy->widened_pages = read_stat(folder, "widened_pages");
+	policy->ejections = read_stat(folder, "ejections");
 	return 0;
 }

@@ -45,13 +45,16 @@ int vm_open(const struct vm *vm);
 #define VM_EXIT_KIND_LEN	16
 #define VM_EXIT_TEXT_LEN	128
 
-/* What the VM's memattr_policy file says. */
+/* What the VM's memattr_policy file says, and its statistics. */
 struct vm_policy {
 	char policy[VM_POLICY_NAME_LEN];	/* empty: none */
 	bool all;				/* a global policy */
 	uint32_t link_id;
 	uint32_t budget_us;
-	uint64_t calls, refused, widened;	/* the VM's totals */
+	uint64_t calls, ns;			/* the VM's totals, as what follows */
+	uint64_t refused;
+	uint64_t widened_pages;
+	uint64_t ejections;
 	char exit_policy[VM_POLICY_NAME_LEN];	/* the policy that left last; empty: none did */
 	char exit_kind[VM_EXIT_KIND_LEN];
 	int64_t exit_code;

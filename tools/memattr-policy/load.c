@@ -111,9 +111,8 @@ static int report_exit(const struct policy *policy, const struct vm *vm)
 
 	if (!strcmp(state.exit_kind, "vm-death"))
 		goto vm_ended;
-	if (!strcmp(state.exit_kind, "unreg")) {
-		printf("%s: detached from VM %d-%d by another process\n", policy->name, vm->pid,
-		       vm->fd);
+	if (!strcmp(state.exit_kind, "detach")) {
+		printf("%s: VM %d-%d: %s\n", policy->name, vm->pid, vm->fd, state.exit_text);
 		return EXIT_OK;
 	}
 	return diag_fail(EXIT_EJECTED, NULL,

@@ -111,7 +111,9 @@ static void show_json(struct json *json, const struct vm *vm, const struct vm_po
 	}
 	json_u64(json, "calls", state->calls);
 	json_u64(json, "refused", state->refused);
-	json_u64(json, "widened", state->widened);
+	json_u64(json, "widened_pages", state->widened_pages);
+	json_u64(json, "policy_ns", state->ns);
+	json_u64(json, "ejections", state->ejections);
 	if (state->exit_policy[0]) {
 		json_object(json, "exit");
 		json_string(json, "policy", state->exit_policy);
@@ -133,8 +135,8 @@ static void show_text(const struct vm *vm, const struct vm_policy *state)
 		printf("  policy   none\n");
 	if (state->budget_us)
 		printf("  budget   %u us per call\n", state->budget_us);
-	printf("  calls    %" PRIu64 ", of which refused %" PRIu64 ", zaps widened %" PRIu64 "\n",
-	       state->calls, state->refused, state->widened);
+	printf("  calls    %" PRIu64 " in %.3f ms, conversions refused %" PRIu64 ", pages zapped in addition %" PRIu64
+	       "\n", state->calls, state->ns / 1e6, state->refused, state->widened_pages);
 	if (state->exit_policy[0])
 		printf("  left     %s: %s %" PRId64 ": %s\n", state->exit_policy, state->exit_kind,
 		       state->exit_code, state->exit_text);
