@@ -178,19 +178,6 @@ static void fragmented(void)
 	wait_for_rcu();
 }
 
-/* Pre-faults a range as a vCPU would fault it in; what is mapped already stays. */
-static uint64_t pre_fault(int vcpu_fd, uint64_t gpa, uint64_t bytes)
-{
-	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = bytes };
-	uint64_t start = now_ns();
-
-	while (range.size) {
-		if (ioctl(vcpu_fd, KVM_PRE_FAULT_MEMORY, &range))
-			err(1, "KVM_PRE_FAULT_MEMORY");
-	}
-	return now_ns() - start;
-}
-
 /* One of the VM's binary statistics. */
 static uint64_t vm_stat(int vm_fd, const char *name)
 {
@@ -224,12 +211,9 @@ static void mapped(uint64_t bytes)
 {
 	const int toggles = 201;
 	uint64_t ns[2 * 201], mappings, one = GPA + bytes / 2 + PAGE;
-	int vm_fd = create_vm(), vcpu_fd, i;
+	int vm_fd = create_vm(), vcpu_fd = create_vcpu(vm_fd), i;
 
 	add_memslot(vm_fd, 0, GPA, bytes, bytes);
-	vcpu_fd = ioctl(vm_fd, KVM_CREATE_VCPU, 0);
-	if (vcpu_fd < 0)
-		err(1, "KVM_CREATE_VCPU");
 	set_attributes(vm_fd, GPA, bytes, PRIVATE);
 	result_size("fault", bytes, pre_fault(vcpu_fd, GPA, bytes) / (bytes / PAGE));
 	result_size("fault-mapped", bytes, pre_fault(vcpu_fd, GPA, bytes) / (bytes / PAGE));

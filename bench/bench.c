@@ -83,3 +83,24 @@ uint64_t set_attributes(int vm_fd, uint64_t gpa, uint64_t bytes, uint64_t attrib
 		err(1, "KVM_SET_MEMORY_ATTRIBUTES");
 	return now_ns() - start;
 }
+
+int create_vcpu(int vm_fd)
+{
+	int vcpu_fd = ioctl(vm_fd, KVM_CREATE_VCPU, 0);
+
+	if (vcpu_fd < 0)
+		err(1, "KVM_CREATE_VCPU");
+	return vcpu_fd;
+}
+
+uint64_t pre_fault(int vcpu_fd, uint64_t gpa, uint64_t bytes)
+{
+	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = bytes };
+	uint64_t start = now_ns();
+
+	while (range.size) {
+		if (ioctl(vcpu_fd, KVM_PRE_FAULT_MEMORY, &range))
+			err(1, "KVM_PRE_FAULT_MEMORY");
+	}
+	return now_ns() - start;
+}

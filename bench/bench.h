@@ -26,4 +26,13 @@ void add_memslot(int vm_fd, int slot, uint64_t gpa, uint64_t bytes, uint64_t pri
 /* KVM_SET_MEMORY_ATTRIBUTES; returns what it took. */
 uint64_t set_attributes(int vm_fd, uint64_t gpa, uint64_t bytes, uint64_t attributes);
 
+/* The VM's only vCPU. */
+int create_vcpu(int vm_fd);
+
+/*
+ * KVM_PRE_FAULT_MEMORY: has the vCPU fault each page of a range, what is mapped stays so; returns
+ * what it took.
+ */
+uint64_t pre_fault(int vcpu_fd, uint64_t gpa, uint64_t bytes);
+
 #endif

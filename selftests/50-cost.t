@@ -1,13 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What a one-page conversion costs in instructions, which is the same at every run. The budgets are
-# the series' promise: next to nothing without a policy, little for being asked.
+# What a one-page conversion and a stage-2 fault cost in instructions, which is the same at every run.
+# The budgets are the series' promise: next to nothing without a policy, little for being asked.
 cd "$(dirname "$0")/.." || exit 1
 
 # Instructions that the series may add to KVM_SET_MEMORY_ATTRIBUTES of one page.
 WITHOUT_POLICY=30
 WITH_POLICY=350
+# And to the fault of a page.
+FAULT_WITHOUT_POLICY=10
+FAULT_WITH_POLICY=20
 
 cost()
 {
@@ -27,13 +30,16 @@ within()
 	fi
 }
 
-echo 1..3
+echo 1..5
 tests=0
 patched=${MEMATTR_KERNEL:-patched}
-read -r stock stock_again < <(cost stock)
-read -r none none_again < <(cost "$patched")
-read -r convert _ < <(cost "$patched" build/bench/trivial.bpf.o convert)
+read -r stock stock_again stock_fault < <(cost stock)
+read -r none none_again none_fault < <(cost "$patched")
+read -r convert _ convert_fault < <(cost "$patched" build/bench/trivial.bpf.o convert)
 within "a page that changes, no policy" "$none" $WITHOUT_POLICY
 within "a page that changes, a policy that agrees" "$convert" $WITH_POLICY
 stock=$stock_again
 within "a page that changes nothing, no policy" "$none_again" $WITHOUT_POLICY
+stock=$stock_fault
+within "a fault, no policy" "$none_fault" $FAULT_WITHOUT_POLICY
+within "a fault, a policy for conversions" "$convert_fault" $FAULT_WITH_POLICY
