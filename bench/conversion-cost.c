@@ -3,7 +3,9 @@
  * What a one-page KVM_SET_MEMORY_ATTRIBUTES and a stage-2 fault cost, in ns of CLOCK_MONOTONIC. In a
  * VM that counts instructions instead of time (selftests/vm/run --icount) a ns is an instruction.
  *
- * usage: conversion-cost [POLICY.bpf.o none|convert|both]
+ * usage: conversion-cost [POLICY.bpf.o none|elsewhere|convert|both]
+ *
+ * "elsewhere" attaches the policy to another VM.
  *
  * Prints three numbers: a page that changes, a page that is already what is asked for, and the fault
  * of a private page that is mapped already, by pre-faulting. Each is the median of many batches, as
@@ -96,9 +98,9 @@ int main(int argc, char **argv)
 
 	add_memslot(vm_fd, 0, SLOT_GPA, SLOT_BYTES, SLOT_BYTES);
 	if (argc != 1 && argc != 3)
-		errx(2, "usage: conversion-cost [POLICY.bpf.o none|convert|both]");
+		errx(2, "usage: conversion-cost [POLICY.bpf.o none|elsewhere|convert|both]");
 	if (argc == 3 && strcmp(argv[2], "none"))
-		attach(argv[1], argv[2], vm_fd);
+		attach(argv[1], argv[2], strcmp(argv[2], "elsewhere") ? vm_fd : create_vm());
 
 	/* Once for what is allocated at the first time and kept. */
 	median_ns(vm_fd, toggle);

@@ -31,11 +31,18 @@ ok "convert returns a positive number" ejected bad-return 1 convert_ret=1
 ok "convert returns a large number" ejected bad-return 2147483647 convert_ret=2147483647
 ok "convert returns an errno it must not" ejected bad-return -22 convert_ret=-22
 ok "convert returns no errno" ejected bad-return -100000 convert_ret=-100000
-# refuses NUMBER ERRNO: what convert returns is what the ioctl returns.
+# What is private, and how much was zapped so far.
+memory()
+{
+	cat /sys/kernel/debug/kvm/$vm-*/memattr_ranges /sys/kernel/debug/kvm/$vm-*/memattr_zapped_pages
+}
+# refuses NUMBER ERRNO: what convert returns is what the ioctl returns, and nothing has happened.
 refuses()
 {
 	start_loader $fault --pid $vm convert_ret=-$1 || return 1
-	vm $2 private 0x1100 16 && state 'policy: fault' 'refused: [1-9]*' && stop_loader
+	before=$(memory)
+	vm $2 private 0x1100 16 && [ "$(memory)" = "$before" ] &&
+		state 'policy: fault' 'refused: [1-9]*' && stop_loader
 }
 ok "convert refuses: EPERM" refuses 1 EPERM
 ok "convert refuses: EAGAIN" refuses 11 EAGAIN
