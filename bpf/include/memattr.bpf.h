@@ -154,11 +154,13 @@ struct kvm_memattr_ops {
 	char name[KVM_MEMATTR_NAME_LEN];
 };
 
-/* Pages with equal attributes. */
-struct kvm_bpf_run {
-	u64 start;			/* first gfn */
-	u64 end;			/* first gfn behind the run */
-	u64 attributes;			/* KVM_MEMORY_ATTRIBUTE_* */
+/* Pages with equal attributes. What an iterator returns is read-only, and gone with the next. */
+union kvm_bpf_run {
+	struct {
+		u64 start;		/* first gfn */
+		u64 end;		/* first gfn behind the run */
+		u64 attributes;		/* KVM_MEMORY_ATTRIBUTE_* */
+	};
 };
 
 #pragma clang attribute pop
@@ -176,7 +178,7 @@ extern u64 kvm_bpf_gfn_attributes(struct kvm *kvm, u64 gfn) __ksym __weak;
  * The run of pages with equal attributes around a page. May be too short where attributes changed
  * often. 0, or -EINVAL: there is no such gfn. @run has to be initialised.
  */
-extern int kvm_bpf_gfn_run(struct kvm *kvm, u64 gfn, struct kvm_bpf_run *run) __ksym __weak;
+extern int kvm_bpf_gfn_run(struct kvm *kvm, u64 gfn, union kvm_bpf_run *run) __ksym __weak;
 
 /* A block can be mapped by a huge page only if it is all of these. */
 enum kvm_bpf_hugepage {
@@ -198,7 +200,7 @@ extern void kvm_bpf_eject(struct kvm *kvm, s64 code, const char *text__str) __ks
  * Runs of pages with equal attributes in a range, in order and without gaps. It ends after 4096:
  * see where the last one ends. Two neighbours may have equal attributes.
  *
- *	struct kvm_bpf_run *run;
+ *	union kvm_bpf_run *run;
  *
  *	bpf_for_each(kvm_run, run, kvm, zap->slot_start, zap->slot_end)
  *		if (run->attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE)
@@ -210,7 +212,7 @@ struct bpf_iter_kvm_run {
 
 extern int bpf_iter_kvm_run_new(struct bpf_iter_kvm_run *it, struct kvm *kvm, u64 start,
 				u64 end) __ksym __weak;
-extern struct kvm_bpf_run *bpf_iter_kvm_run_next(struct bpf_iter_kvm_run *it) __ksym __weak;
+extern union kvm_bpf_run *bpf_iter_kvm_run_next(struct bpf_iter_kvm_run *it) __ksym __weak;
 extern void bpf_iter_kvm_run_destroy(struct bpf_iter_kvm_run *it) __ksym __weak;
 
 /*
