@@ -128,6 +128,9 @@ ok "a zap that sleeps" refused_by_verifier sleepable_zap 'attach to unsupported 
 ok "writing to the request" refused_by_verifier write_request 'kvm_memattr_zap_ctx can be written'
 ok "writing to what zap may read" refused_by_verifier write_slot 'can be written'
 ok "writing to struct kvm" refused_by_verifier write_kvm 'kvm_memattr_zap_ctx can be written'
+ok "using a run whose iterator is gone" refused_by_verifier stale_run "invalid mem access 'scalar'"
+ok "a kfunc that writes to an iterator's run" refused_by_verifier kfunc_writes_run \
+	'cannot write into rdonly_mem'
 ok "the log is short" test $(wc -l <$err) -lt 20
 ok "-v" run 6 $policy load $policies/write_kvm.bpf.o --pid $vm -v
 ok "shows all of it" test $(wc -l <$err) -gt 20
