@@ -3,16 +3,43 @@
 
 #include <inttypes.h>
 
+/* The bytes of the character of UTF-8 that @text begins with, and which it is. 0: it is none. */
+static int utf8_char(const unsigned char *text, uint32_t *code)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	int bytes = *text < 0x80 ? 1 : *text >> 5 == 6 ? 2 : *text >> 4 == 14 ? 3 :
+		    *text >> 3 == 30 ? 4 : 0;
+
+	*code = bytes < 2 ? *text : *text & (0x7f >> bytes);
+	for (int i = 1; i < bytes; i++) {
+		if (text[i] >> 6 != 2)
+			return 0;
+		*code = *code << 6 | (text[i] & 0x3f);
+	}
+	if (bytes && (*code < least[bytes] || *code > 0x10ffff || *code >> 11 == 0xd800 >> 11))
+		return 0;
+	return bytes;
+}
+
+/* Text is others' choice: what comes out is valid, and no terminal takes any of it for a command. */
 static void json_quote(struct json *json, const char *text)
 {
+	const unsigned char *c = (const unsigned char *)text;
+	uint32_t code;
+
 	fputc('"', json->out);
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-		if (*c == '"' || *c == '\\')
+	while (*c) {
+		int bytes = utf8_char(c, &code);
+
+		if (!bytes)
+			fputs("\\ufffd", json->out);
+		else if (code == '"' || code == '\\')
 			fprintf(json->out, "\\%c", *c);
-		else if (*c < ' ')
-			fprintf(json->out, "\\u%04x", *c);
+		else if (code < ' ' || (code >= 0x7f && code < 0xa0))
+			fprintf(json->out, "\\u%04x", code);
 		else
-			fputc(*c, json->out);
+			fwrite(c, bytes, 1, json->out);
+		c += bytes ?: 1;
 	}
 	fputc('"', json->out);
 }
