@@ -132,28 +132,44 @@ static bool need_kvm_btf(struct diag *why)
 	return false;
 }
 
-static bool kvm_has_type(const char *name)
+static bool kvm_has_type(const char *name, uint32_t kind)
 {
 	struct kvm_btf kvm;
 	bool found;
 
 	if (kvm_btf_load(&kvm))
 		return false;
-	found = btf__find_by_name_kind(kvm.btf, name, BTF_KIND_STRUCT) > 0;
+	found = btf__find_by_name_kind(kvm.btf, name, kind) > 0;
 	kvm_btf_free(&kvm);
 	return found;
 }
+
+/* What helps who runs a kernel without the series. */
+#define GET_PATCHED_KERNEL \
+	"build the patched kernel with 'make kernel-deb', install its package and boot it"
 
 static bool need_memattr(struct diag *why)
 {
 	if (!need_kvm_btf(why))
 		return false;
-	if (kvm_has_type(MEMATTR_VALUE_TYPE))
+	if (kvm_has_type(MEMATTR_VALUE_TYPE, BTF_KIND_STRUCT))
 		return true;
 	if (why)
-		diag_set(why,
-			 "build the patched kernel with 'make kernel-deb', install its package and boot it",
+		diag_set(why, GET_PATCHED_KERNEL,
 			 "this kernel's KVM has no memory attribute policies (no kvm_memattr_ops in its BTF): it is a stock kernel, or they are configured off");
+	return false;
+}
+
+static bool need_tracepoints(struct diag *why)
+{
+	if (!need_kvm_btf(why))
+		return false;
+	if (kvm_has_type("btf_trace_kvm_memattr_convert", BTF_KIND_TYPEDEF) &&
+	    kvm_has_type("btf_trace_kvm_memattr_exit", BTF_KIND_TYPEDEF))
+		return true;
+	if (why)
+		diag_set(why, GET_PATCHED_KERNEL,
+			 "this kernel's KVM has no tracepoints kvm_memattr_convert and kvm_memattr_exit: it is a stock kernel, or policies are configured off");
 	return false;
 }
 
@@ -211,6 +227,8 @@ bool diag_has(enum diag_need need, struct diag *why)
 		return need_kvm_btf(why);
 	case DIAG_MEMATTR:
 		return need_memattr(why);
+	case DIAG_TRACEPOINTS:
+		return need_tracepoints(why);
 	case DIAG_DEBUGFS:
 		return need_debugfs(why);
 	case DIAG_BPFFS:

@@ -35,6 +35,7 @@ enum diag_need {
 	DIAG_KVM,		/* KVM is in the kernel or loaded */
 	DIAG_KVM_BTF,		/* KVM's types: /sys/kernel/btf/kvm, or vmlinux if built in */
 	DIAG_MEMATTR,		/* the kernel is patched: KVM's BTF has kvm_memattr_ops */
+	DIAG_TRACEPOINTS,	/* so it has kvm_memattr_convert and kvm_memattr_exit */
 	DIAG_DEBUGFS,		/* debugfs is mounted and can be read */
 	DIAG_BPFFS,		/* bpffs is mounted */
 };

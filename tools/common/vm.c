@@ -60,7 +60,7 @@ static bool parse_number(const char *text, int *number)
 }
 
 /* /proc/<tid> exists for threads too, although a listing of /proc shows processes only. */
-static pid_t process_of(pid_t tid)
+pid_t vm_process(pid_t tid)
 {
 	char path[64], line[256];
 	int tgid = 0;
@@ -158,7 +158,7 @@ static int add_from_debugfs(struct vm_list *list, pid_t pid)
 		    !parse_number(dash + 1, &vm.fd))
 			continue;
 		/* A VM can outlive the thread that created it: then its number is all there is. */
-		vm.pid = process_of(vm.creator_tid) ?: vm.creator_tid;
+		vm.pid = vm_process(vm.creator_tid) ?: vm.creator_tid;
 		if (!pid || vm.pid == pid)
 			ret = vm_list_add(list, &vm);
 	}
@@ -230,7 +230,7 @@ int vm_list_read(struct vm_list *list, pid_t pid)
 	*list = (struct vm_list){};
 	/* A thread's number means its process. */
 	if (pid)
-		pid = process_of(pid) ?: pid;
+		pid = vm_process(pid) ?: pid;
 	ret = add_from_debugfs(list, pid);
 	if (ret != -ENOMEM)
 		ret = pid ? add_from_process(list, pid) : add_from_all_processes(list);

@@ -38,6 +38,9 @@ void vm_list_free(struct vm_list *list);
 /* The VM's name by its VMM's command line; always ends in a valid string, "?" if @pid is gone. */
 void vm_name(pid_t pid, char *name, size_t size);
 
+/* The process of thread @tid, 0 if there is none. */
+pid_t vm_process(pid_t tid);
+
 /* A descriptor of the VM for this process, or -errno. Needs ptrace rights on the VMM. */
 int vm_open(const struct vm *vm);
 
