@@ -22,6 +22,16 @@ ok "params --json" params_json
 ok "no such policy" fails 6 "there is no policy 'nosuch'" 'one of these' \
 	$policy load nosuch --all
 ok "those there are get listed" grep -q '^  ratelimit$' $err
+ok "audit is none of them" sh -c "! grep -q audit $err"
+ok "audit is no policy" fails 6 'audit is no policy' 'try: memattr-policy audit$' $policy load audit --all
+ok "not by its path either" fails 6 'audit.bpf.o is no policy' 'try: memattr-policy audit$' \
+	$policy load build/bpf/audit.bpf.o --all
+ok "but it has parameters" sh -c "$policy params audit | grep -q '^  min_pages=0$'"
+ok "audit: an unknown parameter" fails 2 "audit has no parameter 'pages'" 'parameters of audit' \
+	$policy audit pages=1
+ok "audit: a ring that is too small" fails 2 'ring_kib=1 is out of range' 'ring_kib=VALUE' \
+	$policy audit ring_kib=1
+ok "audit: --vm without --pid" run 2 $policy audit --vm 3
 ok "no such file" fails 6 'cannot read ./nosuch.bpf.o: No such file' '' \
 	$policy load ./nosuch.bpf.o --all
 ok "no object file" fails 6 'Makefile is no policy' 'make policies' \
@@ -53,5 +63,6 @@ ok "no target" run 2 $policy load ratelimit
 ok "two targets" run 2 $policy load ratelimit --all --pid 1
 ok "a wrong pid" run 2 $policy load ratelimit --pid 0
 ok "a wrong command" run 2 $policy reload
+ok "help names audit" sh -c "$policy --help | grep -q '^  audit '"
 ok "help names the exit statuses" sh -c "$policy --help | grep -q '^  10  load: the kernel ejected'"
 finish

@@ -30,6 +30,7 @@ int command_load(const struct options *options);
 int command_list(const struct options *options);
 int command_show(const struct options *options);
 int command_detach(const struct options *options);
+int command_audit(const struct options *options);
 int command_params(const struct options *options);
 
 /* The one VM that --pid and --vm mean. EXIT_OK, or reports the error. */

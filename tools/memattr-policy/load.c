@@ -235,6 +235,9 @@ int command_load(const struct options *options)
 	int ret;
 
 	ret = policy_open(&policy, options->file);
+	if (!ret && !policy.ops)
+		ret = diag_fail(EXIT_NO_POLICY, "memattr-policy audit",
+				"%s is no policy: it records what policies do", options->file);
 	for (int i = 0; !ret && i < options->setting_count; i++)
 		ret = params_set(&policy, options->settings[i]);
 	if (!ret && !diag_has(DIAG_BPF_RIGHTS, &why))

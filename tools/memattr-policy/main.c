@@ -24,6 +24,8 @@ enum option_key {
 #define OPTION_PID { "pid", KEY_PID, "PID", 0, "the VM of process PID", 0 }
 #define OPTION_VM { "vm", KEY_VM, "FD", 0, "of the process's VMs that with descriptor FD", 0 }
 #define OPTION_JSON { "json", KEY_JSON, NULL, 0, "print JSON", 0 }
+#define OPTION_VERBOSE \
+	{ "verbose", KEY_VERBOSE, NULL, 0, "show all that libbpf and the verifier say", 0 }
 
 static const struct argp_option load_options[] = {
 	OPTION_PID,
@@ -31,7 +33,7 @@ static const struct argp_option load_options[] = {
 	{ "all", KEY_ALL, NULL, 0, "all VMs without a policy of their own, later ones too", 0 },
 	{ "pin", KEY_PIN, NULL, 0, "pin the policy below /sys/fs/bpf/memattr and end", 0 },
 	{ "budget-us", KEY_BUDGET, "US", 0, "eject the policy when a call takes longer", 0 },
-	{ "verbose", KEY_VERBOSE, NULL, 0, "show all that libbpf and the verifier say", 0 },
+	OPTION_VERBOSE,
 	{}
 };
 
@@ -47,6 +49,14 @@ static const struct argp_option show_options[] = {
 	OPTION_VM,
 	{ "all", KEY_ALL, NULL, 0, "all VMs (the default)", 0 },
 	OPTION_JSON,
+	{}
+};
+
+static const struct argp_option audit_options[] = {
+	OPTION_PID,
+	OPTION_VM,
+	OPTION_JSON,
+	OPTION_VERBOSE,
 	{}
 };
 
@@ -89,6 +99,14 @@ static const struct command {
 		.help = "Detaches a policy, whether its loader is running or it is pinned.",
 		.needs_target = true,
 	}, {
+		.name = "audit",
+		.run = command_audit,
+		.options = audit_options,
+		.args = "[--pid PID [--vm FD]] [NAME=VALUE...]",
+		.help = "Prints a line for each conversion that was refused or failed, or that changed min_pages pages, and for each policy that left a VM, until it is interrupted.\v"
+			"What had no room in the ring is counted, and the count printed. With --json, each line is an object. NAME=VALUE sets a parameter; 'memattr-policy params audit' lists them.",
+		.takes_settings = true,
+	}, {
 		.name = "params",
 		.run = command_params,
 		.options = json_options,
@@ -105,12 +123,13 @@ static const char main_doc[] =
 	"  list         policies that are attached\n"
 	"  show         each VM's policy and its decisions\n"
 	"  detach       take a policy away\n"
+	"  audit        print refused and large conversions, and policies that leave\n"
 	"  params FILE  what can be set in a policy\n"
 	"\n"
 	"'memattr-policy COMMAND --help' tells more."
 	"\v"
 	"Exit status:\n"
-	"  0   done; load: the policy was detached\n"
+	"  0   done; load: the policy was detached; audit: it was interrupted\n"
 	"  1   failed\n"
 	"  2   wrong option or parameter\n"
 	"  3   the kernel or the rights do not suffice\n"

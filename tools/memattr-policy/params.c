@@ -253,10 +253,10 @@ static int param_parse(const struct policy *policy, struct param *param, const c
 	else
 		wrong = parse_number(param, text, &value);
 	if (wrong)
-		return diag_fail(EXIT_USAGE, next, "policy %s: %s=%s: '%s' %s", policy->name,
+		return diag_fail(EXIT_USAGE, next, "%s: %s=%s: '%s' %s", policy->name,
 				 param->name, text, text, wrong);
 	if (value < param->min || value > param->max)
-		return diag_fail(EXIT_USAGE, next, "policy %s: %s=%s is out of range, which is %s to %s%s%s",
+		return diag_fail(EXIT_USAGE, next, "%s: %s=%s is out of range, which is %s to %s%s%s",
 				 policy->name, param->name, text,
 				 param_text(param, param->min, min, sizeof(min)),
 				 param_text(param, param->max, max, sizeof(max)),
@@ -280,10 +280,21 @@ int params_set(struct policy *policy, const char *setting)
 		    !strncmp(param.name, setting, equals - setting))
 			return param_parse(policy, &param, equals + 1);
 
-	diag_fail(EXIT_USAGE, NULL, "policy %s has no parameter '%.*s'", policy->name,
+	diag_fail(EXIT_USAGE, NULL, "%s has no parameter '%.*s'", policy->name,
 		  (int)(equals - setting), setting);
 	params_print(policy, stderr);
 	return EXIT_USAGE;
+}
+
+uint64_t params_value(const struct policy *policy, const char *name)
+{
+	struct param param;
+	uint32_t id = 1;
+
+	while (param_next(policy, &id, &param))
+		if (!strcmp(param.name, name))
+			return param_get(&param);
+	return 0;
 }
 
 void params_print(const struct policy *policy, FILE *out)

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "policy.h"
 #include "kvm_btf.h"
+#include "../../bpf/audit.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -31,6 +32,8 @@ static void print_known_policies(void)
 		for (size_t k = 0; k < found.gl_pathc; k++) {
 			const char *name = basename(found.gl_pathv[k]);
 
+			if (!strcmp(name, "audit" SUFFIX))
+				continue;
 			fprintf(stderr, "  %.*s\n", (int)(strlen(name) - strlen(SUFFIX)), name);
 		}
 		globfree(&found);
@@ -94,6 +97,10 @@ static int find_ops(struct policy *policy, const char *path)
 					 policy->name, bpf_map__name(map));
 		policy->ops = map;
 		policy->name = bpf_map__name(map);
+	}
+	if (!policy->ops && bpf_object__find_map_by_name(policy->obj, AUDIT_RING)) {
+		policy->name = "audit";
+		return EXIT_OK;
 	}
 	if (!policy->ops)
 		return diag_fail(EXIT_NO_POLICY, "define one with MEMATTR_OPS, as in template.bpf.c",

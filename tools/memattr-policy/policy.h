@@ -28,12 +28,12 @@ enum exit_code {
 
 struct policy {
 	struct bpf_object *obj;
-	struct bpf_map *ops;	/* its kvm_memattr_ops */
+	struct bpf_map *ops;	/* its kvm_memattr_ops; NULL: it is audit, which is none */
 	const char *name;
 };
 
 /*
- * Opens @file: a path, or the bare name of a policy that is installed or has been built here.
+ * Opens @file: a path, or the bare name of a policy, or audit, that is installed or has been built here.
  * EXIT_OK, or reports the error and returns what to end with.
  */
 int policy_open(struct policy *policy, const char *file);
@@ -47,6 +47,9 @@ int policy_load(struct policy *policy, bool verbose);
 
 /* Applies a "name=value". EXIT_OK, or reports the error and returns what to end with. */
 int params_set(struct policy *policy, const char *setting);
+
+/* What parameter @name is set to; 0 if there is none. */
+uint64_t params_value(const struct policy *policy, const char *name);
 
 /* Lists the parameters. */
 void params_print(const struct policy *policy, FILE *out);

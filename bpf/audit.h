@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What audit's programs hand to "memattr-policy audit". */
+#ifndef MEMATTR_AUDIT_H
+#define MEMATTR_AUDIT_H
+
+#include <linux/types.h>
+
+/* The maps' names. */
+#define AUDIT_RING		"audit_ring"
+#define AUDIT_CONTROL		"audit_control"
+
+/* "<thread>-<fd>", two 32-bit numbers. */
+#define AUDIT_DIR_LEN		24
+#define AUDIT_POLICY_LEN	16
+#define AUDIT_TEXT_LEN		128
+
+/* The only element of audit_control. */
+struct audit_control {
+	__u64 only_kvm;		/* the VM to record; 0: all */
+	__u64 lost;		/* events for which the ring had no room */
+};
+
+struct audit_vm {
+	__u64 kvm;		/* address of struct kvm */
+	__s32 creator_tid;	/* the thread that created the VM */
+	__s32 pid;		/* the VM's process; 0: not known here */
+	char dir[AUDIT_DIR_LEN];	/* the VM's folder in debugfs; empty: it has none */
+};
+
+/* What audit_list tells, one for each descriptor of a VM. */
+struct audit_vm_fd {
+	struct audit_vm vm;
+	__s32 fd;
+	__s32 zero;
+};
+
+enum audit_kind {
+	AUDIT_CONVERT,
+	AUDIT_EXIT,
+};
+
+/* Both kinds of events begin with this. */
+struct audit_event {
+	__u64 ns;		/* CLOCK_MONOTONIC */
+	__u32 kind;		/* enum audit_kind */
+	__u32 zero;
+	struct audit_vm vm;
+};
+
+struct audit_convert {
+	struct audit_event event;
+	__u64 gfn_start;
+	__u64 gfn_end;
+	__u64 attributes;
+	__u64 effective_pages;
+	__u64 policy_ns;
+	__s32 verdict;		/* the policy's, 0 or -errno */
+	__s32 ret;		/* the ioctl's result, 0 or -errno */
+	char policy[AUDIT_POLICY_LEN];	/* the VM's at that moment; empty: none */
+};
+
+struct audit_exit {
+	struct audit_event event;
+	__s64 code;
+	__u32 kind;		/* enum kvm_memattr_exit_kind */
+	__u32 zero;
+	char policy[AUDIT_POLICY_LEN];
+	char text[AUDIT_TEXT_LEN];
+};
+
+#endif

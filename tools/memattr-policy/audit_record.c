@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "audit_record.h"
+#include "audit_vms.h"
+#include "json.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#define NSEC_PER_SEC 1000000000LL
+#define PAGE_SHIFT 12
+
+#ifndef KVM_MEMORY_ATTRIBUTE_PRIVATE
+#define KVM_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 3)
+#endif
+
+/* enum kvm_memattr_exit_kind, in debugfs's words. */
+static const char * const exit_kinds[] = {
+	"none", "unreg", "detach", "vm-death", "replaced", "refused", "bad-return", "bad-field",
+	"budget", "request",
+};
+
+static const char *exit_kind(uint32_t kind, char *text, size_t size)
+{
+	if (kind < sizeof(exit_kinds) / sizeof(*exit_kinds))
+		return exit_kinds[kind];
+	snprintf(text, size, "kind-%u", kind);
+	return text;
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+void audit_record_sync(struct audit_record *record)
+{
+	record->wall_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+}
+
+/* ISO 8601, in UTC. */
+static const char *time_text(const struct audit_record *record, int64_t ns, char *text, size_t size)
+{
+	int64_t wall_ns = ns + record->wall_ns;
+	time_t seconds = wall_ns / NSEC_PER_SEC;
+	char date[32];
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, size, "%s.%06dZ", date, (int)(wall_ns % NSEC_PER_SEC / 1000));
+	return text;
+}
+
+static const char *result_text(int ret, char *text, size_t size)
+{
+	if (!ret)
+		return "ok";
+	if (strerrorname_np(-ret))
+		return strerrorname_np(-ret);
+	snprintf(text, size, "%d", ret);
+	return text;
+}
+
+/* Names and texts are others' choice, and may end up on a terminal: \xNN for what is no plain ASCII. */
+static void put_text(FILE *out, const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+		if (*c < ' ' || *c > '~' || *c == '\\')
+			fprintf(out, "\\x%02x", *c);
+		else
+			fputc(*c, out);
+	}
+}
+
+/* The kernel ends them with a NUL: it would take a broken one to leave it out. */
+static void copy_text(char *to, const char *from, size_t size)
+{
+	memcpy(to, from, size);
+	to[size] = '\0';
+}
+
+static void json_begin(struct json *json, const struct audit_record *record, int64_t ns,
+		       const char *event)
+{
+	char text[64];
+
+	json->out = record->out;
+	json_object(json, NULL);
+	json_string(json, "time", time_text(record, ns, text, sizeof(text)));
+	json_string(json, "event", event);
+}
+
+static void json_end(struct json *json)
+{
+	json_object_end(json);
+	json_newline(json);
+}
+
+static void json_vm(struct json *json, const struct vm *vm)
+{
+	json_u64(json, "pid", vm->pid);
+	if (vm->fd == UNKNOWN_FD)
+		json_null(json, "vm_fd");
+	else
+		json_u64(json, "vm_fd", vm->fd);
+	json_string(json, "name", vm->name);
+}
+
+static void text_begin(const struct audit_record *record, int64_t ns)
+{
+	char text[64];
+
+	fprintf(record->out, "%s ", time_text(record, ns, text, sizeof(text)));
+}
+
+static void text_vm(FILE *out, const struct vm *vm)
+{
+	if (vm->fd == UNKNOWN_FD)
+		fprintf(out, "VM %d (", vm->pid);
+	else
+		fprintf(out, "VM %d-%d (", vm->pid, vm->fd);
+	put_text(out, vm->name);
+	fputc(')', out);
+}
+
+void audit_record_start(const struct audit_record *record, const struct vm *vm)
+{
+	int64_t now = clock_ns(CLOCK_MONOTONIC);
+	struct json json = {};
+
+	if (record->json) {
+		json_begin(&json, record, now, "start");
+		if (vm)
+			json_vm(&json, vm);
+		json_end(&json);
+		return;
+	}
+	text_begin(record, now);
+	fprintf(record->out, "start: ");
+	if (vm)
+		text_vm(record->out, vm);
+	else
+		fprintf(record->out, "all VMs");
+	fputc('\n', record->out);
+}
+
+static const char *convert_event(const struct audit_convert *convert)
+{
+	if (convert->verdict)
+		return "refused";
+	return convert->ret ? "failed" : "converted";
+}
+
+void audit_record_convert(const struct audit_record *record, const struct vm *vm,
+			  const struct audit_convert *convert)
+{
+	bool to_private = convert->attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE;
+	const char *direction = to_private ? "private" : "shared";
+	uint64_t pages = convert->gfn_end - convert->gfn_start;
+	char policy[AUDIT_POLICY_LEN + 1], text[16];
+	const char *result = result_text(convert->ret, text, sizeof(text));
+	struct json json = {};
+
+	copy_text(policy, convert->policy, AUDIT_POLICY_LEN);
+	if (record->json) {
+		json_begin(&json, record, convert->event.ns, convert_event(convert));
+		json_vm(&json, vm);
+		json_string(&json, "direction", direction);
+		json_u64(&json, "gpa", convert->gfn_start << PAGE_SHIFT);
+		json_u64(&json, "bytes", pages << PAGE_SHIFT);
+		json_u64(&json, "pages", pages);
+		json_u64(&json, "effective_pages", convert->effective_pages);
+		json_string(&json, "result", result);
+		if (policy[0])
+			json_string(&json, "policy", policy);
+		else
+			json_null(&json, "policy");
+		json_u64(&json, "policy_ns", convert->policy_ns);
+		json_end(&json);
+		return;
+	}
+
+	text_begin(record, convert->event.ns);
+	text_vm(record->out, vm);
+	fprintf(record->out, " %s %s 0x%" PRIx64 "-0x%" PRIx64 " %" PRIu64 " bytes %" PRIu64
+		" pages", convert_event(convert), direction,
+		(uint64_t)convert->gfn_start << PAGE_SHIFT, (uint64_t)convert->gfn_end << PAGE_SHIFT,
+		pages << PAGE_SHIFT, pages);
+	if (!convert->ret)
+		fprintf(record->out, ", effective %" PRIu64, (uint64_t)convert->effective_pages);
+	fprintf(record->out, ": %s", result);
+	if (policy[0]) {
+		fprintf(record->out, convert->verdict ? " by " : " under ");
+		put_text(record->out, policy);
+	}
+	fputc('\n', record->out);
+}
+
+void audit_record_exit(const struct audit_record *record, const struct vm *vm,
+		       const struct audit_exit *exit)
+{
+	char policy[AUDIT_POLICY_LEN + 1], text[AUDIT_TEXT_LEN + 1], unknown[16];
+	const char *kind = exit_kind(exit->kind, unknown, sizeof(unknown));
+	struct json json = {};
+
+	copy_text(policy, exit->policy, AUDIT_POLICY_LEN);
+	copy_text(text, exit->text, AUDIT_TEXT_LEN);
+	if (record->json) {
+		json_begin(&json, record, exit->event.ns, "exit");
+		json_vm(&json, vm);
+		json_string(&json, "policy", policy);
+		json_string(&json, "kind", kind);
+		json_s64(&json, "code", exit->code);
+		json_string(&json, "text", text);
+		json_end(&json);
+		return;
+	}
+
+	text_begin(record, exit->event.ns);
+	text_vm(record->out, vm);
+	fprintf(record->out, " left ");
+	put_text(record->out, policy);
+	fprintf(record->out, ": %s %" PRId64 ": ", kind, (int64_t)exit->code);
+	put_text(record->out, text);
+	fputc('\n', record->out);
+}
+
+void audit_record_lost(const struct audit_record *record, uint64_t events)
+{
+	int64_t now = clock_ns(CLOCK_MONOTONIC);
+	struct json json = {};
+
+	if (record->json) {
+		json_begin(&json, record, now, "lost");
+		json_u64(&json, "events", events);
+		json_end(&json);
+		return;
+	}
+	text_begin(record, now);
+	fprintf(record->out, "lost: %" PRIu64 " events, for which the ring had no room\n", events);
+}
+
+void audit_record_end(const struct audit_record *record, uint64_t recorded, uint64_t lost)
+{
+	int64_t now = clock_ns(CLOCK_MONOTONIC);
+	struct json json = {};
+
+	if (record->json) {
+		json_begin(&json, record, now, "end");
+		json_u64(&json, "recorded", recorded);
+		json_u64(&json, "lost", lost);
+		json_end(&json);
+		return;
+	}
+	text_begin(record, now);
+	fprintf(record->out, "end: %" PRIu64 " events recorded, %" PRIu64 " lost\n", recorded, lost);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Audited events as lines, of text or of JSON. */
+#ifndef MEMATTR_AUDIT_RECORD_H
+#define MEMATTR_AUDIT_RECORD_H
+
+#include "vm.h"
+#include "../../bpf/audit.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct audit_record {
+	FILE *out;
+	bool json;
+	/* CLOCK_REALTIME less CLOCK_MONOTONIC, by which events have their times. */
+	int64_t wall_ns;
+};
+
+/* Takes the clocks anew: one of them may have been set. */
+void audit_record_sync(struct audit_record *record);
+
+/* @vm: the only one recorded; NULL: all are. */
+void audit_record_start(const struct audit_record *record, const struct vm *vm);
+void audit_record_convert(const struct audit_record *record, const struct vm *vm,
+			  const struct audit_convert *convert);
+void audit_record_exit(const struct audit_record *record, const struct vm *vm,
+		       const struct audit_exit *exit);
+void audit_record_lost(const struct audit_record *record, uint64_t events);
+void audit_record_end(const struct audit_record *record, uint64_t recorded, uint64_t lost);
+
+#endif
