@@ -14,6 +14,8 @@ for command in "load template --pid $vm" "load template --all" show "show --pid 
 	ok "$command: no policies here" fails 3 "KVM has no memory attribute policies" \
 		'make kernel-deb' $policy $command
 done
+ok "audit: no tracepoints here" fails 3 'no tracepoints kvm_memattr_convert and kvm_memattr_exit' \
+	'make kernel-deb' $policy audit
 ok "the VM converts" vm ok private 0x1000 16
 end_vm
 ok "nothing is left" nothing_left
