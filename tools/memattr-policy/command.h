@@ -3,6 +3,7 @@
 #ifndef MEMATTR_COMMAND_H
 #define MEMATTR_COMMAND_H
 
+#include "links.h"
 #include "policy.h"
 #include "vm.h"
 
@@ -27,6 +28,7 @@ struct options {
 
 /* Each reports its own errors and returns an exit_code. */
 int command_load(const struct options *options);
+int command_update(const struct options *options);
 int command_list(const struct options *options);
 int command_show(const struct options *options);
 int command_detach(const struct options *options);
@@ -35,5 +37,13 @@ int command_params(const struct options *options);
 
 /* The one VM that --pid and --vm mean. EXIT_OK, or reports the error. */
 int choose_vm(const struct options *options, struct vm *vm);
+
+/*
+ * The policy that --pid and --vm, or --all mean; @link->id and @link->name are filled in, and @vm if
+ * it is for one. EXIT_OK, or reports the error: @if_none is what to try then if there is no policy,
+ * and @if_all if the VM has none of its own but is under that for all VMs.
+ */
+int choose_link(const struct options *options, const char *if_none, const char *if_all,
+		struct vm *vm, struct policy_link *link);
 
 #endif

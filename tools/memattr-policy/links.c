@@ -163,6 +163,32 @@ int policy_link_of_all(struct policy_link *link)
 	return ret;
 }
 
+int policy_link_read(int fd, struct policy_link *link)
+{
+	struct bpf_link_info info = {};
+	struct bpf_map_info map = {};
+	uint32_t len = sizeof(info);
+	int map_fd, ret;
+
+	*link = (struct policy_link){};
+	ret = bpf_link_get_info_by_fd(fd, &info, &len);
+	if (ret)
+		return ret;
+	link->id = info.id;
+	link->map_id = info.struct_ops.map_id;
+	if (!link->map_id)
+		return -ENOLINK;
+	/* Not everybody who holds a link may look at maps by their number. */
+	map_fd = bpf_map_get_fd_by_id(link->map_id);
+	if (map_fd < 0)
+		return map_fd;
+	len = sizeof(map);
+	ret = bpf_map_get_info_by_fd(map_fd, &map, &len);
+	snprintf(link->name, sizeof(link->name), "%s", map.name);
+	close(map_fd);
+	return ret;
+}
+
 int policy_link_detach(uint32_t id)
 {
 	int fd, ret;

@@ -31,6 +31,12 @@ void policy_links_free(struct policy_links *links);
 /* The policy for all VMs, if there is one. 0, -ENOENT or -errno. */
 int policy_link_of_all(struct policy_link *link);
 
+/*
+ * What the link behind @fd holds at the moment. @link->name is the map's, which MEMATTR_OPS gives the
+ * policy's name; @link->all is not known. 0 or -errno; -ENOLINK: nothing, and only the id is set.
+ */
+int policy_link_read(int fd, struct policy_link *link);
+
 /* Takes the policy away from what it governs. 0 or -errno. */
 int policy_link_detach(uint32_t id);
 

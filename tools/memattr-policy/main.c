@@ -23,6 +23,7 @@ enum option_key {
 
 #define OPTION_PID { "pid", KEY_PID, "PID", 0, "the VM of process PID", 0 }
 #define OPTION_VM { "vm", KEY_VM, "FD", 0, "of the process's VMs that with descriptor FD", 0 }
+#define OPTION_BUDGET { "budget-us", KEY_BUDGET, "US", 0, "eject the policy when a call takes longer", 0 }
 #define OPTION_JSON { "json", KEY_JSON, NULL, 0, "print JSON", 0 }
 #define OPTION_VERBOSE \
 	{ "verbose", KEY_VERBOSE, NULL, 0, "show all that libbpf and the verifier say", 0 }
@@ -32,7 +33,16 @@ static const struct argp_option load_options[] = {
 	OPTION_VM,
 	{ "all", KEY_ALL, NULL, 0, "all VMs without a policy of their own, later ones too", 0 },
 	{ "pin", KEY_PIN, NULL, 0, "pin the policy below /sys/fs/bpf/memattr and end", 0 },
-	{ "budget-us", KEY_BUDGET, "US", 0, "eject the policy when a call takes longer", 0 },
+	OPTION_BUDGET,
+	OPTION_VERBOSE,
+	{}
+};
+
+static const struct argp_option update_options[] = {
+	OPTION_PID,
+	OPTION_VM,
+	{ "all", KEY_ALL, NULL, 0, "the policy for all VMs", 0 },
+	OPTION_BUDGET,
 	OPTION_VERBOSE,
 	{}
 };
@@ -81,6 +91,16 @@ static const struct command {
 		.takes_settings = true,
 		.needs_target = true,
 	}, {
+		.name = "update",
+		.run = command_update,
+		.options = update_options,
+		.args = "FILE --pid PID|--all [NAME=VALUE...]",
+		.help = "Puts the policy FILE in the place of the one that a VM has of its own, or of the one for all VMs, and ends. There is no moment without a policy. The loader or pin of the old policy holds the new one.\v"
+			"All VMs that it governs come under the new policy, or if it refuses one of them, none. FILE and NAME=VALUE are as in 'memattr-policy load'; parameters and budget of the old policy are not taken over.",
+		.takes_file = true,
+		.takes_settings = true,
+		.needs_target = true,
+	}, {
 		.name = "list",
 		.run = command_list,
 		.options = json_options,
@@ -120,6 +140,7 @@ static const char main_doc[] =
 	"BPF policies for KVM's memory attributes.\n"
 	"\n"
 	"  load FILE    attach a policy to a VM or to all\n"
+	"  update FILE  put another policy in its place\n"
 	"  list         policies that are attached\n"
 	"  show         each VM's policy and its decisions\n"
 	"  detach       take a policy away\n"
@@ -134,7 +155,7 @@ static const char main_doc[] =
 	"  2   wrong option or parameter\n"
 	"  3   the kernel or the rights do not suffice\n"
 	"  4   no such process or VM\n"
-	"  5   the VM has a policy already, or there is one for all VMs\n"
+	"  5   the VM has a policy already, or there is one for all VMs; update: another came first\n"
 	"  6   the file is no policy, or the verifier refuses it\n"
 	"  10  load: the kernel ejected the policy\n"
 	"  11  load: the VM ended\n";

@@ -180,3 +180,65 @@ int policy_load(struct policy *policy, bool verbose)
 		fputs(diag_libbpf_tail(LOG_LINES), stderr);
 	return diag_print(&why, EXIT_NO_POLICY);
 }
+
+/* Copies a member as the policy's file has it to where the kernel has it. */
+static void store_member(const struct policy *policy, const struct btf_member *member, char *to)
+{
+	const struct btf *btf = bpf_object__btf(policy->obj);
+	const char *from = bpf_map__initial_value(policy->ops, NULL);
+	struct bpf_program *program;
+
+	from += member->offset / 8;
+	if (!btf_is_ptr(btf__type_by_id(btf, member->type))) {
+		memcpy(to, from, btf__resolve_size(btf, member->type));
+		return;
+	}
+	/* A callback: libbpf has its program here, the kernel wants its descriptor. */
+	memcpy(&program, from, sizeof(program));
+	if (program)
+		*(uint64_t *)to = bpf_program__fd(program);
+}
+
+int policy_store_ops(const struct policy *policy)
+{
+	const struct btf *btf = bpf_object__btf(policy->obj);
+	const struct btf_type *file_ops = map_type(policy, policy->ops), *kernel_ops, *value;
+	uint32_t len, key = 0, fd = bpf_map__fd(policy->ops);
+	struct bpf_map_info info = {};
+	char *kernel_value = NULL;
+	struct kvm_btf kvm;
+	int err, data;
+
+	len = sizeof(info);
+	err = bpf_map_get_info_by_fd(fd, &info, &len);
+	if (!err)
+		err = kvm_btf_load(&kvm);
+	if (err)
+		goto out;
+
+	/* Loading the policy has shown that they are there and big enough. */
+	value = btf__type_by_id(kvm.btf, info.btf_vmlinux_value_type_id);
+	data = btf_member_offset(kvm.btf, value, "data");
+	kernel_ops = btf__type_by_id(kvm.btf, btf__find_by_name_kind(kvm.btf, OPS_TYPE,
+								     BTF_KIND_STRUCT));
+	kernel_value = calloc(1, info.value_size);
+	if (!kernel_value)
+		err = -ENOMEM;
+	for (int i = 0; !err && i < btf_vlen(file_ops); i++) {
+		const struct btf_member *member = &btf_members(file_ops)[i];
+		const char *name = btf__name_by_offset(btf, member->name_off);
+		int offset = btf_member_offset(kvm.btf, kernel_ops, name);
+
+		if (offset >= 0)
+			store_member(policy, member, kernel_value + data + offset);
+	}
+	if (!err)
+		err = bpf_map_update_elem(fd, &key, kernel_value, 0);
+	free(kernel_value);
+	kvm_btf_free(&kvm);
+out:
+	if (err)
+		return diag_fail(EXIT_FAILED, NULL, "%s: cannot give it to the kernel: %s",
+				 policy->name, strerror(-err));
+	return EXIT_OK;
+}

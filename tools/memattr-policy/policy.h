@@ -45,6 +45,13 @@ int policy_set_member(struct policy *policy, const char *name, uint32_t value);
 /* EXIT_OK, or reports the error and returns what to end with. */
 int policy_load(struct policy *policy, bool verbose);
 
+/*
+ * Gives the loaded policy's kvm_memattr_ops to the kernel. libbpf does so when it attaches a policy,
+ * but knows no way to put one into a link that another process made. EXIT_OK, or reports the error
+ * and returns what to end with.
+ */
+int policy_store_ops(const struct policy *policy);
+
 /* Applies a "name=value". EXIT_OK, or reports the error and returns what to end with. */
 int params_set(struct policy *policy, const char *setting);
 

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "command.h"
 #include "json.h"
-#include "links.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -212,44 +211,55 @@ int command_show(const struct options *options)
 	return options->pid ? show_one(options) : show_all(options);
 }
 
-int command_detach(const struct options *options)
+int choose_link(const struct options *options, const char *if_none, const char *if_all,
+		struct vm *vm, struct policy_link *link)
 {
-	struct policy_link link = {};
 	struct vm_policy state;
-	char path[PATH_MAX];
 	struct diag why;
-	struct vm vm;
 	int ret, err;
 
+	*link = (struct policy_link){};
 	if (!diag_has(DIAG_ADMIN_RIGHTS, &why))
 		return diag_print(&why, EXIT_SYSTEM);
 	if (options->all) {
-		err = policy_link_of_all(&link);
+		err = policy_link_of_all(link);
 		if (err == -ENOENT)
-			return diag_fail(EXIT_FAILED, "memattr-policy list",
-					 "there is no policy for all VMs");
+			return diag_fail(EXIT_FAILED, if_none, "there is no policy for all VMs");
 		if (err)
 			return diag_fail(EXIT_FAILED, NULL, "cannot list BPF links: %s",
 					 strerror(-err));
-	} else {
-		ret = need_state_files();
-		if (!ret)
-			ret = choose_vm(options, &vm);
-		if (!ret)
-			ret = read_state(&vm, &state);
-		if (ret)
-			return ret;
-		if (!state.policy[0])
-			return diag_fail(EXIT_FAILED, "memattr-policy list",
-					 "VM %d-%d (%s) has no policy", vm.pid, vm.fd, vm.name);
-		if (state.all)
-			return diag_fail(EXIT_FAILED, "memattr-policy detach --all",
-					 "VM %d-%d (%s) has no policy of its own, but %s, which is for all VMs",
-					 vm.pid, vm.fd, vm.name, state.policy);
-		link.id = state.link_id;
-		snprintf(link.name, sizeof(link.name), "%s", state.policy);
+		return EXIT_OK;
 	}
 
+	ret = need_state_files();
+	if (!ret)
+		ret = choose_vm(options, vm);
+	if (!ret)
+		ret = read_state(vm, &state);
+	if (ret)
+		return ret;
+	if (!state.policy[0])
+		return diag_fail(EXIT_FAILED, if_none, "VM %d-%d (%s) has no policy", vm->pid, vm->fd,
+				 vm->name);
+	if (state.all)
+		return diag_fail(EXIT_FAILED, if_all,
+				 "VM %d-%d (%s) has no policy of its own, but %s, which is for all VMs",
+				 vm->pid, vm->fd, vm->name, state.policy);
+	link->id = state.link_id;
+	snprintf(link->name, sizeof(link->name), "%s", state.policy);
+	return EXIT_OK;
+}
+
+int command_detach(const struct options *options)
+{
+	struct policy_link link;
+	char path[PATH_MAX];
+	struct vm vm;
+	int ret, err;
+
+	ret = choose_link(options, "memattr-policy list", "memattr-policy detach --all", &vm, &link);
+	if (ret)
+		return ret;
 	err = policy_link_detach(link.id);
 	if (err)
 		return diag_fail(EXIT_FAILED, NULL, "cannot detach %s, link %u: %s", link.name,

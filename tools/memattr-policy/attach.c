@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "attach.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *scope_text(const struct vm *vm, char *text, size_t size)
+{
+	if (vm)
+		snprintf(text, size, "VM %d-%d (%s)", vm->pid, vm->fd, vm->name);
+	else
+		snprintf(text, size, "all VMs");
+	return text;
+}
+
+static int no_vm_fd(const struct vm *vm, int err)
+{
+	struct diag why;
+
+	if (err == -EPERM && !diag_has(DIAG_PTRACE_RIGHTS, &why))
+		return diag_print(&why, EXIT_SYSTEM);
+	if (err == -EPERM)
+		return diag_fail(EXIT_SYSTEM, "look for a seccomp filter or an LSM that forbids ptrace",
+				 "the kernel does not let this process into process %d", vm->pid);
+	if (err == -ESRCH || err == -EBADF)
+		return diag_fail(EXIT_NO_VM, "memattr-policy show", "VM %d-%d has just ended", vm->pid,
+				 vm->fd);
+	return diag_fail(EXIT_FAILED, NULL, "cannot take the descriptor of VM %d-%d: %s", vm->pid,
+			 vm->fd, strerror(-err));
+}
+
+int attach_open(const struct options *options, struct policy *policy)
+{
+	struct diag why;
+	int ret;
+
+	ret = policy_open(policy, options->file);
+	if (!ret && !policy->ops)
+		ret = diag_fail(EXIT_NO_POLICY, "memattr-policy audit",
+				"%s is no policy: it records what policies do", options->file);
+	for (int i = 0; !ret && i < options->setting_count; i++)
+		ret = params_set(policy, options->settings[i]);
+	if (!ret && !diag_has(DIAG_BPF_RIGHTS, &why))
+		ret = diag_print(&why, EXIT_SYSTEM);
+	return ret;
+}
+
+int attach_load(const struct options *options, struct policy *policy, const struct vm *vm, int *vm_fd)
+{
+	int ret;
+
+	*vm_fd = vm ? vm_open(vm) : -1;
+	if (vm && *vm_fd < 0)
+		return no_vm_fd(vm, *vm_fd);
+
+	ret = policy_set_member(policy, "vm_fd", *vm_fd);
+	if (!ret && options->budget_us)
+		ret = policy_set_member(policy, "budget_us", options->budget_us);
+	if (!ret)
+		ret = policy_load(policy, options->verbose);
+	if (ret && vm)
+		close(*vm_fd);
+	return ret;
+}
+
+int attach_report(const struct options *options, const struct policy *policy, const struct vm *vm,
+		  const char *stays, int err)
+{
+	char scope[128], after[64] = "";
+	struct diag why;
+
+	scope_text(vm, scope, sizeof(scope));
+	if (stays)
+		snprintf(after, sizeof(after), "; %s stays in force", stays);
+	if (err == -EPERM && !diag_has(DIAG_ADMIN_RIGHTS, &why))
+		return diag_print(&why, EXIT_SYSTEM);
+	if (err == -EOPNOTSUPP)
+		return diag_fail(EXIT_FAILED, "memattr-policy show",
+				 "%s: %s has no private memory, so there is nothing to govern",
+				 policy->name, scope);
+	if (err == -ERANGE)
+		return diag_fail(EXIT_USAGE, "memattr-policy params FILE",
+				 "%s: a parameter is out of its range%s", policy->name, after);
+	if (err == -ETIME)
+		return diag_fail(EXIT_FAILED, "a larger --budget-us",
+				 "%s: its vm_attach took longer than its budget of %u us%s",
+				 policy->name, options->budget_us, after);
+	return diag_fail(EXIT_FAILED, "look at what the policy's vm_attach returns, and at dmesg",
+			 "%s: the kernel or the policy refuses %s: %s%s", policy->name,
+			 vm || !stays ? scope : "a VM", strerror(-err), after);
+}
