@@ -125,6 +125,15 @@ refused_by_verifier()
 		$policy load $policies/$1.bpf.o --pid $vm && grep -q "$2" $err
 }
 ok "a zap that sleeps" refused_by_verifier sleepable_zap 'attach to unsupported member zap'
+ok "a vm_attach that sleeps" refused_by_verifier sleep_attach \
+	'attach to unsupported member vm_attach'
+ok "sleeping without saying so" refused_by_verifier sleep_convert \
+	'must be sleepable to call sleepable kfunc bpf_copy_from_user_str'
+ok "a kfunc with NULL" refused_by_verifier kfunc_null 'NULL pointer passed to trusted arg0'
+ok "a kfunc with what is no VM, for all one knows" refused_by_verifier kfunc_untrusted \
+	'R1 must be referenced or trusted'
+ok "writing to a run" refused_by_verifier write_run 'only kvm_memattr_zap_ctx can be written'
+ok "an iterator that does not end" refused_by_verifier iter_leak 'Unreleased reference'
 ok "writing to the request" refused_by_verifier write_request 'kvm_memattr_zap_ctx can be written'
 ok "writing to what zap may read" refused_by_verifier write_slot 'can be written'
 ok "writing to struct kvm" refused_by_verifier write_kvm 'kvm_memattr_zap_ctx can be written'
@@ -135,6 +144,16 @@ ok "the log is short" test $(wc -l <$err) -lt 20
 ok "-v" run 6 $policy load $policies/write_kvm.bpf.o --pid $vm -v
 ok "shows all of it" test $(wc -l <$err) -gt 20
 ok "nothing is attached" state 'policy: none'
+# Programs that are no policies. kfuncs are none of their business.
+kfunc_not_allowed()
+{
+	run 255 $bpftool "$@" &&
+		grep -q 'calling kernel function kvm_bpf_gfn_attributes is not allowed' $err
+}
+ok "a kfunc in another kind of struct_ops" kfunc_not_allowed \
+	struct_ops register $policies/kfunc_tcp.bpf.o
+ok "a kfunc in a tracing program" kfunc_not_allowed \
+	prog load $policies/kfunc_tracing.bpf.o /sys/fs/bpf/kfunc_tracing
 
 # --- parameters that are right ---
 ok "values in other units" start_loader $fault --pid $vm pause_us=2s turns=1k flag=no \

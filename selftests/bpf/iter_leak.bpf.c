@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+/* iter_leak: begins to iterate and never ends it. */
+#include "memattr.bpf.h"
+
+SEC("struct_ops/convert")
+int BPF_PROG(iter_leak_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+{
+	struct bpf_iter_kvm_run it;
+
+	bpf_iter_kvm_run_new(&it, kvm, request->gfn_start, request->gfn_end);
+	return bpf_iter_kvm_run_next(&it) ? 0 : -EPERM;
+}
+
+MEMATTR_OPS(iter_leak,
+	.convert = (void *)iter_leak_convert,
+);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+/* write_run: writes to the run that an iterator returns; it is KVM's. */
+#include "memattr.bpf.h"
+
+SEC("struct_ops/convert")
+int BPF_PROG(write_run_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+{
+	struct kvm_bpf_run *run;
+
+	bpf_for_each(kvm_run, run, kvm, request->gfn_start, request->gfn_end)
+		run->attributes = 0;
+	return 0;
+}
+
+MEMATTR_OPS(write_run,
+	.convert = (void *)write_run_convert,
+);
