@@ -155,7 +155,7 @@ static const char main_doc[] =
 	"  2   wrong option or parameter\n"
 	"  3   the kernel or the rights do not suffice\n"
 	"  4   no such process or VM\n"
-	"  5   the VM has a policy already, or there is one for all VMs; update: another came first\n"
+	"  5   the VM has a policy already, or all VMs have; update: another came first\n"
 	"  6   the file is no policy, or the verifier refuses it\n"
 	"  10  load: the kernel ejected the policy\n"
 	"  11  load: the VM ended\n";
