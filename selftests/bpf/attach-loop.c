@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attaches a policy to a VM of another process and detaches it again, many times.
+ * Attaches a policy to a VM of another process, or to all VMs, and takes it away again, many times.
  *
- * usage: attach-loop POLICY.bpf.o NAME PID VMFD CYCLES
+ * usage: attach-loop POLICY.bpf.o NAME PID VMFD|all CYCLES [attach|replace|update]
  *
- * The policy is loaded once: what is exercised is the kernel's attaching and detaching, while the
- * VM converts memory.
+ *	attach	each cycle attaches and detaches
+ *	replace	each cycle attaches, updates to a second copy of the policy, and detaches
+ *	update	attaches once, says "attached"; each cycle updates to the other of the two copies.
+ *		Waits for a SIGUSR1 before the first cycle, and another one before it detaches
+ *
+ * The policy is loaded once: what is exercised is the kernel's attaching, updating and detaching,
+ * while the VM converts memory.
  */
 #include <err.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,38 +30,96 @@ struct policy_value {
 	int32_t vm_fd;
 };
 
-int main(int argc, char **argv)
+static struct bpf_map *load(const char *file, const char *name, int vm_fd)
 {
-	struct bpf_object *object;
+	struct bpf_object *object = bpf_object__open(file);
 	struct policy_value *value;
-	struct bpf_link *link;
 	struct bpf_map *map;
-	int pidfd, cycles, i;
 	size_t size;
 
-	if (argc != 6)
-		errx(2, "usage: attach-loop POLICY.bpf.o NAME PID VMFD CYCLES");
-	pidfd = syscall(SYS_pidfd_open, atoi(argv[3]), 0);
-	if (pidfd < 0)
-		err(1, "pid %s", argv[3]);
-	object = bpf_object__open(argv[1]);
-	map = object ? bpf_object__find_map_by_name(object, argv[2]) : NULL;
+	map = object ? bpf_object__find_map_by_name(object, name) : NULL;
 	value = map ? bpf_map__initial_value(map, &size) : NULL;
 	if (!value || size < sizeof(*value))
-		errx(1, "%s: no policy named %s", argv[1], argv[2]);
-	value->vm_fd = syscall(SYS_pidfd_getfd, pidfd, atoi(argv[4]), 0);
-	if (value->vm_fd < 0)
-		err(1, "descriptor %s of pid %s", argv[4], argv[3]);
+		errx(1, "%s: no policy named %s", file, name);
+	value->vm_fd = vm_fd;
 	if (bpf_object__load(object))
-		err(1, "cannot load %s", argv[1]);
+		err(1, "cannot load %s", file);
+	return map;
+}
+
+static struct bpf_link *attach(struct bpf_map *map, int cycle)
+{
+	struct bpf_link *link = bpf_map__attach_struct_ops(map);
+
+	if (!link)
+		err(1, "cycle %d: cannot attach", cycle);
+	return link;
+}
+
+static void update(struct bpf_link *link, struct bpf_map *map, int cycle)
+{
+	if (bpf_link__update_map(link, map))
+		err(1, "cycle %d: cannot update", cycle);
+}
+
+static void detach(struct bpf_link *link, int cycle)
+{
+	if (bpf_link__destroy(link))
+		err(1, "cycle %d: cannot detach", cycle);
+}
+
+/* Says it, and waits until it is heard. */
+static void say(const char *text)
+{
+	sigset_t set;
+	int number;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	printf("%s\n", text);
+	fflush(stdout);
+	sigwait(&set, &number);
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc > 6 ? argv[6] : "attach";
+	int pidfd, cycles, vm_fd = -1, i;
+	struct bpf_link *link = NULL;
+	struct bpf_map *maps[2];
+
+	if (argc < 6 || argc > 7)
+		errx(2, "usage: attach-loop POLICY.bpf.o NAME PID VMFD|all CYCLES [attach|replace|update]");
+	if (strcmp(argv[4], "all")) {
+		pidfd = syscall(SYS_pidfd_open, atoi(argv[3]), 0);
+		if (pidfd < 0)
+			err(1, "pid %s", argv[3]);
+		vm_fd = syscall(SYS_pidfd_getfd, pidfd, atoi(argv[4]), 0);
+		if (vm_fd < 0)
+			err(1, "descriptor %s of pid %s", argv[4], argv[3]);
+	}
+	for (i = 0; i < 2; i++)
+		maps[i] = load(argv[1], argv[2], vm_fd);
 
 	cycles = atoi(argv[5]);
+	if (!strcmp(mode, "update")) {
+		link = attach(maps[0], 0);
+		say("attached");
+	}
 	for (i = 0; i < cycles; i++) {
-		link = bpf_map__attach_struct_ops(map);
-		if (!link)
-			err(1, "cycle %d: cannot attach", i);
-		if (bpf_link__destroy(link))
-			err(1, "cycle %d: cannot detach", i);
+		if (!strcmp(mode, "update")) {
+			update(link, maps[(i + 1) % 2], i);
+			continue;
+		}
+		link = attach(maps[0], i);
+		if (!strcmp(mode, "replace"))
+			update(link, maps[1], i);
+		detach(link, i);
+	}
+	if (!strcmp(mode, "update")) {
+		say("updated");
+		detach(link, i);
 	}
 	printf("%d cycles\n", i);
 	return 0;

@@ -12,6 +12,7 @@ MEMATTR_PARAM(s32, convert_ret, 0, "what convert returns");
 MEMATTR_PARAM(s32, zap_ret, 0, "what zap returns");
 MEMATTR_PARAM(s64, zap_start_add, 0, "added to zap_start [-1000000..1000000 pages]");
 MEMATTR_PARAM(s64, zap_end_add, 0, "added to zap_end [-1000000..1000000 pages]");
+MEMATTR_PARAM(u32, attach_turns, 0, "turns vm_attach takes in a loop [0..8000000 turns]");
 MEMATTR_PARAM(u32, turns, 0, "turns convert takes in a loop [0..8000000 turns]");
 /* Of types and units that no other policy has. */
 MEMATTR_PARAM(u64, pause_us, 0, "unused, a time [0..5000000 us]");
@@ -25,6 +26,7 @@ static int turn(u32 index, void *context)
 SEC("struct_ops/vm_attach")
 int BPF_PROG(fault_vm_attach, struct kvm *kvm)
 {
+	bpf_loop(attach_turns, turn, NULL, 0);
 	return attach_ret;
 }
 

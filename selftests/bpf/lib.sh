@@ -69,6 +69,13 @@ vm()
 	[ "$answer" = "$expected" ] || { echo "$*: $answer, not $expected"; return 1; }
 }
 
+# ask COMMAND...: the VM's $answer.
+ask()
+{
+	echo "$*" >&8
+	read -r answer <&9
+}
+
 # One more VM, with its input as 6 and its output as 7.
 start_other_vm()
 {
@@ -116,17 +123,21 @@ stop_loader()
 	end_loader 0
 }
 
-# state_of PID LINE...: the kernel's own account of the VM's policy has these lines, which are
+# state_of PID|PID-FD LINE...: the kernel's own account of the VM's policy has these lines, which are
 # patterns as in case, and so have the VM's statistics, "refused: 1". Without other programs: each takes its time to start under emulation.
 state_of()
 {
+	case $1 in
+	*-*) folder=$1 ;;
+	*) folder=$1-* ;;
+	esac
 	account=
-	for file in /sys/kernel/debug/kvm/$1-*/memattr_policy; do
+	for file in /sys/kernel/debug/kvm/$folder/memattr_policy; do
 		while read -r line; do
 			account="$account<$line>"
 		done <$file
 	done
-	for file in /sys/kernel/debug/kvm/$1-*/memattr_*; do
+	for file in /sys/kernel/debug/kvm/$folder/memattr_*; do
 		case $file in
 		*_policy | *_ranges) continue ;;
 		esac

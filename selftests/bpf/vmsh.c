@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A VM by hand: creates software-protected VMs without vCPUs and does to the first what standard
- * input says, a command a line, with one line of answer each: "ok", or an errno's name.
+ * input says, a command a line, with one line of answer each: "ok", an errno's name, or what was asked
+ * for.
  *
  *	vmsh [VMS]
  *	private GFN PAGES	KVM_SET_MEMORY_ATTRIBUTES
  *	shared GFN PAGES
+ *	stripes GFN PAGES	every other page private
+ *	share-at-random COUNT GFN PAGES
+ *	expect ok|ERRNO		a thread converts from now on; each time that must be the result
+ *	expected		it ends: "ok", or what else it got, EEXIST for a conversion
+ *	stat NAME		a counter, from the VM's binary statistics
  *	attach FILE vm|all|null|closed
  *				attaches a policy without memattr-policy's checks, with the VM, -1,
  *				/dev/null or an unused descriptor as vm_fd
- *	again			attaches the same map once more
+ *	load FILE vm|all|null|closed
+ *				the first half of attach
+ *	again			the second half, also with a map that is attached
  *	detach			closes the link
+ *	drop-admin		gives up CAP_SYS_ADMIN
+ *	stall			the address of a page that is not there until "resume"
+ *	stalled GFN PAGES	a thread has them made private: "ok" once somebody waits for the page
+ *	resume			the page comes: what became of the conversion
  *
  * At first it says which descriptors its VMs have, "vms FD...". It ends with its input.
  */
@@ -21,6 +33,11 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,10 +45,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PAGE_SIZE 4096ULL
-#define MAX_VMS 16
+#define MAX_VMS 256
 
 /* The only memslot. There is room on both sides of it, for a policy to zap where it must not. */
 #define SLOT_GFN 0x1000ULL
@@ -43,6 +61,17 @@ static int vm_fds[MAX_VMS];
 static struct bpf_object *object;
 static struct bpf_map *ops;
 static struct bpf_link *attached;
+static char answer[32];			/* instead of "ok", if not empty */
+
+/* What converts beside the commands. */
+static pthread_t converter;
+static int expected;
+static atomic_bool converter_stops;
+static uint64_t stalled_gfn, stalled_pages;
+
+/* A page that whoever touches it has to wait for. */
+static int userfault = -1;
+static void *stall_page;
 
 static int die(const char *what)
 {
@@ -123,6 +152,159 @@ static int share_at_random(unsigned long long count, uint64_t window, uint64_t p
 	return inside ? 0 : -ENODATA;
 }
 
+static int make_stripes(uint64_t gfn, uint64_t pages)
+{
+	int ret = 0;
+
+	for (uint64_t i = 0; !ret && i < pages; i += 2)
+		ret = convert(gfn + i, 1, KVM_MEMORY_ATTRIBUTE_PRIVATE);
+	return ret;
+}
+
+/* Returns what a conversion gave that was not expected, or NULL. */
+static void *convert_on(void *unused)
+{
+	uint64_t done = 0;
+
+	(void)unused;
+	/* One at least, and what changes is a page each time. */
+	do {
+		int ret = convert(SLOT_GFN + done / 2 % SLOT_PAGES, 1,
+				  done % 2 ? 0 : KVM_MEMORY_ATTRIBUTE_PRIVATE);
+
+		if (ret != expected)
+			return (void *)(intptr_t)(ret ?: -EEXIST);
+		done++;
+	} while (!converter_stops);
+	return NULL;
+}
+
+static int expect(const char *name)
+{
+	expected = 0;
+	for (int i = 1; strcmp(name, "ok") && !expected; i++) {
+		if (!strerrorname_np(i))
+			return -EINVAL;
+		if (!strcmp(strerrorname_np(i), name))
+			expected = -i;
+	}
+	converter_stops = false;
+	return -pthread_create(&converter, NULL, convert_on, NULL);
+}
+
+static int converter_result(void)
+{
+	void *result;
+
+	if (pthread_join(converter, &result))
+		return -ESRCH;
+	return (intptr_t)result;
+}
+
+static int end_expect(void)
+{
+	converter_stops = true;
+	return converter_result();
+}
+
+static int stall(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	userfault = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (userfault < 0 || ioctl(userfault, UFFDIO_API, &api))
+		return -errno;
+	stall_page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (stall_page == MAP_FAILED)
+		return -errno;
+	range.range.start = (uintptr_t)stall_page;
+	range.range.len = PAGE_SIZE;
+	if (ioctl(userfault, UFFDIO_REGISTER, &range))
+		return -errno;
+	snprintf(answer, sizeof(answer), "%#lx", (unsigned long)stall_page);
+	return 0;
+}
+
+static void *convert_stalled(void *unused)
+{
+	(void)unused;
+	return (void *)(intptr_t)convert(stalled_gfn, stalled_pages, KVM_MEMORY_ATTRIBUTE_PRIVATE);
+}
+
+static int start_stalled(uint64_t gfn, uint64_t pages)
+{
+	struct pollfd fault = { .fd = userfault, .events = POLLIN };
+	struct uffd_msg message;
+	int err;
+
+	stalled_gfn = gfn;
+	stalled_pages = pages;
+	err = pthread_create(&converter, NULL, convert_stalled, NULL);
+	if (err)
+		return -err;
+	if (poll(&fault, 1, 60000) != 1)
+		return -ETIME;
+	return read(userfault, &message, sizeof(message)) == sizeof(message) ? 0 : -EIO;
+}
+
+static int resume(void)
+{
+	static char content[PAGE_SIZE] __attribute__((aligned(4096))) = "memattr";
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)stall_page,
+		.src = (uintptr_t)content,
+		.len = PAGE_SIZE,
+	};
+
+	if (ioctl(userfault, UFFDIO_COPY, &copy))
+		return -errno;
+	return converter_result();
+}
+
+static int read_stat(const char *name)
+{
+	struct kvm_stats_desc *desc;
+	struct kvm_stats_header header;
+	size_t size;
+	int fd, ret = -ENOENT;
+
+	fd = ioctl(vm_fds[0], KVM_GET_STATS_FD, NULL);
+	if (fd < 0)
+		return -errno;
+	if (pread(fd, &header, sizeof(header), 0) != sizeof(header))
+		return -EIO;
+	size = sizeof(*desc) + header.name_size;
+	desc = malloc(size);
+	for (uint32_t i = 0; desc && i < header.num_desc; i++) {
+		uint64_t value;
+
+		if (pread(fd, desc, size, header.desc_offset + i * size) != (ssize_t)size ||
+		    strcmp(desc->name, name))
+			continue;
+		if (pread(fd, &value, sizeof(value), header.data_offset + desc->offset) ==
+		    sizeof(value))
+			ret = 0;
+		snprintf(answer, sizeof(answer), "%llu", (unsigned long long)value);
+		break;
+	}
+	free(desc);
+	close(fd);
+	return ret;
+}
+
+static int drop_admin(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+
+	if (syscall(SYS_capget, &header, caps))
+		return -errno;
+	caps[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	caps[0].permitted &= ~(1U << CAP_SYS_ADMIN);
+	return syscall(SYS_capset, &header, caps) ? -errno : 0;
+}
+
 static int attach_again(void)
 {
 	struct bpf_link *new = bpf_map__attach_struct_ops(ops);
@@ -134,12 +316,12 @@ static int attach_again(void)
 	return 0;
 }
 
-static int attach(const char *file, int32_t vm_fd)
+static int load(const char *file, int32_t vm_fd)
 {
 	const struct btf_type *type;
 	struct bpf_map *map;
-	int err, offset;
 	char *value;
+	int offset;
 
 	object = bpf_object__open_file(file, NULL);
 	if (!object)
@@ -153,8 +335,7 @@ static int attach(const char *file, int32_t vm_fd)
 	offset = btf_member_offset(bpf_object__btf(object), type, "vm_fd");
 	value = bpf_map__initial_value(ops, NULL);
 	memcpy(value + offset, &vm_fd, sizeof(vm_fd));
-	err = bpf_object__load(object);
-	return err ?: attach_again();
+	return bpf_object__load(object);
 }
 
 static int detach(void)
@@ -169,22 +350,22 @@ static int detach(void)
 	return 0;
 }
 
-static int attach_to(const char *file, const char *target)
+static int load_for(const char *file, const char *target)
 {
 	if (!strcmp(target, "vm"))
-		return attach(file, vm_fds[0]);
+		return load(file, vm_fds[0]);
 	if (!strcmp(target, "all"))
-		return attach(file, -1);
+		return load(file, -1);
 	if (!strcmp(target, "null"))
-		return attach(file, open("/dev/null", O_RDWR | O_CLOEXEC));
+		return load(file, open("/dev/null", O_RDWR | O_CLOEXEC));
 	if (!strcmp(target, "closed"))
-		return attach(file, UNUSED_FD);
+		return load(file, UNUSED_FD);
 	return -EINVAL;
 }
 
 static int command(char *line)
 {
-	char file[256], target[16];
+	char file[256], target[16], name[64];
 	unsigned long long count, gfn, pages;
 
 	if (sscanf(line, "private %lli %lli", &gfn, &pages) == 2)
@@ -193,12 +374,30 @@ static int command(char *line)
 		return convert(gfn, pages, 0);
 	if (sscanf(line, "share-at-random %lli %lli %lli", &count, &gfn, &pages) == 3)
 		return share_at_random(count, gfn, pages);
+	if (sscanf(line, "stripes %lli %lli", &gfn, &pages) == 2)
+		return make_stripes(gfn, pages);
+	if (!strcmp(line, "expected"))
+		return end_expect();
+	if (sscanf(line, "expect %63s", name) == 1)
+		return expect(name);
+	if (sscanf(line, "stat %63s", name) == 1)
+		return read_stat(name);
+	if (sscanf(line, "load %255s %15s", file, target) == 2)
+		return load_for(file, target);
 	if (sscanf(line, "attach %255s %15s", file, target) == 2)
-		return attach_to(file, target);
+		return load_for(file, target) ?: attach_again();
 	if (!strcmp(line, "again"))
 		return attach_again();
 	if (!strcmp(line, "detach"))
 		return detach();
+	if (!strcmp(line, "drop-admin"))
+		return drop_admin();
+	if (!strcmp(line, "stall"))
+		return stall();
+	if (sscanf(line, "stalled %lli %lli", &gfn, &pages) == 2)
+		return start_stalled(gfn, pages);
+	if (!strcmp(line, "resume"))
+		return resume();
 	return -ENOSYS;
 }
 
@@ -221,8 +420,12 @@ int main(int argc, char **argv)
 		int err;
 
 		line[strcspn(line, "\n")] = '\0';
+		answer[0] = '\0';
 		err = command(line);
-		printf("%s\n", err ? strerrorname_np(-err) ?: "unknown" : "ok");
+		if (err)
+			printf("%s\n", strerrorname_np(-err) ?: "unknown");
+		else
+			printf("%s\n", answer[0] ? answer : "ok");
 	}
 	return 0;
 }

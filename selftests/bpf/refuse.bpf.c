@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * refuse: refuses all conversions.
+ *
+ * For: tests of whether there is a moment without a policy.
+ */
+#include "memattr.bpf.h"
+
+SEC("struct_ops/convert")
+int BPF_PROG(refuse_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+{
+	return -EPERM;
+}
+
+MEMATTR_OPS(refuse,
+	.convert = (void *)refuse_convert,
+);
