@@ -56,7 +56,7 @@ ok "zap ends behind the slot" ejected bad-field $((0x3110)) zap_end_add=8192
 ok "zap starts too late" ejected bad-field $((0x1101)) zap_start_add=1
 ok "zap ends too early" ejected bad-field $((0x110f)) zap_end_add=-1
 ok "zap is turned around" ejected bad-field $((0x1110)) zap_start_add=16 zap_end_add=-16
-ok "convert exceeds its budget" ejected budget '[0-9]*' --budget-us 100 turns=8M
+ok "convert exceeds its budget" ejected budget '[0-9]*' --budget-us 20000 turns=8M
 widens()
 {
 	start_loader $fault --pid $vm zap_start_add=-256 zap_end_add=512 || return 1
