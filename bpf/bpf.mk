@@ -20,8 +20,17 @@ $(B)/selftests/bpf/attach-loop: selftests/bpf/attach-loop.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) $< $(TOOLS_LIBS) -o $@
 
+$(B)/selftests/bpf/%.skel.h: $(B)/selftests/bpf/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@.tmp
+	mv $@.tmp $@
+
+$(B)/selftests/bpf/chaos: selftests/bpf/chaos.c selftests/bpf/chaos.h selftests/bpf/exits.h \
+		$(B)/selftests/bpf/chaos.skel.h $(B)/selftests/bpf/exits.skel.h
+	$(CC) $(TOOLS_CFLAGS) -I$(B)/selftests/bpf $< $(TOOLS_LIBS) -o $@
+
 -include $(POLICIES:.o=.d) $(TEST_POLICIES:.o=.d)
 
 policies: $(POLICIES)
-policy-tests: $(TEST_POLICIES) $(B)/selftests/bpf/vmsh $(B)/selftests/bpf/attach-loop
+policy-tests: $(TEST_POLICIES) $(B)/selftests/bpf/vmsh $(B)/selftests/bpf/attach-loop \
+	$(B)/selftests/bpf/chaos
 .PHONY: policies policy-tests

@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Policies that misbehave at random come to guests that convert memory and check it, are updated,
+# detached and killed, and so are the guests: ../bpf/chaos.c, ../bpf/chaos.bpf.c. On a kernel with
+# KASAN and lockdep; the runner fails if it reports anything.
+#
+#	MEMATTR_CHAOS_SECONDS	how long (180)
+#	MEMATTR_CHAOS_SEED	for what is at random, so far as it does not depend on time (1)
+cd "$(dirname "$0")/../.." || exit 1
+if [ "$1" != in-vm ]; then
+	seconds=${MEMATTR_CHAOS_SECONDS:-180}
+	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-debug}" --timeout $((2 * seconds + 900)) -- \
+		selftests/debug/40-chaos.t in-vm "$seconds" "${MEMATTR_CHAOS_SEED:-1}"
+fi
+seconds=$2 seed=$3
+# Enough for every cache to have what it keeps.
+warm_up_s=30
+. selftests/bpf/lib.sh
+chaos=$policies/chaos
+
+# Live objects by kmalloc cache, and memory per CPU in kB. Shrinking takes what is free out of caches
+# per CPU and out of the quarantine of KASAN.
+memory()
+{
+	for file in /sys/kernel/slab/*/shrink; do
+		echo 1 >$file
+	done
+	awk '/^kmalloc-/ { print $1, $2 }' /proc/slabinfo
+	awk '/^Percpu:/ { print "percpu-kB", $2 }' /proc/meminfo
+}
+
+# How often something happened, by the driver's report.
+happened()
+{
+	count=$(sed -n "s/^$1 //p" $tmp/report)
+	echo "${count:-0}"
+}
+
+# some WHAT...: each of these happened, and how often.
+some()
+{
+	missing=
+	for what in "$@"; do
+		[ "$(happened $what)" -gt 0 ] || missing="$missing $what"
+	done
+	[ -z "$missing" ] || { echo "this never happened:$missing"; return 1; }
+}
+
+none()
+{
+	for what in "$@"; do
+		[ "$(sed -n "s/^$what //p" $tmp/report)" = 0 ] || { echo "$what: $(happened $what)"; return 1; }
+	done
+}
+
+show()
+{
+	line="#"
+	for what in "$@"; do
+		line="$line $what $(happened $what)"
+	done
+	echo "$line"
+}
+
+right()
+{
+	! grep '^wrong: ' $tmp/warm-up $tmp/report && [ $warm_up_status -eq 0 ] && [ $chaos_status -eq 0 ]
+}
+
+# At most one for every four VMs that came under a policy.
+no_growth()
+{
+	limit=$(($(happened vm_attach) / 4))
+	[ -s $tmp/memory-before ] && [ $limit -gt 0 ] || return 1
+	awk -v limit=$limit 'NR == FNR { before[$1] = $2; next }
+		$2 - before[$1] > limit { print $1, before[$1], "->", $2, "limit", limit; more = 1 }
+		END { exit more }' $tmp/memory-before $tmp/memory-after
+}
+
+# A guest as if nothing had been.
+stock_like()
+{
+	build/bin/memattr-guest --scenario churn --vcpus 2 --count 200 --json --wait \
+		<$tmp/go >$tmp/summary 2>$tmp/ready &
+	guest=$!
+	exec 8>$tmp/go
+	ready=
+	while [ -z "$ready" ] && kill -0 $guest; do
+		ready=$(grep '^ready' $tmp/ready)
+	done
+	state_of $guest 'policy: none' 'policy_calls: 0' 'refused: 0' 'ejections: 0' || return 1
+	! grep exit_ /sys/kernel/debug/kvm/$guest-*/memattr_policy || return 1
+	echo go >&8
+	wait $guest || return 1
+	exec 8>&-
+	jq -e '.conversions >= 200 and .denied == 0 and .refused_eagain == 0 and
+		.guest_verified_pages > 0' $tmp/summary
+}
+mkfifo $tmp/go
+
+$chaos $warm_up_s $((seed + 1)) >$tmp/warm-up
+warm_up_status=$?
+ok "nothing is left of the warm-up" nothing_left
+memory >$tmp/memory-before
+echo "# $seconds s, MEMATTR_CHAOS_SEED=$seed"
+$chaos $seconds $seed >$tmp/report
+chaos_status=$?
+memory >$tmp/memory-after
+
+ok "nothing went wrong" right
+ok "all guests that were left alone ended with their data right" \
+	some guests_verified guest_verified_pages host_verified_pages conversions
+show guests_started guests_verified guests_killed
+show guest_verified_pages host_verified_pages conversions retries denied gave_up
+ok "policies were attached, updated and let go" some attaches updates again_refused closes detaches \
+	links_detached
+show loads attaches attach_failures updates update_failures again_refused again_attached
+show closes detaches links_detached
+ok "loaders and VMs were killed, also at once" some loaders_killed guests_killed both_killed
+show loaders_started loaders_killed guests_killed both_killed
+ok "policies refused, widened, looped, slept, recursed and asked" some convert zap vm_attach_refused \
+	convert_refused zap_widened loops sleeps recursions tail_calls kfuncs iterator_runs eject_calls
+show vm_attach vm_attach_refused vm_detach convert convert_refused zap zap_widened
+show loops sleeps sleep_errors recursions tail_calls kfuncs iterator_runs eject_calls
+for kind in bad-return bad-field budget request; do
+	ok "ejected: $kind, $(happened exit:$kind) times" some exit:$kind
+done
+ok "policies left for every other reason" some exit:unreg exit:detach exit:vm-death exit:replaced \
+	exit:refused
+show exit:unreg exit:detach exit:vm-death exit:replaced exit:refused
+ok "each time with a reason" none no_reason
+ok "debugfs was read meanwhile" some reads records
+show reads records
+ok "ejections counted are those traced" some vms_accounted ejections_accounted
+show vms_accounted ejections_accounted
+ok "vm_attach and vm_detach took turns" none attached_twice not_attached
+ok "nothing is left" nothing_left
+ok "no cache grows" no_growth
+ok "a new VM is as if there were no policies" stock_like
+finish
