@@ -173,7 +173,7 @@ static void sleep_ms(unsigned int ms)
 static void reweigh(struct chaos_bpf *policy)
 {
 	/* Mostly nothing, so that each fault gets its turn before another one ends it. */
-	static const u32 often[] = { 0, 0, 0, 0, 10, 100, 500 }, rarely[] = { 0, 0, 0, 0, 2, 20 };
+	static const u32 often[] = { 0, 0, 0, 0, 10, 100, 500 }, rarely[] = { 0, 0, 0, 0, 10, 300 };
 	volatile struct chaos_weights *w = &policy->bss->weights;
 
 #define ANY(values) values[below(sizeof(values) / sizeof(values[0]))]
@@ -425,7 +425,7 @@ static void start_guest(unsigned int i)
 	if (!g->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		/* Guests take all the time there is: loaders first. */
-		setpriority(PRIO_PROCESS, 0, 10);
+		setpriority(PRIO_PROCESS, 0, 5);
 		dup2(input[0], STDIN_FILENO);
 		dup2(g->summary, STDOUT_FILENO);
 		dup2(g->said, STDERR_FILENO);
