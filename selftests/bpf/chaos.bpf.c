@@ -167,7 +167,7 @@ __noinline u64 random_gfn(u64 gfn)
 
 static void ask(struct kvm *kvm, u64 gfn)
 {
-	struct kvm_bpf_run found = {}, *run;
+	union kvm_bpf_run found = {}, *run;
 	u64 start = random_gfn(gfn), end = random_gfn(gfn), at = start;
 	u64 runs = 0;
 

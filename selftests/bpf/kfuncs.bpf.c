@@ -53,7 +53,7 @@ struct answers in_convert, in_zap;
 
 static __always_inline void ask_run(struct run_answer *answer, struct kvm *kvm, u64 gfn)
 {
-	struct kvm_bpf_run run = { 1, 2, 3 };
+	union kvm_bpf_run run = { { 1, 2, 3 } };
 
 	answer->ret = kvm_bpf_gfn_run(kvm, gfn, &run);
 	answer->start = run.start;
@@ -64,7 +64,7 @@ static __always_inline void ask_run(struct run_answer *answer, struct kvm *kvm, 
 static __always_inline void ask_runs(struct runs_answer *answer, struct kvm *kvm, u64 start, u64 end)
 {
 	struct bpf_iter_kvm_run it;
-	struct kvm_bpf_run *run;
+	union kvm_bpf_run *run;
 
 	answer->count = answer->private_count = answer->gaps = 0;
 	answer->ret = bpf_iter_kvm_run_new(&it, kvm, start, end);

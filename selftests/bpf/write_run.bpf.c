@@ -5,7 +5,7 @@
 SEC("struct_ops/convert")
 int BPF_PROG(write_run_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
 {
-	struct kvm_bpf_run *run;
+	union kvm_bpf_run *run;
 
 	bpf_for_each(kvm_run, run, kvm, request->gfn_start, request->gfn_end)
 		run->attributes = 0;
