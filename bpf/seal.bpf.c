@@ -5,9 +5,10 @@
  * A guest shares what it needs for its devices while it boots. Later conversions to shared are rare,
  * and one that nobody expects may be a guest that is being talked into giving its memory away. The
  * moment is the one at which the policy is attached, or comes when nothing outside of the windows was
- * set shared for a while (quiet_ms). Windows are where the guest's bounce buffers are, such as its
- * swiotlb. A refused conversion fails with -EPERM, also if the memory is shared already, which a
- * policy cannot know; conversions to private are always allowed.
+ * set shared for a while (quiet_ms), or when the operator says so, by an update of the policy to itself
+ * with quiet_ms=0. Windows are where the guest's bounce buffers are, such as its swiotlb. A refused
+ * conversion fails with -EPERM, also if the memory is shared already; conversions to private are always
+ * allowed.
  *
  * Not for: guests that share memory wherever they happen to have some, as Linux does for coherent
  * DMA without a pool. And it is no wall against the VMM, which does not need the guest's consent to

@@ -132,7 +132,7 @@ ok "sleeping without saying so" refused_by_verifier sleep_convert \
 ok "a kfunc with NULL" refused_by_verifier kfunc_null 'NULL pointer passed to trusted arg0'
 ok "a kfunc with what is no VM, for all one knows" refused_by_verifier kfunc_untrusted \
 	'R1 must be referenced or trusted'
-ok "writing to a run" refused_by_verifier write_run 'only kvm_memattr_zap_ctx can be written'
+ok "writing to a run" refused_by_verifier write_run 'cannot write into rdonly_mem'
 ok "an iterator that does not end" refused_by_verifier iter_leak 'Unreleased reference'
 ok "writing to the request" refused_by_verifier write_request 'kvm_memattr_zap_ctx can be written'
 ok "writing to what zap may read" refused_by_verifier write_slot 'can be written'

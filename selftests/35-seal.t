@@ -47,6 +47,15 @@ ok "sealed after a while of quiet" vm EPERM shared 0x1003 1
 ok "for good" vm EPERM shared 0x1000 1
 ok "but for the other window" vm ok shared 0x1700 1
 stop_loader
+# A quiet time that never comes leaves it to the operator.
+start_loader seal --pid $vm quiet_ms=86400000
+ok "not sealed yet" vm ok shared 0x1000 16
+ok "the operator seals it" run 0 $policy update seal --pid $vm window1=0x1400000 window1_size=0x100000
+ok "sealed at once" vm EPERM shared 0x1001 1
+ok "but for the window" vm ok shared 0x1400 1
+ok "the operator opens it again" run 0 $policy update seal --pid $vm quiet_ms=86400000
+ok "it is open" vm ok shared 0x1001 1
+stop_loader
 ok "a window beyond all addresses is refused" fails 2 'out of its range' 'params' \
 	$policy load seal --pid $vm window1=0xfffffffffffff000 window1_size=0x2000
 end_vm

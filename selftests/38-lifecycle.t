@@ -202,7 +202,17 @@ read -r refused </sys/kernel/debug/kvm/$vm-$vms/memattr_refused
 echo "# $refused conversions refused"
 ok "there were enough of them" test $refused -gt 700
 stop_loader
+# What takes a moment is to tell the one for all that it lost the VM; it may be back before that.
+start_loader $count --all
+ok "one of the VM's own over one that counts, and away again, 200 times" \
+	run 0 $loop $refuse refuse $vm $vms 200
+ok "the one for all is back" state 'policy: count' 'scope: all'
+vm ok private 0x1100 1
+stop_loader
+ok "and was told of each loss before it got the VM again" counts \
+	'length == 1 and (.[0] | .attached >= 1 and .attached == .detached and .strays == 0)'
 end_vm
+rm /sys/fs/bpf/count_vms
 ok "nothing is left" nothing_left
 
 # --- why a policy left ---
@@ -235,8 +245,17 @@ end_other_vm
 start_loader template --pid $vm
 ok "such a VM takes one of its own" state 'policy: template' 'scope: vm'
 run 0 $policy detach --pid $vm
+end_loader 0
+ok "when that leaves, the one for all is not asked again" state 'policy: none' \
+	'exit_policy: template' 'exit_kind: detach'
+run 0 $policy detach --all
+start_loader template --pid $vm
+run 0 $policy load $fault --all --pin attach_ret=-13
+ok "the one for all is not asked while the VM has its own" state 'policy: template' \
+	'exit_policy: template'
+run 0 $policy detach --pid $vm
 end_loader 10
-ok "when that leaves, the one for all writes the record" state 'policy: none' 'exit_policy: fault' \
+ok "it refuses when that leaves, and writes the record" state 'policy: none' 'exit_policy: fault' \
 	'exit_kind: refused'
 ok "which the loader does not take for its own" \
 	grep -q "template: no longer attached to VM .*, nor is fault, which is for all VMs" $err
@@ -245,13 +264,24 @@ ok "vm_attach exceeds its budget: the policy does not come in" fails 1 \
 	'fault: its vm_attach took longer than its budget of 100 us' 'larger --budget-us' \
 	$policy load $fault --pid $vm --budget-us 100 attach_turns=8M
 ok "the VM has none" state 'policy: none'
-start_loader $fault --pid $vm --budget-us 100 turns=8M convert_ret=-16
+start_loader $fault --pid $vm --budget-us 20000 turns=8M convert_ret=-16
 ok "convert refuses, and exceeds its budget: the conversion is refused" vm EBUSY private 0x1101 1
 ok "the policy is ejected" end_loader 10
 ok "for its budget" state 'policy: none' 'exit_policy: fault' 'exit_kind: budget' \
-	'exit_code: [1-9]*' 'exit_text: convert() took [1-9]* ns, the budget is 100 us'
+	'exit_code: [1-9]*' 'exit_text: convert() took [1-9]* ns, the budget is 20000 us'
 ok "and the next conversion is not refused" vm ok private 0x1101 1
 end_vm
+ok "nothing is left" nothing_left
+
+# --- what a policy has no say in ---
+start_vm
+start_loader $refuse --pid $vm
+vm EPERM private 0x1100 1
+ok "a VM whose policy refuses everything deletes its memslot" vm ok delete-slot
+ok "which was there: a second time there is none" vm EINVAL delete-slot
+ok "the policy is still asked" vm EPERM private 0x1100 1
+end_vm
+ok "and the VM ends" end_loader 11
 ok "nothing is left" nothing_left
 
 # --- who may put a policy where there is one ---

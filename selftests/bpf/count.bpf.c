@@ -18,7 +18,7 @@ struct key {
 struct counts {
 	u64 attached;
 	u64 detached;
-	u64 strays;		/* asked while not attached */
+	u64 strays;		/* asked while not attached, or attached while attached */
 	u64 exit_kind;		/* enum kvm_memattr_exit_kind of the last detach */
 };
 
@@ -51,6 +51,8 @@ int BPF_PROG(count_vm_attach, struct kvm *kvm)
 	counts = bpf_map_lookup_elem(&count_vms, &key);
 	if (!counts)
 		return -ENOMEM;
+	if (counts->attached != counts->detached)
+		__sync_fetch_and_add(&counts->strays, 1);
 	__sync_fetch_and_add(&counts->attached, 1);
 	return 0;
 }

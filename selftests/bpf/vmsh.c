@@ -19,6 +19,7 @@
  *				the first half of attach
  *	again			the second half, also with a map that is attached
  *	detach			closes the link
+ *	delete-slot		the VM is without memory from then on
  *	drop-admin		gives up CAP_SYS_ADMIN
  *	stall			the address of a page that is not there until "resume"
  *	stalled GFN PAGES	a thread has them made private: "ok" once somebody waits for the page
@@ -110,6 +111,13 @@ static int create_vm(void)
 	close(memfd);
 	close(kvm);
 	return vm;
+}
+
+static int delete_slot(void)
+{
+	struct kvm_userspace_memory_region2 none = { .guest_phys_addr = SLOT_GFN * PAGE_SIZE };
+
+	return ioctl(vm_fds[0], KVM_SET_USER_MEMORY_REGION2, &none) ? -errno : 0;
 }
 
 static int convert(uint64_t gfn, uint64_t pages, uint64_t attributes)
@@ -390,6 +398,8 @@ static int command(char *line)
 		return attach_again();
 	if (!strcmp(line, "detach"))
 		return detach();
+	if (!strcmp(line, "delete-slot"))
+		return delete_slot();
 	if (!strcmp(line, "drop-admin"))
 		return drop_admin();
 	if (!strcmp(line, "stall"))
