@@ -370,6 +370,31 @@ end_vm
 ok "nothing is left" nothing_left
 rm -rf /sys/fs/bpf/memattr
 
+# An own policy that has to go while it sleeps does not keep the one for all away.
+run 0 $policy load $refuse --all --pin
+start_vm
+ok "convert sleeps, under a policy of the VM's own" start_stalled --pid $vm
+vm ok private 0x1200 1
+comes_under_the_one_for_all()
+{
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		state 'policy: refuse' 'scope: all' 'exit_policy: stall' && return
+		sleep 0.2
+	done
+	return 1
+}
+ok "which is ejected: the VM comes under the one for all, without waiting" \
+	comes_under_the_one_for_all
+ok "that decides" vm EPERM private 0x1108 1
+ok "the loader waits" kill -0 $loader
+ok "convert comes back with the right answer" vm EPERM resume
+ok "and the loader ends" end_loader 10
+ok "the VM is still under the one for all" state 'policy: refuse' 'exit_kind: bad-return'
+end_vm
+run 0 $policy detach --all
+ok "nothing is left" nothing_left
+rm -rf /sys/fs/bpf/memattr
+
 # --- many VMs, many policies ---
 start_vm 200
 start_loader $count --all generation=0
