@@ -268,16 +268,23 @@ static int take_vm(void)
 	return pid;
 }
 
-static bool update(struct bpf_link *link, struct chaos_bpf *to)
+/* Returns what the link has then, which is @map if it stays. */
+static struct bpf_map *update(struct bpf_link *link, struct bpf_map *map, struct chaos_bpf *to)
 {
-	if (bpf_link__update_map(link, any_map(to))) {
+	struct bpf_map *next = any_map(to);
+
+	if (bpf_link__update_map(link, next)) {
 		shared->update_failures++;
-		return false;
+		return map;
 	}
 	shared->updates++;
-	return true;
+	return next;
 }
 
+/*
+ * The same map, not another one of the object: that could come to the VM before this one, ejected,
+ * has let go of it.
+ */
 static void attach_again(struct bpf_map *map)
 {
 	struct bpf_link *again = bpf_map__attach_struct_ops(map);
@@ -306,7 +313,7 @@ static void let_go(struct bpf_link *link)
 
 static void govern(struct chaos_bpf *policies[2], bool all)
 {
-	struct bpf_map *map = any_map(policies[0]);
+	struct bpf_map *map = any_map(policies[0]), *next;
 	struct bpf_link *link;
 	int pid, current = 0;
 
@@ -331,8 +338,10 @@ static void govern(struct chaos_bpf *policies[2], bool all)
 		case 0:
 		case 1:
 			/* To the other object, which has no policy on this VM. */
-			if (update(link, policies[!current]))
+			next = update(link, map, policies[!current]);
+			if (next != map)
 				current = !current;
+			map = next;
 			break;
 		case 2:
 			attach_again(map);
