@@ -100,6 +100,30 @@ struct kvm_memattr_zap_ctx {
 	u32 uniform;			/* enum kvm_memattr_uniform */
 };
 
+/* KVM maps no more than this for one proposal. */
+#define KVM_MEMATTR_PREFAULT_MAX_PAGES 512
+
+enum kvm_memattr_prefault_reason {
+	KVM_MEMATTR_PREFAULT_FAULT,	/* KVM resolved a fault of the guest */
+	KVM_MEMATTR_PREFAULT_CONVERT,	/* pages became private */
+	KVM_MEMATTR_PREFAULT_IOCTL,	/* userspace: KVM_PRE_FAULT_MEMORY has mapped something */
+};
+
+enum kvm_memattr_prefault_flags {
+	KVM_MEMATTR_PREFAULT_ALLOC = 1 << 0,	/* allocate memory that is not there yet */
+};
+
+/* Private memory was mapped, or became private: a chance to have more mapped. */
+struct kvm_memattr_prefault_ctx {
+	/* What else to map, writable. They start as gfn_start: nothing. */
+	u64 window_start, window_end;
+	u64 gfn_start, gfn_end;		/* what was mapped or converted */
+	u64 slot_start, slot_end;	/* the memslot; nothing outside is mapped */
+	u32 flags;			/* enum kvm_memattr_prefault_flags, writable, 0 at first */
+	u32 reason;			/* enum kvm_memattr_prefault_reason */
+	s32 vcpu_id;			/* -1 for a conversion */
+};
+
 enum kvm_memattr_exit_kind {
 	KVM_MEMATTR_EXIT_NONE,
 	KVM_MEMATTR_EXIT_UNREG,		/* its link was closed, e.g. its loader died */
@@ -108,7 +132,7 @@ enum kvm_memattr_exit_kind {
 	KVM_MEMATTR_EXIT_REPLACED,	/* by an update, or by the VM's own policy */
 	KVM_MEMATTR_EXIT_REFUSED,	/* vm_attach refused the VM; or another, in an update */
 	KVM_MEMATTR_EXIT_BAD_RETURN,	/* a callback returned what it must not */
-	KVM_MEMATTR_EXIT_BAD_FIELD,	/* zap set a range it must not */
+	KVM_MEMATTR_EXIT_BAD_FIELD,	/* zap or prefault set what it must not */
 	KVM_MEMATTR_EXIT_BUDGET,	/* a callback took longer than budget_us */
 	KVM_MEMATTR_EXIT_REQUEST,	/* the policy asked for it: kvm_bpf_eject() */
 };
@@ -147,6 +171,14 @@ struct kvm_memattr_ops {
 	 * May widen the zap inside the memslot. Must return 0.
 	 */
 	int (*zap)(struct kvm *kvm, struct kvm_memattr_zap_ctx *ctx);
+
+	/*
+	 * Private memory was mapped, or became private. Must not sleep.
+	 * May propose a window. KVM maps the private pages of it that are backed by guest_memfd, in
+	 * order, until one cannot be had or a signal is pending: for a fault before the vCPU goes
+	 * on, else before a vCPU enters the guest next time. Must return 0.
+	 */
+	int (*prefault)(struct kvm *kvm, struct kvm_memattr_prefault_ctx *ctx);
 
 	s32 vm_fd;			/* the VM; -1: all VMs without one of their own */
 	u32 budget_us;			/* a call that takes longer ejects the policy; 0: none */

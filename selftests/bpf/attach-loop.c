@@ -26,7 +26,7 @@
 
 /* The members of struct kvm_memattr_ops as libbpf presents them: programs by reference. */
 struct policy_value {
-	struct bpf_program *vm_attach, *vm_detach, *convert, *zap;
+	struct bpf_program *vm_attach, *vm_detach, *convert, *zap, *prefault;
 	int32_t vm_fd;
 };
 

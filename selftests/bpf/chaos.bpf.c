@@ -402,11 +402,34 @@ int BPF_PROG(chaos_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
 	return chance(weights.bad_return) ? no_verdict() : 0;
 }
 
+SEC("struct_ops/prefault")
+int BPF_PROG(chaos_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *fault)
+{
+	count(CHAOS_PREFAULTS, 1);
+	expect_attached(kvm);
+	anywhere(kvm, fault->gfn_start);
+	if (chance(weights.prefault)) {
+		count(CHAOS_WINDOWS, 1);
+		fault->window_start = fault->gfn_start - random_u64() % 64;
+		fault->window_end = fault->gfn_end + random_u64() % 2048;
+		if (chance(PERMILLE / 2))
+			fault->flags = KVM_MEMATTR_PREFAULT_ALLOC;
+	}
+	if (chance(weights.bad_prefault)) {
+		if (chance(PERMILLE / 2))
+			fault->flags = random_u64();
+		fault->window_start = random_u64();
+		fault->window_end = random_u64();
+	}
+	return chance(weights.bad_return) ? no_verdict() : 0;
+}
+
 MEMATTR_OPS(chaos,
 	.vm_attach = (void *)chaos_vm_attach,
 	.vm_detach = (void *)chaos_vm_detach,
 	.convert = (void *)chaos_convert,
 	.zap = (void *)chaos_zap,
+	.prefault = (void *)chaos_prefault,
 );
 
 SEC(".struct_ops.link")
@@ -415,6 +438,7 @@ struct kvm_memattr_ops chaos_sleep = {
 	.vm_detach = (void *)chaos_vm_detach,
 	.convert = (void *)chaos_sleep_convert,
 	.zap = (void *)chaos_zap,
+	.prefault = (void *)chaos_prefault,
 	.vm_fd = -1,
 	.name = "chaos_sleep",
 };
@@ -425,6 +449,7 @@ struct kvm_memattr_ops chaos_tail = {
 	.vm_detach = (void *)chaos_vm_detach,
 	.convert = (void *)chaos_tail_convert,
 	.zap = (void *)chaos_zap,
+	.prefault = (void *)chaos_prefault,
 	.vm_fd = -1,
 	.name = "chaos_tail",
 };

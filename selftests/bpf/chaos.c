@@ -69,6 +69,8 @@ static const char *const chaos_names[] = {
 	[CHAOS_DETACHED] = "vm_detach",
 	[CHAOS_CONVERTS] = "convert",
 	[CHAOS_ZAPS] = "zap",
+	[CHAOS_PREFAULTS] = "prefault",
+	[CHAOS_WINDOWS] = "windows",
 	[CHAOS_REFUSALS] = "convert_refused",
 	[CHAOS_WIDENED] = "zap_widened",
 	[CHAOS_LOOPS] = "loops",
@@ -186,6 +188,8 @@ static void reweigh(struct chaos_bpf *policy)
 	w->ask = ANY(often);
 	w->bad_return = ANY(rarely);
 	w->bad_zap = ANY(rarely);
+	w->prefault = ANY(often);
+	w->bad_prefault = ANY(rarely);
 	w->eject = ANY(rarely);
 	w->attach_refuse = ANY(often);
 #undef ANY

@@ -6,9 +6,11 @@
 /* Chances in a thousand calls. The driver changes them while the policy is asked. */
 struct chaos_weights {
 	__u32 refuse;		/* convert: a valid refusal */
-	__u32 bad_return;	/* convert, zap: a value that is none */
+	__u32 bad_return;	/* convert, zap, prefault: a value that is none */
 	__u32 widen;		/* zap: as allowed */
 	__u32 bad_zap;		/* zap: too narrow, or out of the memslot */
+	__u32 prefault;		/* prefault: any window, in the memslot or not */
+	__u32 bad_prefault;	/* prefault: a window turned around, unknown flags */
 	__u32 loop;
 	__u32 sleep;		/* convert, sleepable: memory of the VMM, which may have to fault */
 	__u32 recurse;		/* callbacks in callbacks, which change maps */
@@ -25,6 +27,8 @@ enum chaos_count {
 	CHAOS_DETACHED,
 	CHAOS_CONVERTS,
 	CHAOS_ZAPS,
+	CHAOS_PREFAULTS,
+	CHAOS_WINDOWS,		/* that prefault proposed */
 	CHAOS_REFUSALS,
 	CHAOS_WIDENED,
 	CHAOS_LOOPS,

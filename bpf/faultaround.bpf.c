@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * faultaround: maps private memory ahead of a guest that walks through it.
+ *
+ * Without huge pages each 4 KiB page of guest_memfd costs the guest an exit when it is touched first.
+ * This policy watches where faults come: one right behind what was mapped last has the next pages
+ * mapped with it, twice as many each time. A page that is mapped and not used is memory that the host
+ * could have kept, so a walk is followed only as long as it goes on: after some faults elsewhere the
+ * window closes. A random walk maps nothing but what it touches.
+ *
+ * Use it for guests with private memory that they use in order: at boot, for huge buffers, or that
+ * start to run all of their memory in. Not for those that touch one page here and there for good:
+ * each fault then costs the call of the policy and gains nothing.
+ */
+#include "memattr.bpf.h"
+
+MEMATTR_PARAM(u32, min_pages, 16, "first window [1..512 pages]");
+MEMATTR_PARAM(u32, max_pages, 512, "largest window [1..512 pages]");
+MEMATTR_PARAM(u32, patience, 4, "faults elsewhere that end a walk [1..1000 faults]");
+MEMATTR_PARAM(bool, alloc, true, "allocate memory that the guest has not used yet");
+
+/* vCPUs that are followed at a time. Two that meet in one place forget their walks, no more. */
+#define PLACES 4096
+
+struct walk {
+	u64 kvm;
+	u64 next;	/* behind what was mapped for it */
+	u64 other;	/* behind the last fault elsewhere: maybe the next walk */
+	u32 pages;	/* the last window */
+	u32 misses;	/* faults elsewhere since then */
+};
+
+/* Each belongs to a vCPU, which does one fault at a time. */
+static struct walk walks[PLACES];
+
+SEC("struct_ops/vm_attach")
+int BPF_PROG(faultaround_vm_attach, struct kvm *kvm)
+{
+	return min_pages > max_pages ? -ERANGE : 0;
+}
+
+SEC("struct_ops/prefault")
+int BPF_PROG(faultaround_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *fault)
+{
+	u64 gfn = fault->gfn_start;
+	struct walk *walk;
+
+	if (fault->reason != KVM_MEMATTR_PREFAULT_FAULT)
+		return 0;
+
+	walk = &walks[(((u64)kvm >> 12) + fault->vcpu_id) % PLACES];
+	if (walk->kvm != (u64)kvm) {
+		walk->kvm = (u64)kvm;
+		walk->next = 0;
+		walk->other = 0;
+		walk->pages = 0;
+	}
+
+	if (gfn == walk->next && walk->pages) {
+		walk->pages = walk->pages * 2 < max_pages ? walk->pages * 2 : max_pages;
+	} else if (gfn == walk->other) {
+		walk->pages = min_pages;
+	} else {
+		walk->other = gfn + 1;
+		if (++walk->misses >= patience)
+			walk->pages = 0;
+		return 0;
+	}
+
+	walk->misses = 0;
+	walk->next = gfn + 1 + walk->pages;
+	fault->window_start = gfn + 1;
+	fault->window_end = walk->next;
+	if (alloc)
+		fault->flags = KVM_MEMATTR_PREFAULT_ALLOC;
+	return 0;
+}
+
+MEMATTR_OPS(faultaround,
+	.vm_attach = (void *)faultaround_vm_attach,
+	.prefault = (void *)faultaround_prefault,
+);
