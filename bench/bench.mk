@@ -8,6 +8,10 @@ $(B)/bench/conversion-cost: bench/conversion-cost.c bench/bench.c bench/bench.h
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) $(KVM_ABI) $(filter %.c,$^) $(TOOLS_LIBS) -o $@
 
+$(B)/bench/prefault-cost: bench/prefault-cost.c bench/bench.c bench/bench.h
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) $(KVM_ABI) $(filter %.c,$^) $(TOOLS_LIBS) -o $@
+
 # Alone in its VM, thus static.
 $(B)/bench/attributes: bench/attributes.c bench/bench.c bench/bench.h
 	@mkdir -p $(@D)
@@ -23,6 +27,6 @@ $(B)/bench/trivial.bpf.o: bench/trivial.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
-bench-tests: $(B)/bench/conversion-cost $(B)/bench/attributes $(B)/bench/store-cost \
+bench-tests: $(B)/bench/conversion-cost $(B)/bench/prefault-cost $(B)/bench/attributes $(B)/bench/store-cost \
 	$(B)/bench/trivial.bpf.o
 .PHONY: bench-tests

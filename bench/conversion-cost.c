@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a one-page KVM_SET_MEMORY_ATTRIBUTES and a stage-2 fault cost, in ns of CLOCK_MONOTONIC. In a
- * VM that counts instructions instead of time (selftests/vm/run --icount) a ns is an instruction.
+ * What a one-page KVM_SET_MEMORY_ATTRIBUTES costs, in ns of CLOCK_MONOTONIC. In a VM that counts
+ * instructions instead of time (selftests/vm/run --icount) a ns is an instruction.
  *
  * usage: conversion-cost [POLICY.bpf.o none|elsewhere|convert|both]
  *
  * "elsewhere" attaches the policy to another VM.
  *
- * Prints three numbers: a page that changes, a page that is already what is asked for, and the fault
- * of a private page that is mapped already, by pre-faulting. Each is the median of many batches, as
- * a batch that a timer interrupts counts the interrupt, too.
+ * Prints two numbers: a page that changes, and a page that is already what is asked for. Each is the
+ * median of many batches, as a batch that a timer interrupts counts the interrupt, too.
  */
 #include <err.h>
 #include <stdio.h>
@@ -31,7 +30,7 @@
 
 /* The members of struct kvm_memattr_ops as libbpf presents them: programs by reference. */
 struct policy_value {
-	struct bpf_program *vm_attach, *vm_detach, *convert, *zap;
+	struct bpf_program *vm_attach, *vm_detach, *convert, *zap, *prefault;
 	int32_t vm_fd;
 };
 
@@ -78,18 +77,6 @@ static uint64_t median_ns(int vm_fd, const uint64_t attributes[2])
 	return median(batch_ns, BATCHES) / OPS_PER_BATCH;
 }
 
-static uint64_t fault_ns(int vm_fd)
-{
-	int vcpu_fd = create_vcpu(vm_fd), batch;
-	uint64_t batch_ns[BATCHES];
-
-	set_attributes(vm_fd, SLOT_GPA, OPS_PER_BATCH * 4096, PRIVATE);
-	pre_fault(vcpu_fd, SLOT_GPA, OPS_PER_BATCH * 4096);
-	for (batch = 0; batch < BATCHES; batch++)
-		batch_ns[batch] = pre_fault(vcpu_fd, SLOT_GPA, OPS_PER_BATCH * 4096);
-	return median(batch_ns, BATCHES) / OPS_PER_BATCH;
-}
-
 int main(int argc, char **argv)
 {
 	static const uint64_t toggle[2] = { PRIVATE, 0 };
@@ -105,7 +92,6 @@ int main(int argc, char **argv)
 	/* Once for what is allocated at the first time and kept. */
 	median_ns(vm_fd, toggle);
 	printf("%llu", (unsigned long long)median_ns(vm_fd, toggle));
-	printf(" %llu", (unsigned long long)median_ns(vm_fd, again));
-	printf(" %llu\n", (unsigned long long)fault_ns(vm_fd));
+	printf(" %llu\n", (unsigned long long)median_ns(vm_fd, again));
 	return 0;
 }

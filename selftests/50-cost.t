@@ -12,12 +12,20 @@ WITH_POLICY=350
 FAULT_WITHOUT_POLICY=10
 FAULT_WITH_POLICY=20
 
+in_vm()
+{
+	selftests/vm/run --icount --timeout 300 --kernel "$1" --with build/bench/trivial.bpf.o -- "${@:2}"
+}
+
 cost()
 {
-	local kernel=$1
-	shift
-	selftests/vm/run --icount --timeout 300 --kernel "$kernel" \
-		--with build/bench/trivial.bpf.o -- build/bench/conversion-cost "$@"
+	in_vm "$1" build/bench/conversion-cost "${@:2}"
+}
+
+# What the guest pays for each page that it touches first.
+fault_cost()
+{
+	in_vm "$1" build/bench/prefault-cost "${2:-none}" walk-64m | cut -d " " -f 2
 }
 
 within()
@@ -33,9 +41,9 @@ within()
 echo 1..6
 tests=0
 patched=${MEMATTR_KERNEL:-patched}
-read -r stock stock_again stock_fault < <(cost stock)
-read -r none none_again none_fault < <(cost "$patched")
-read -r convert _ convert_fault < <(cost "$patched" build/bench/trivial.bpf.o convert)
+read -r stock stock_again < <(cost stock)
+read -r none none_again < <(cost "$patched")
+read -r convert _ < <(cost "$patched" build/bench/trivial.bpf.o convert)
 within "a page that changes, no policy" "$none" $WITHOUT_POLICY
 within "a page that changes, a policy that agrees" "$convert" $WITH_POLICY
 read -r elsewhere _ < <(cost "$patched" build/bench/trivial.bpf.o elsewhere)
@@ -44,6 +52,7 @@ stock=$elsewhere
 within "a page that changes, no policy, compared to one on another VM" "$none" -10
 stock=$stock_again
 within "a page that changes nothing, no policy" "$none_again" $WITHOUT_POLICY
-stock=$stock_fault
-within "a fault, no policy" "$none_fault" $FAULT_WITHOUT_POLICY
-within "a fault, a policy for conversions" "$convert_fault" $FAULT_WITH_POLICY
+stock=$(fault_cost stock)
+within "a fault, no policy" "$(fault_cost "$patched")" $FAULT_WITHOUT_POLICY
+within "a fault, a policy without prefault" "$(fault_cost "$patched" build/bench/trivial.bpf.o)" \
+	$FAULT_WITH_POLICY
