@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "format.h"
 #include "rows.h"
 
 #define ALL (MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | \

@@ -3,6 +3,7 @@
 #ifndef MEMATTR_TOP_HOOKS_H
 #define MEMATTR_TOP_HOOKS_H
 
+#include "hook.h"
 #include "snapshot.h"
 
 struct bpf_object;
@@ -10,8 +11,7 @@ struct bpf_object;
 struct hook {
 	enum metric metric;
 	unsigned int measures;	/* enum measure */
-	bool fentry;		/* of a function, else tp_btf of a tracepoint */
-	const char *target;
+	struct hook_site site;
 	const char *program;	/* in memattr-top.bpf.c */
 	const char *note;
 };

@@ -2,6 +2,7 @@
 /* The screen: one table, a menu to sort it by, a prompt for the delay, a page of help. */
 #define _GNU_SOURCE
 #define NCURSES_WIDECHAR 1
+#include "format.h"
 #include "views.h"
 
 #include <curses.h>

@@ -56,8 +56,4 @@ int rows_build(struct rows *rows, const struct snapshot *before, const struct sn
 	       const struct rows_options *options);
 void rows_free(struct rows *rows);
 
-/* Five characters at most: "0.3", "12", "12.3k"; "850ns", "1.2ms". */
-void format_count(char *text, size_t size, double count);
-void format_ns(char *text, size_t size, double ns);
-
 #endif

@@ -8,8 +8,8 @@ TOP_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(wildcard tools/mematt
 $(TOP_DIR)/memattr-top.bpf.o: tools/memattr-top/memattr-top.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror \
-		-I$(LIBBPF_DIR)/include -idirafter /usr/include/$(shell $(CC) -print-multiarch) \
-		-MMD -MP -c $< -o $@
+		-Itools/common -I$(LIBBPF_DIR)/include \
+		-idirafter /usr/include/$(shell $(CC) -print-multiarch) -MMD -MP -c $< -o $@
 
 $(TOP_DIR)/memattr-top.skel.h: $(TOP_DIR)/memattr-top.bpf.o
 	$(BPFTOOL) gen skeleton $< name memattr_top_bpf > $@.tmp
@@ -24,7 +24,7 @@ $(B)/bin/memattr-top: $(TOP_OBJS) $(TOOLS_COMMON)
 
 tools: $(B)/bin/memattr-top
 
-$(B)/selftests/top/top-unit: selftests/top/top-unit.c $(TOP_DIR)/rows.o
+$(B)/selftests/top/top-unit: selftests/top/top-unit.c $(TOP_DIR)/rows.o $(B)/tools/common/format.o
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -Itools/memattr-top $^ -lcmocka -o $@
 
