@@ -17,6 +17,7 @@ $(B)/tools/%.o: tools/%.c
 
 -include $(wildcard $(B)/tools/*/*.d)
 -include tools/memattr-top/top.mk
+-include tools/prefault-trace/trace.mk
 
 MEMATTR_POLICY_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tools/memattr-policy/*.c))
 

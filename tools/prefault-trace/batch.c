@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "views.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "kinds.h"
+
+/* Numbers without units, so that scripts can take them as they are: pages, and for latencies us. */
+static const struct {
+	const char *name;
+	int width;
+} headings[COLUMN_COUNT] = {
+	[COLUMN_PID] = { "PID", 7 },
+	[COLUMN_NAME] = { "NAME", -16 },
+	[COLUMN_VCPU] = { "VCPU", 4 },
+	[COLUMN_FAULTS] = { "FAULTS", 10 },
+	[COLUMN_PRIVATE] = { "PRIVATE", 10 },
+	[COLUMN_SHARED] = { "SHARED", 10 },
+	[COLUMN_4K] = { "AT_4K", 10 },
+	[COLUMN_2M] = { "AT_2M", 8 },
+	[COLUMN_1G] = { "AT_1G", 8 },
+	[COLUMN_SPURIOUS] = { "SPURIOUS", 10 },
+	[COLUMN_RETRIED] = { "RETRIED", 9 },
+	[COLUMN_OTHER] = { "OTHER", 8 },
+	[COLUMN_FAILED] = { "FAILED", 8 },
+	[COLUMN_P50_NS] = { "P50_us", 9 },
+	[COLUMN_P90_NS] = { "P90_us", 9 },
+	[COLUMN_P99_NS] = { "P99_us", 9 },
+	[COLUMN_MAX_NS] = { "MAX_us", 9 },
+	[COLUMN_CALLS] = { "CALLS", 9 },
+	[COLUMN_FAILED_CALLS] = { "C_FAILED", 10 },
+	[COLUMN_CALL_P50_NS] = { "C_P50_us", 10 },
+	[COLUMN_CALL_P99_NS] = { "C_P99_us", 10 },
+	[COLUMN_DONE_PAGES] = { "DONE_PG", 10 },
+	[COLUMN_NEW_PAGES] = { "NEW_PG", 10 },
+	[COLUMN_OLD_PAGES] = { "OLD_PG", 10 },
+};
+
+/* Columns are separated by blanks: a name must not have any. */
+static void print_text(const char *text, int width)
+{
+	char word[VM_NAME_LEN];
+
+	snprintf(word, sizeof(word), "%s", text);
+	for (char *c = word; *c; c++)
+		if (*c == ' ')
+			*c = '_';
+	printf(" %*s", width, word);
+}
+
+static void print_cell(const struct cell *cell, enum column column, bool totals, int width)
+{
+	if (cell->kind == CELL_NOT_MEASURED)
+		printf(" %*s", width, "n/a");
+	else if (cell->kind == CELL_NO_SAMPLE)
+		printf(" %*s", width, "-");
+	else if (column_is_latency(column))
+		printf(" %*.3f", width, cell->number / 1000);
+	else
+		printf(" %*.*f", width, totals || column_is_name(column) ? 0 : 1, cell->number);
+}
+
+static void print_heading(bool totals)
+{
+	printf("%-8s", "TIME");
+	for (int i = 0; i < COLUMN_COUNT; i++) {
+		bool rate = !totals && !column_is_name(i) && !column_is_latency(i);
+		char name[16];
+
+		snprintf(name, sizeof(name), "%s%s", headings[i].name, rate ? "/s" : "");
+		printf(" %*s", headings[i].width, name);
+	}
+	printf("\n");
+}
+
+static void print_row(const struct row *row, const char *clock, bool totals)
+{
+	printf("%s", clock);
+	for (int i = 0; i < COLUMN_COUNT; i++) {
+		if (i == COLUMN_NAME)
+			print_text(row->vm->name, headings[i].width);
+		else if (i == COLUMN_VCPU && row->vcpu == VCPU_ALL)
+			print_text("all", headings[i].width);
+		else
+			print_cell(&row->cells[i], i, totals, headings[i].width);
+	}
+	printf("\n");
+}
+
+/* To stderr, so that stdout is the table and nothing else. */
+static void print_hooks(const struct snapshot *s)
+{
+	for (int metric = 0; metric < METRIC_SHOWN; metric++) {
+		const struct snapshot_hook *hook = &s->hooks[metric];
+
+		fprintf(stderr, "%s: %s: %s%s%s%s\n", program_invocation_short_name,
+			hook->metric, hook->hook, hook->note[0] ? " (" : "", hook->note,
+			hook->note[0] ? ")" : "");
+	}
+}
+
+static void print_cost(const struct snapshot *s)
+{
+	fprintf(stderr, "%s: lost: %" PRIu64 " events", program_invocation_short_name,
+		s->lost_events);
+	if (s->folded)
+		fprintf(stderr, ", %" PRIu64 " stacks", s->lost_stacks);
+	if (s->cost_known)
+		fprintf(stderr, "; own cost: %" PRIu64 " ns in %" PRIu64 " BPF runs\n", s->cost_ns,
+			s->cost_runs);
+	else
+		fprintf(stderr, "; own cost: n/a\n");
+	if (s->lost_events)
+		fprintf(stderr, "%s: try: a larger --series, or -p for one process\n",
+			program_invocation_short_name);
+}
+
+static void print_slow(const struct snapshot *s, const struct view_options *options)
+{
+	unsigned int left = options->slowest;
+
+	for (size_t i = 0; i < s->slow_count && left; i++) {
+		const struct snapshot_slow *slow = &s->slow[i];
+
+		if (options->rows.pid && slow->pid != options->rows.pid)
+			continue;
+		printf("slow %.3f us  gpa 0x%" PRIx64 "  pid %d  vcpu %u  %s %s %s %s  %s\n",
+		       slow->ns / 1000.0, slow->gpa, slow->pid, slow->vcpu,
+		       kind_alias(slow->kind.alias), kind_level(slow->kind.level),
+		       kind_access(slow->kind.access),
+		       kind_result(slow->kind.event, slow->kind.result), slow->frames);
+		left--;
+	}
+}
+
+int write_folded(FILE *out, const struct snapshot *s, pid_t pid)
+{
+	for (size_t i = 0; i < s->stack_count; i++)
+		if (!pid || s->stacks[i].pid == pid)
+			fprintf(out, "%s %" PRIu64 "\n", s->stacks[i].folded, s->stacks[i].ns);
+	errno = EIO;
+	return ferror(out) || fflush(out) ? -errno : 0;
+}
+
+/* False: a signal says to stop. */
+static bool wait_until(uint64_t deadline_ns, const sigset_t *stop)
+{
+	for (;;) {
+		uint64_t now_ns = monotonic_ns();
+		struct timespec left = {};
+
+		if (now_ns < deadline_ns) {
+			left.tv_sec = (deadline_ns - now_ns) / 1000000000;
+			left.tv_nsec = (deadline_ns - now_ns) % 1000000000;
+		}
+		if (sigtimedwait(stop, NULL, &left) > 0)
+			return false;
+		if (errno == EAGAIN)
+			return true;
+	}
+}
+
+/* @empty: there was nothing in the interval before, and it was said. */
+static int print_snapshot(const struct snapshot *before, const struct snapshot *now,
+			  const struct view_options *options, bool *empty)
+{
+	struct rows rows;
+	char clock[16];
+
+	if (rows_build(&rows, before, now, &options->rows))
+		return -ENOMEM;
+	strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now->wall));
+	if (options->json)
+		json_snapshot(stdout, before, now, options);
+	else
+		for (size_t i = 0; i < rows.count; i++)
+			print_row(&rows.rows[i], clock, options->rows.totals);
+	if (!rows.count && !*empty) {
+		char text[128];
+
+		explain_empty(text, sizeof(text), options->rows.pid);
+		fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
+	}
+	*empty = !rows.count;
+	rows_free(&rows);
+	errno = EIO;
+	return ferror(stdout) || fflush(stdout) ? -errno : 0;
+}
+
+static int finish(const struct snapshot *last, const struct view_options *options)
+{
+	int err;
+
+	if (!options->json)
+		print_slow(last, options);
+	print_cost(last);
+	err = options->folded ? write_folded(options->folded, last, options->rows.pid) : 0;
+	if (err)
+		return diag_fail(EXIT_FAILED, "another place: --folded FILE",
+				 "cannot write the stacks: %s", strerror(-err));
+	return EXIT_OK;
+}
+
+int batch_run(struct source *source, const struct view_options *options)
+{
+	struct diag why = {};
+	struct snapshot *before = NULL, *now = source_next(source, &why), *next;
+	uint64_t deadline_ns = monotonic_ns();
+	unsigned long left = options->count;
+	bool stopped = false, empty = false;
+	sigset_t stop;
+	int err = 0;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGINT);
+	sigaddset(&stop, SIGTERM);
+	sigprocmask(SIG_BLOCK, &stop, NULL);
+
+	if (now)
+		print_hooks(now);
+	if (!options->json)
+		print_heading(options->rows.totals);
+	/* Whoever reads it knows that counting has begun. */
+	fflush(stdout);
+
+	while (now && !err && !stopped) {
+		deadline_ns += options->delay_s * 1e9;
+		/* A record has its own times, none of which needs waiting for. */
+		stopped = !wait_until(source->replay ? 0 : deadline_ns, &stop);
+		next = source_next(source, &why);
+		if (!next)
+			break;
+		snapshot_free(before);
+		before = now;
+		now = next;
+		/* What the last, cut interval holds is shown as well: nothing counted is lost. */
+		err = print_snapshot(before, now, options, &empty);
+		if (options->count && !--left)
+			break;
+	}
+	if (now && !err)
+		err = finish(now, options) ? -EIO : 0;
+	else if (err)
+		diag_fail(EXIT_FAILED, "", "cannot write: %s", strerror(-err));
+	if (why.cause[0]) {
+		diag_print(&why, EXIT_FAILED);
+		err = -EIO;
+	}
+	snapshot_free(before);
+	snapshot_free(now);
+	return err ? EXIT_FAILED : EXIT_OK;
+}

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "collect.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "hooks.h"
+#include "prefault-trace.skel.h"
+#include "stacks.h"
+
+/* What userspace knows of a VM. */
+struct owner {
+	uint64_t birth;		/* of the slot it stands for: the slot may be another VM's now */
+	int fd;
+	char name[VM_NAME_LEN];
+};
+
+struct collector {
+	struct collector_options options;
+	struct hooks hooks;
+	struct prefault_trace_bpf *bpf;
+	int stats_fd;		/* the kernel times BPF programs for as long as it is open */
+	struct trace_vm *vms;	/* TRACE_MAX_VMS of them, shared with the kernel, as is series */
+	struct trace_series *series;
+	struct owner owners[TRACE_MAX_VMS];
+	bool leaving[TRACE_MAX_VMS];	/* ended, and in the snapshot that is being made */
+	struct symbols *symbols;	/* NULL: not needed yet */
+};
+
+static void *map_shared(const struct bpf_map *map)
+{
+	size_t size = (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map);
+	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+static void unmap_shared(const struct bpf_map *map, void *mem)
+{
+	if (mem)
+		munmap(mem, (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map));
+}
+
+static int push(const struct bpf_map *stack, uint32_t slot)
+{
+	return bpf_map_update_elem(bpf_map__fd(stack), NULL, &slot, BPF_ANY);
+}
+
+/* Nothing works at all: name the cause of each, they may differ. */
+static void no_hooks(const struct hooks *hooks, struct diag *why)
+{
+	char text[DIAG_TEXT_LEN] = "";
+	size_t len = 0;
+
+	for (int metric = 0; metric <= METRIC_CALLS && len < sizeof(text); metric++) {
+		struct snapshot_hook hook;
+
+		hooks_describe(hooks, metric, &hook);
+		len += snprintf(text + len, sizeof(text) - len, "%s %s: %s", len ? ";" : "",
+				hook.metric, hook.note);
+	}
+	diag_set(why, "boot Linux 6.8 or later with CONFIG_BPF_EVENTS=y, or the patched kernel",
+		 "nothing can be measured here:%s", text);
+}
+
+static int probe(struct collector *c, struct diag *why)
+{
+	int err;
+
+	/* The rights first: without them the rest cannot be told. */
+	if (!diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_ADMIN_RIGHTS, why) ||
+	    !diag_has(DIAG_KVM_BTF, why))
+		return -EPERM;
+	err = hooks_probe(&c->hooks);
+	if (err) {
+		diag_set(why, "run it again with -v", "cannot read the kernel's types: %s",
+			 strerror(-err));
+		return err;
+	}
+	if (!hooks_measures(&c->hooks)) {
+		no_hooks(&c->hooks, why);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static int size_maps(struct collector *c)
+{
+	int err = bpf_map__set_max_entries(c->bpf->maps.series, c->options.series);
+
+	if (!err)
+		err = bpf_map__set_max_entries(c->bpf->maps.series_ids, c->options.series);
+	if (!err)
+		err = bpf_map__set_max_entries(c->bpf->maps.free_series, c->options.series);
+	/* Some hundred KiB that only --folded has a use for. */
+	if (!err && !c->options.fold_stacks)
+		err = bpf_map__set_max_entries(c->bpf->maps.stacks, 1);
+	return err;
+}
+
+static int load(struct collector *c, struct diag *why)
+{
+	int err;
+
+	c->bpf = prefault_trace_bpf__open();
+	err = c->bpf ? hooks_select(&c->hooks, c->bpf->obj) : -errno;
+	if (!err)
+		err = size_maps(c);
+	if (!err) {
+		c->bpf->rodata->only_pid = c->options.pid;
+		c->bpf->rodata->fold_stacks = c->options.fold_stacks;
+		err = prefault_trace_bpf__load(c->bpf);
+	}
+	if (err) {
+		diag_bpf_load(why, err);
+		return err;
+	}
+
+	/* These are stacks: this way the low slots are used first. */
+	for (int slot = TRACE_MAX_VMS - 1; !err && slot >= 0; slot--)
+		err = push(c->bpf->maps.free_slots, slot);
+	for (int id = c->options.series - 1; !err && id >= 0; id--)
+		err = push(c->bpf->maps.free_series, id);
+	if (!err) {
+		c->vms = map_shared(c->bpf->maps.vms);
+		c->series = map_shared(c->bpf->maps.series);
+		if (!c->vms || !c->series)
+			err = -errno;
+	}
+	if (!err)
+		err = prefault_trace_bpf__attach(c->bpf);
+	if (err)
+		diag_set(why, "run it again with -v", "cannot start counting: %s", strerror(-err));
+	return err;
+}
+
+struct collector *collector_open(const struct collector_options *options, struct diag *why)
+{
+	struct collector *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		diag_set(why, "", "out of memory");
+		return NULL;
+	}
+	c->options = *options;
+	c->stats_fd = -1;
+	if (probe(c, why) || load(c, why)) {
+		collector_close(c);
+		return NULL;
+	}
+	/* Not vital: without it the cost reads n/a. */
+	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	return c;
+}
+
+void collector_close(struct collector *c)
+{
+	if (c->stats_fd >= 0)
+		close(c->stats_fd);
+	if (c->bpf) {
+		unmap_shared(c->bpf->maps.vms, c->vms);
+		unmap_shared(c->bpf->maps.series, c->series);
+	}
+	prefault_trace_bpf__destroy(c->bpf);
+	symbols_free(c->symbols);
+	free(c);
+}
+
+static void meet_owner(struct owner *owner, const struct trace_vm *shared)
+{
+	int creator_tid;
+
+	*owner = (struct owner){ .birth = shared->birth, .fd = -1 };
+	if (sscanf(shared->dir, "%d-%d", &creator_tid, &owner->fd) != 2)
+		owner->fd = -1;
+	vm_name(shared->pid, owner->name, sizeof(owner->name));
+	if (!strcmp(owner->name, "?") && shared->comm[0])
+		snprintf(owner->name, sizeof(owner->name), "%.*s", TRACE_COMM_LEN, shared->comm);
+}
+
+static bool has_ended(struct collector *c, struct trace_vm *shared)
+{
+	if (c->hooks.active[METRIC_VM_END])
+		return __atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE);
+	/* The kernel does not tell. */
+	if (!kill(shared->pid, 0) || errno != ESRCH)
+		return false;
+	bpf_map_delete_elem(bpf_map__fd(c->bpf->maps.slots), &shared->kvm);
+	return true;
+}
+
+static void add_vms(struct collector *c, struct snapshot *s)
+{
+	for (uint32_t slot = 0; slot < TRACE_MAX_VMS; slot++) {
+		struct trace_vm *shared = &c->vms[slot];
+		struct snapshot_vm *vm = &s->vms[s->vm_count];
+
+		c->leaving[slot] = false;
+		if (!shared->birth)
+			continue;
+		if (c->owners[slot].birth != shared->birth)
+			meet_owner(&c->owners[slot], shared);
+		vm->birth = shared->birth;
+		vm->pid = shared->pid;
+		vm->fd = c->owners[slot].fd;
+		/* Before the counts: what comes between the two is in the next snapshot. */
+		vm->ended = c->leaving[slot] = has_ended(c, shared);
+		memcpy(vm->name, c->owners[slot].name, sizeof(vm->name));
+		s->vm_count++;
+	}
+}
+
+/* A process with several VMs: the name alone does not tell them apart. */
+static void tell_siblings_apart(struct snapshot *s)
+{
+	for (size_t i = 0; i < s->vm_count; i++) {
+		struct snapshot_vm *vm = &s->vms[i];
+
+		for (size_t k = 0; k < s->vm_count; k++) {
+			size_t len = strnlen(vm->name, VM_NAME_LEN - 12);
+
+			if (k == i || s->vms[k].pid != vm->pid || vm->fd < 0)
+				continue;
+			snprintf(vm->name + len, VM_NAME_LEN - len, "#%d", vm->fd);
+			break;
+		}
+	}
+}
+
+/* Its VM has ended: the kernel writes to it no more. */
+static void free_series(struct collector *c, uint32_t id)
+{
+	struct trace_series *shared = &c->series[id];
+	struct trace_series_key key = {
+		.vm = shared->vm,
+		.vcpu = shared->vcpu,
+		.kind = shared->kind,
+	};
+
+	bpf_map_delete_elem(bpf_map__fd(c->bpf->maps.series_ids), &key);
+	memset(shared, 0, sizeof(*shared));
+	push(c->bpf->maps.free_series, id);
+}
+
+static int add_series(struct collector *c, struct snapshot *s)
+{
+	size_t used = 0;
+
+	for (uint32_t id = 0; id < c->options.series; id++)
+		used += !!c->series[id].used;
+	s->series = calloc(used + 1, sizeof(*s->series));
+	if (!s->series)
+		return -ENOMEM;
+	/* What came since it was counted is in the next snapshot. */
+	for (uint32_t id = 0; id < c->options.series && s->series_count < used; id++) {
+		const struct trace_series *shared = &c->series[id];
+		struct snapshot_series *series = &s->series[s->series_count];
+
+		if (!shared->used || shared->vm >= TRACE_MAX_VMS || !c->owners[shared->vm].birth)
+			continue;
+		series->birth = c->owners[shared->vm].birth;
+		series->vcpu = shared->vcpu;
+		series->kind = shared->kind;
+		series->count = shared->count;
+		series->ns = shared->ns;
+		series->max_ns = shared->max_ns;
+		series->pages = shared->pages;
+		series->done_pages = shared->done_pages;
+		memcpy(series->latency, shared->latency, sizeof(series->latency));
+		s->series_count++;
+		if (c->leaving[shared->vm])
+			free_series(c, id);
+	}
+	qsort(s->series, s->series_count, sizeof(*s->series), snapshot_compare_series);
+	return 0;
+}
+
+static void free_slots(struct collector *c)
+{
+	for (uint32_t slot = 0; slot < TRACE_MAX_VMS; slot++) {
+		if (!c->leaving[slot])
+			continue;
+		c->owners[slot] = (struct owner){};
+		memset(&c->vms[slot], 0, sizeof(c->vms[slot]));
+		push(c->bpf->maps.free_slots, slot);
+	}
+}
+
+static void read_cost(struct collector *c, struct snapshot *s)
+{
+	struct bpf_program *program;
+
+	s->cost_known = c->stats_fd >= 0;
+	bpf_object__for_each_program(program, c->bpf->obj) {
+		struct bpf_prog_info info = {};
+		__u32 len = sizeof(info);
+
+		if (!bpf_program__autoload(program) ||
+		    bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &len))
+			continue;
+		s->cost_ns += info.run_time_ns;
+		s->cost_runs += info.run_cnt;
+		s->lost_events += info.recursion_misses;
+	}
+}
+
+static int add_stacks(struct collector *c, struct snapshot *s)
+{
+	const struct stack_maps maps = {
+		.slow = bpf_map__fd(c->bpf->maps.slow),
+		.slow_size = bpf_map__value_size(c->bpf->maps.slow),
+		.times = bpf_map__fd(c->bpf->maps.stack_times),
+		.stacks = bpf_map__fd(c->bpf->maps.stacks),
+	};
+	int err = stacks_add_slow(s, &maps, &c->symbols);
+
+	s->folded = c->options.fold_stacks;
+	if (!err && s->folded)
+		err = stacks_add_folded(s, &maps, &c->symbols);
+	return err;
+}
+
+struct snapshot *collector_snapshot(struct collector *c)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+	struct timespec now;
+
+	if (!s)
+		return NULL;
+	s->vms = calloc(TRACE_MAX_VMS, sizeof(*s->vms));
+	if (!s->vms) {
+		free(s);
+		return NULL;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	s->time_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	s->wall = time(NULL);
+	s->measured = hooks_measures(&c->hooks);
+	for (int metric = 0; metric < METRIC_COUNT; metric++)
+		hooks_describe(&c->hooks, metric, &s->hooks[metric]);
+
+	add_vms(c, s);
+	if (add_series(c, s) || add_stacks(c, s)) {
+		snapshot_free(s);
+		return NULL;
+	}
+	free_slots(c);
+	tell_siblings_apart(s);
+
+	s->lost_events = c->bpf->bss->lost_events;
+	s->lost_stacks = c->bpf->bss->lost_stacks;
+	read_cost(c, s);
+	return s;
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <argp.h>
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "record.h"
+#include "views.h"
+
+const char *argp_program_version = "prefault-trace " MEMATTR_VERSION;
+
+#define SLOWEST_DEFAULT 10
+
+enum {
+	KEY_TOTALS = 256,
+	KEY_SLOWEST,
+	KEY_FOLDED,
+	KEY_RECORD,
+	KEY_REPLAY,
+	KEY_SERIES,
+};
+
+struct env {
+	bool batch;
+	bool verbose;
+	int slowest;	/* -1: not said */
+	unsigned int series;
+	const char *folded, *record, *replay;
+	struct view_options view;
+};
+
+static const struct argp_option argp_options[] = {
+	{ .name = "batch", .key = 'b', .doc = "plain lines instead of a screen" },
+	{ .name = "json", .key = 'j', .doc = "batch, a JSON document per interval in one line" },
+	{ .name = "delay", .key = 'd', .arg = "SECONDS", .doc = "from one to the next, default 1.0" },
+	{ .name = "count", .key = 'n', .arg = "COUNT", .doc = "end after so many intervals" },
+	{ .name = "pid", .key = 'p', .arg = "PID", .doc = "only the VMs of this process" },
+	{ .name = "vcpus", .key = 'c', .doc = "a line for each vCPU, not for each VM" },
+	{ .name = "totals", .key = KEY_TOTALS,
+	  .doc = "counts since prefault-trace or the VM started, not rates" },
+	{ .name = "slowest", .key = KEY_SLOWEST, .arg = "N",
+	  .doc = "show the N slowest faults with their stacks, at most 32" },
+	{ .name = "folded", .key = KEY_FOLDED, .arg = "FILE",
+	  .doc = "at the end write kernel stacks with their ns, for flame graphs" },
+	{ .name = "record", .key = KEY_RECORD, .arg = "FILE", .doc = "write all that is counted" },
+	{ .name = "replay", .key = KEY_REPLAY, .arg = "FILE",
+	  .doc = "show what was recorded; takes neither rights nor KVM" },
+	{ .name = "series", .key = KEY_SERIES, .arg = "COUNT",
+	  .doc = "room for so many kinds of events of all vCPUs, default 4096" },
+	{ .name = "verbose", .key = 'v', .doc = "show what libbpf and the verifier say" },
+	{ }
+};
+
+static const char doc[] =
+	"Trace the stage-2 faults and the pre-faults of each VM: how many, how long, and whether pre-faulting "
+	"paid.\v"
+	"Exit status: 0 after q, the last interval, SIGINT or SIGTERM; 1 for a failure at "
+	"run time; 2 for wrong arguments; 3 if the kernel or the rights do not suffice; 4 if there is no process "
+	"PID. Columns and keys: prefault-trace(8), or h while it runs.";
+
+static double parse_delay(const char *arg, struct argp_state *state)
+{
+	char *end;
+	double seconds = strtod(arg, &end);
+
+	if (end == arg || *end || !isfinite(seconds))
+		argp_error(state, "'%s' is no number of seconds", arg);
+	if (seconds < DELAY_MIN_S || seconds > DELAY_MAX_S)
+		argp_error(state, "a delay of %s s is outside %.1f to %.0f", arg, DELAY_MIN_S,
+			   DELAY_MAX_S);
+	return seconds;
+}
+
+static long parse_number(const char *arg, const char *what, long min, long max,
+			 struct argp_state *state)
+{
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(arg, &end, 10);
+	if (end == arg || *end || errno || number < min || number > max)
+		argp_error(state, "'%s' is no %s from %ld to %ld", arg, what, min, max);
+	return number;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct env *env = state->input;
+
+	switch (key) {
+	case 'b':
+		env->batch = true;
+		return 0;
+	case 'j':
+		env->batch = true;
+		env->view.json = true;
+		return 0;
+	case 'd':
+		env->view.delay_s = parse_delay(arg, state);
+		return 0;
+	case 'n':
+		env->view.count = parse_number(arg, "number of intervals", 1, INT32_MAX, state);
+		return 0;
+	case 'p':
+		env->view.rows.pid = parse_number(arg, "process number", 1, INT32_MAX, state);
+		return 0;
+	case 'c':
+		env->view.rows.vcpus = true;
+		return 0;
+	case KEY_TOTALS:
+		env->view.rows.totals = true;
+		return 0;
+	case KEY_SLOWEST:
+		env->slowest = parse_number(arg, "number of faults", 0, TRACE_SLOW, state);
+		return 0;
+	case KEY_FOLDED:
+		env->folded = arg;
+		return 0;
+	case KEY_RECORD:
+		env->record = arg;
+		return 0;
+	case KEY_REPLAY:
+		env->replay = arg;
+		return 0;
+	case KEY_SERIES:
+		env->series = parse_number(arg, "number of series", 1, TRACE_SERIES_MAX, state);
+		return 0;
+	case 'v':
+		env->verbose = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is not an option", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (env->record && env->replay)
+			argp_error(state, "a record is not recorded again: leave out --record");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = argp_options,
+	.parser = parse_option,
+	.doc = doc,
+};
+
+uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+void explain_empty(char *text, size_t size, pid_t pid)
+{
+	if (pid)
+		snprintf(text, size, "process %d has no VM with a fault or pre-fault so far", pid);
+	else
+		snprintf(text, size, "no VM has had a fault or pre-fault so far");
+}
+
+/* Written files first: what can be said at once should not come after an hour of tracing. */
+static int open_file(FILE **file, const char *name, const char *mode)
+{
+	if (!name)
+		return 0;
+	*file = fopen(name, mode);
+	if (*file)
+		return 0;
+	return diag_fail(EXIT_FAILED, *mode == 'r' ? "--record FILE, which makes one" :
+			 "a file in a folder that you may write to",
+			 "cannot open %s: %s", name, strerror(errno));
+}
+
+static int open_replay(struct source *source, const struct env *env)
+{
+	int status = open_file(&source->replay, env->replay, "re");
+
+	if (status || !source->replay || !record_read_header(source->replay))
+		return status;
+	return diag_fail(EXIT_FAILED, "prefault-trace --record FILE, which makes one",
+			 "%s is no record of prefault-trace, or one of another version",
+			 env->replay);
+}
+
+static int open_collector(struct source *source, struct env *env)
+{
+	struct collector_options options = {
+		.pid = env->view.rows.pid,
+		.fold_stacks = env->folded,
+		.series = env->series,
+	};
+	struct diag why;
+
+	source->collector = collector_open(&options, &why);
+	if (!source->collector)
+		return diag_print(&why, EXIT_SYSTEM);
+	if (source->record && record_write_header(source->record))
+		return diag_fail(EXIT_FAILED, "another place: --record FILE",
+				 "cannot write to %s: %s", env->record, strerror(errno));
+	return EXIT_OK;
+}
+
+static int check_process(struct env *env)
+{
+	pid_t pid = env->view.rows.pid;
+
+	if (!pid || env->replay)
+		return EXIT_OK;
+	if (kill(pid, 0) && errno == ESRCH)
+		return diag_fail(EXIT_NO_VM, "prefault-trace -b -n 1, which lists all VMs",
+				 "there is no process %d", pid);
+	/* A thread's number means its process. */
+	env->view.rows.pid = vm_process(pid) ?: pid;
+	return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct env env = {
+		.slowest = -1,
+		.series = TRACE_SERIES,
+		.view = { .delay_s = 1.0, .rows = { .sort = COLUMN_FAULTS } },
+	};
+	struct source source = {};
+	int status;
+
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &env);
+	diag_libbpf_init(env.verbose);
+	source.record_name = env.record;
+	source.replay_name = env.replay;
+	/* Lines of a table are easier to read without. */
+	env.view.slowest = env.slowest >= 0 ? env.slowest :
+			   env.batch && !env.view.json ? 0 : SLOWEST_DEFAULT;
+
+	if (!env.batch && (!isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO)))
+		return diag_fail(EXIT_USAGE, "prefault-trace -b", "the screen needs a terminal");
+	status = check_process(&env);
+	if (!status)
+		status = open_replay(&source, &env);
+	if (!status)
+		status = open_file(&source.record, env.record, "we");
+	if (!status)
+		status = open_file(&env.view.folded, env.folded, "we");
+	if (!status && !source.replay)
+		status = open_collector(&source, &env);
+	if (!status)
+		status = env.batch ? batch_run(&source, &env.view) : live_run(&source, &env.view);
+	if (source.collector)
+		collector_close(source.collector);
+	return status;
+}

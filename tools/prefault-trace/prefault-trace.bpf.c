@@ -1,0 +1,622 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Kernel side of prefault-trace: events in, one series of counts for each vCPU and kind of event out. Which
+ * of the programs are loaded is decided by what the kernel offers (hooks.c).
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "events.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define NO_SLOT (~0U)
+#define PAGE_SHIFT 12
+
+/* Of a fault's error code. The first three are the hardware's, the last is KVM's own. */
+#define PFERR_WRITE_MASK	(1ULL << 1)
+#define PFERR_FETCH_MASK	(1ULL << 4)
+#define PFERR_PRIVATE_ACCESS	(1ULL << 49)
+
+/* Only the members that are read; their places come from the running kernel's BTF. */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct kvm {
+	struct dentry *debugfs_dentry;
+};
+
+struct kvm_vcpu {
+	struct kvm *kvm;
+	int vcpu_id;
+};
+
+struct kvm_page_fault {
+	__u64 addr;
+	__u64 error_code;
+	_Bool prefetch;
+	__u8 goal_level;
+};
+
+struct file {
+	void *private_data;
+};
+
+struct task_struct {
+	struct task_struct *group_leader;
+	char comm[TRACE_COMM_LEN];
+};
+#pragma clang attribute pop
+
+struct kvm_pre_fault_memory {
+	__u64 gpa;
+	__u64 size;
+	__u64 flags;
+	__u64 padding[5];
+};
+
+#define KVM_PRE_FAULT_MEMORY 0xc040aed5
+
+/* 0: every process. */
+const volatile __u32 only_pid;
+const volatile _Bool fold_stacks;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TRACE_MAX_VMS);
+	__type(key, __u32);
+	__type(value, struct trace_vm);
+} vms SEC(".maps");
+
+/* struct kvm * -> slot */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TRACE_MAX_VMS);
+	__type(key, __u64);
+	__type(value, __u32);
+} slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, TRACE_MAX_VMS);
+	__type(value, __u32);
+} free_slots SEC(".maps");
+
+/* The collector sets the number of entries, here and in the two maps that go with it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TRACE_SERIES);
+	__type(key, __u32);
+	__type(value, struct trace_series);
+} series SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TRACE_SERIES);
+	__type(key, struct trace_series_key);
+	__type(value, __u32);
+} series_ids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, TRACE_SERIES);
+	__type(value, __u32);
+} free_series SEC(".maps");
+
+struct slow_table {
+	struct bpf_spin_lock lock;
+	__u32 count;
+	__u32 least;	/* of the entries the one to go first */
+	__u32 pad;
+	struct trace_slow entries[TRACE_SLOW];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slow_table);
+} slow SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, TRACE_STACKS);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, TRACE_FOLDED_FRAMES * sizeof(__u64));
+} stacks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TRACE_STACKS);
+	__type(key, struct trace_stack_key);
+	__type(value, struct trace_stack);
+} stack_times SEC(".maps");
+
+/* What a task was doing since when, for hooks at both ends of a function. */
+struct began {
+	__u64 fault_ns;
+	__u64 call_ns;
+	__u64 size;	/* of the call's range */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct began);
+} began SEC(".maps");
+
+__u64 births;
+__u64 lost_events;	/* no slot for the VM or no series was free */
+__u64 lost_stacks;	/* their time is kept, in no stack */
+__u64 slow_floor_ns;	/* what is faster is not among the slowest */
+
+static __u32 slot_of(__u64 key)
+{
+	__u32 *slot = bpf_map_lookup_elem(&slots, &key);
+
+	return slot ? *slot : NO_SLOT;
+}
+
+/* Called in the context of the VM's process: a vCPU runs in no other. */
+static __u32 slot_add(struct kvm *kvm)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 key = (__u64)kvm;
+	struct trace_vm *vm;
+	__u32 slot;
+
+	if (bpf_map_pop_elem(&free_slots, &slot))
+		return NO_SLOT;
+	vm = bpf_map_lookup_elem(&vms, &slot);
+	if (!vm)
+		return NO_SLOT;
+
+	vm->kvm = key;
+	vm->pid = bpf_get_current_pid_tgid() >> 32;
+	BPF_CORE_READ_STR_INTO(&vm->comm, task, group_leader, comm);
+	bpf_probe_read_kernel_str(&vm->dir, sizeof(vm->dir),
+				  BPF_CORE_READ(kvm, debugfs_dentry, d_name.name));
+	if (bpf_map_update_elem(&slots, &key, &slot, BPF_NOEXIST)) {
+		/* Another vCPU had an event of the same VM. */
+		bpf_map_push_elem(&free_slots, &slot, 0);
+		return slot_of(key);
+	}
+	vm->birth = __sync_fetch_and_add(&births, 1) + 1;
+	return slot;
+}
+
+static __u32 series_of(struct trace_series_key *key)
+{
+	__u32 *id = bpf_map_lookup_elem(&series_ids, key);
+
+	return id ? *id : NO_SLOT;
+}
+
+static __u32 series_add(struct trace_series_key *key)
+{
+	struct trace_series *s;
+	__u32 id;
+
+	if (bpf_map_pop_elem(&free_series, &id))
+		return NO_SLOT;
+	s = bpf_map_lookup_elem(&series, &id);
+	if (!s)
+		return NO_SLOT;
+	s->vm = key->vm;
+	s->vcpu = key->vcpu;
+	s->kind = key->kind;
+	if (bpf_map_update_elem(&series_ids, key, &id, BPF_NOEXIST)) {
+		/* No two threads run one vCPU, but one can have run it on two CPUs within an interrupt. */
+		bpf_map_push_elem(&free_series, &id, 0);
+		return series_of(key);
+	}
+	s->used = 1;
+	return id;
+}
+
+/* An event, whatever hook it came from. Not every hook has a vCPU that may be read without more ado. */
+struct event {
+	struct kvm *kvm;
+	__u32 vcpu;
+	struct trace_kind kind;
+	__u64 gpa;
+	__u64 ns;
+	__u64 pages;
+	__u64 done_pages;
+};
+
+static struct trace_series *find_series(const struct event *ev)
+{
+	struct trace_series_key key = { .vcpu = ev->vcpu, .kind = ev->kind };
+	struct trace_series *s;
+	__u32 id;
+
+	key.vm = slot_of((__u64)ev->kvm);
+	if (key.vm == NO_SLOT)
+		key.vm = slot_add(ev->kvm);
+	if (key.vm == NO_SLOT) {
+		__sync_fetch_and_add(&lost_events, 1);
+		return NULL;
+	}
+	id = series_of(&key);
+	if (id == NO_SLOT)
+		id = series_add(&key);
+	s = bpf_map_lookup_elem(&series, &id);
+	if (!s)
+		__sync_fetch_and_add(&lost_events, 1);
+	return s;
+}
+
+static _Bool is_wanted(struct kvm_vcpu *vcpu)
+{
+	/* The verifier takes every argument of a module's tracepoint for one that may be NULL. */
+	return vcpu && (!only_pid || bpf_get_current_pid_tgid() >> 32 == only_pid);
+}
+
+static void add_time(struct trace_series *s, __u64 ns)
+{
+	__u32 bucket = h2_bucket(ns);
+
+	__sync_fetch_and_add(&s->ns, ns);
+	/* One vCPU's faults come one after the other. */
+	if (ns > s->max_ns)
+		s->max_ns = ns;
+	if (bucket < H2_BUCKETS)
+		__sync_fetch_and_add(&s->latency[bucket], 1);
+}
+
+/* Walking a stack takes longer than all the rest here: only if asked for. */
+static void add_stack(void *ctx, const struct event *ev)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct trace_stack_key key = { .kind = ev->kind };
+	struct trace_stack *sum, first = {};
+
+	key.pid = bpf_get_current_pid_tgid() >> 32;
+	BPF_CORE_READ_STR_INTO(&key.comm, task, group_leader, comm);
+	key.stack = bpf_get_stackid(ctx, &stacks, 0);
+	if (key.stack < 0) {
+		__sync_fetch_and_add(&lost_stacks, 1);
+		key.stack = -1;
+	}
+	sum = bpf_map_lookup_elem(&stack_times, &key);
+	if (!sum) {
+		bpf_map_update_elem(&stack_times, &key, &first, BPF_NOEXIST);
+		sum = bpf_map_lookup_elem(&stack_times, &key);
+	}
+	if (!sum) {
+		__sync_fetch_and_add(&lost_stacks, 1);
+		return;
+	}
+	__sync_fetch_and_add(&sum->count, 1);
+	__sync_fetch_and_add(&sum->ns, ev->ns);
+}
+
+/* The table is full of faults slower than slow_floor_ns: almost none gets past the first line. */
+static void keep_slow(void *ctx, const struct event *ev)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 frames[TRACE_FRAMES] = {};
+	char comm[TRACE_COMM_LEN] = {};
+	struct slow_table *table;
+	struct trace_slow *entry;
+	__u32 zero = 0, pid, at, least = 0;
+	__u64 least_ns = ~0ULL;
+	long len;
+
+	if (ev->ns <= slow_floor_ns)
+		return;
+	table = bpf_map_lookup_elem(&slow, &zero);
+	if (!table)
+		return;
+	len = bpf_get_stack(ctx, frames, sizeof(frames), 0);
+	pid = bpf_get_current_pid_tgid() >> 32;
+	BPF_CORE_READ_STR_INTO(&comm, task, group_leader, comm);
+
+	bpf_spin_lock(&table->lock);
+	at = table->count < TRACE_SLOW ? table->count : table->least;
+	if (at >= TRACE_SLOW)
+		goto unlock;
+	entry = &table->entries[at];
+	if (table->count >= TRACE_SLOW && entry->ns >= ev->ns)
+		goto unlock;
+	entry->ns = ev->ns;
+	entry->gpa = ev->gpa;
+	entry->pid = pid;
+	entry->vcpu = ev->vcpu;
+	entry->kind = ev->kind;
+	__builtin_memcpy(entry->comm, comm, sizeof(comm));
+	entry->frame_count = len > 0 ? len / sizeof(__u64) : 0;
+	__builtin_memcpy(entry->frames, frames, sizeof(frames));
+	if (table->count < TRACE_SLOW)
+		table->count++;
+	if (table->count < TRACE_SLOW)
+		goto unlock;
+	for (__u32 i = 0; i < TRACE_SLOW; i++) {
+		if (table->entries[i].ns < least_ns) {
+			least_ns = table->entries[i].ns;
+			least = i;
+		}
+	}
+	table->least = least;
+	slow_floor_ns = least_ns;
+unlock:
+	bpf_spin_unlock(&table->lock);
+}
+
+static void count(void *ctx, const struct event *ev)
+{
+	struct trace_series *s = find_series(ev);
+
+	if (!s)
+		return;
+	__sync_fetch_and_add(&s->count, 1);
+	if (ev->pages)
+		__sync_fetch_and_add(&s->pages, ev->pages);
+	if (ev->done_pages)
+		__sync_fetch_and_add(&s->done_pages, ev->done_pages);
+	if (ev->kind.event == EVENT_MAP || ev->kind.result == RESULT_UNKNOWN)
+		return;
+	add_time(s, ev->ns);
+	if (ev->kind.event == EVENT_FAULT)
+		keep_slow(ctx, ev);
+	if (fold_stacks)
+		add_stack(ctx, ev);
+}
+
+static __always_inline struct trace_kind fault_kind(__u64 error_code, int level, int ret)
+{
+	_Bool mapped = ret == RESULT_FIXED || ret == RESULT_SPURIOUS;
+
+	return (struct trace_kind){
+		.event = EVENT_FAULT,
+		.alias = error_code & PFERR_PRIVATE_ACCESS ? ALIAS_PRIVATE : ALIAS_SHARED,
+		/* Of what was not mapped KVM tells the level that it began with. */
+		.level = mapped ? level : LEVEL_NONE,
+		.access = error_code & PFERR_WRITE_MASK ? ACCESS_WRITE :
+			  error_code & PFERR_FETCH_MASK ? ACCESS_EXEC : ACCESS_READ,
+		.result = ret,
+	};
+}
+
+static __always_inline struct event call_event(__u64 gpa, __u64 size, __u64 done, int ret, __u64 ns)
+{
+	return (struct event){
+		.kind = {
+			.event = EVENT_CALL,
+			.alias = ALIAS_UNKNOWN,
+			.access = ACCESS_UNKNOWN,
+			.result = ret,
+		},
+		.gpa = gpa,
+		.ns = ns,
+		.pages = size >> PAGE_SHIFT,
+		.done_pages = done >> PAGE_SHIFT,
+	};
+}
+
+static __always_inline struct event map_event(__u32 alias, __u32 level, __u64 pages, __u64 new_pages)
+{
+	return (struct event){
+		.kind = {
+			.event = EVENT_MAP,
+			.alias = alias,
+			.level = level,
+			.access = ACCESS_UNKNOWN,
+		},
+		.pages = pages,
+		.done_pages = new_pages,
+	};
+}
+
+/*
+ * The last reference is gone: no event of this VM comes any more, its address may be used again. First of the
+ * programs, thus attached first: no end is missed of a VM that was counted.
+ */
+SEC("fentry/kvm_arch_destroy_vm")
+int BPF_PROG(end_vm, struct kvm *kvm)
+{
+	__u64 key = (__u64)kvm;
+	__u32 slot = slot_of(key);
+	struct trace_vm *vm = bpf_map_lookup_elem(&vms, &slot);
+
+	if (!vm)
+		return 0;
+	bpf_map_delete_elem(&slots, &key);
+	vm->ended = 1;
+	return 0;
+}
+
+SEC("tp_btf/kvm_stage2_fault")
+int BPF_PROG(stage2_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, int level, int ret,
+	     __u64 ns)
+{
+	struct event ev = { .kind = fault_kind(error_code, level, ret), .gpa = gpa, .ns = ns };
+
+	if (!is_wanted(vcpu))
+		return 0;
+	ev.kvm = vcpu->kvm;
+	ev.vcpu = vcpu->vcpu_id;
+	count(ctx, &ev);
+	return 0;
+}
+
+SEC("tp_btf/kvm_pre_fault_memory")
+int BPF_PROG(pre_fault_memory, struct kvm_vcpu *vcpu, __u64 gpa, __u64 size, __u64 done, int ret,
+	     __u64 ns)
+{
+	struct event ev = call_event(gpa, size, done, ret, ns);
+
+	if (!is_wanted(vcpu))
+		return 0;
+	ev.kvm = vcpu->kvm;
+	ev.vcpu = vcpu->vcpu_id;
+	count(ctx, &ev);
+	return 0;
+}
+
+SEC("tp_btf/kvm_prefault_batch")
+int BPF_PROG(prefault_batch, struct kvm_vcpu *vcpu, __u64 gfn, int pages, int new_pages)
+{
+	struct event ev = map_event(ALIAS_PRIVATE, 1, pages, new_pages);
+
+	/* Of a batch of none every page is mapped by itself, and counted there. */
+	if (!is_wanted(vcpu) || pages <= 0)
+		return 0;
+	ev.kvm = vcpu->kvm;
+	ev.vcpu = vcpu->vcpu_id;
+	count(ctx, &ev);
+	return 0;
+}
+
+/* --- at functions, for kernels and for pages without a tracepoint of their own --- */
+
+static void count_prefetch(void *ctx, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, int ret)
+{
+	_Bool private = fault->error_code & PFERR_PRIVATE_ACCESS;
+	__u32 level = fault->goal_level;
+	struct event ev;
+	__u64 pages;
+
+	if ((ret != RESULT_FIXED && ret != RESULT_SPURIOUS && ret != RESULT_WRITE_PROTECTED) ||
+	    level < 1 || level > 3)
+		return;
+	pages = 1ULL << 9 * (level - 1);
+	ev = map_event(private ? ALIAS_PRIVATE : ALIAS_SHARED, level, pages,
+		       ret == RESULT_FIXED ? pages : 0);
+	ev.kvm = vcpu->kvm;
+	ev.vcpu = vcpu->vcpu_id;
+	count(ctx, &ev);
+}
+
+SEC("fexit/kvm_tdp_page_fault")
+int BPF_PROG(prefetch_page, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, int ret)
+{
+	if (fault->prefetch && is_wanted(vcpu))
+		count_prefetch(ctx, vcpu, fault, ret);
+	return 0;
+}
+
+static struct began *task_began(void)
+{
+	return bpf_task_storage_get(&began, bpf_get_current_task_btf(), 0,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+/* False: the function began before we did. */
+static _Bool since(__u64 *then, __u64 *ns)
+{
+	if (!*then)
+		return 0;
+	*ns = bpf_ktime_get_ns() - *then;
+	*then = 0;
+	return 1;
+}
+
+SEC("fentry/kvm_tdp_page_fault")
+int BPF_PROG(tdp_fault_begin, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
+{
+	struct began *task;
+
+	if (fault->prefetch || !is_wanted(vcpu))
+		return 0;
+	task = task_began();
+	if (task)
+		task->fault_ns = bpf_ktime_get_ns();
+	else
+		__sync_fetch_and_add(&lost_events, 1);
+	return 0;
+}
+
+SEC("fexit/kvm_tdp_page_fault")
+int BPF_PROG(tdp_fault_end, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, int ret)
+{
+	struct event ev = { .gpa = fault->addr };
+	struct began *task;
+
+	if (!is_wanted(vcpu))
+		return 0;
+	if (fault->prefetch) {
+		count_prefetch(ctx, vcpu, fault, ret);
+		return 0;
+	}
+	task = task_began();
+	if (!task || !since(&task->fault_ns, &ev.ns))
+		return 0;
+	ev.kind = fault_kind(fault->error_code, fault->goal_level, ret);
+	ev.kvm = vcpu->kvm;
+	ev.vcpu = vcpu->vcpu_id;
+	count(ctx, &ev);
+	return 0;
+}
+
+/* Of a fault that KVM has not looked at yet: neither what comes of it nor how long it takes. */
+SEC("tp_btf/kvm_page_fault")
+int BPF_PROG(page_fault, struct kvm_vcpu *vcpu, __u64 address, __u64 error_code)
+{
+	struct event ev = { .kind = fault_kind(error_code, LEVEL_NONE, RESULT_UNKNOWN) };
+
+	if (!is_wanted(vcpu))
+		return 0;
+	/* KVM adds this bit later, for VMs whose hardware does not. */
+	ev.kind.alias = ALIAS_UNKNOWN;
+	ev.kvm = vcpu->kvm;
+	ev.vcpu = vcpu->vcpu_id;
+	count(ctx, &ev);
+	return 0;
+}
+
+/* Every KVM_RUN comes here as well: leave early. */
+SEC("fentry/kvm_vcpu_ioctl")
+int BPF_PROG(vcpu_ioctl_begin, struct file *file, unsigned int request, unsigned long arg)
+{
+	struct kvm_pre_fault_memory range;
+	struct began *task;
+
+	if (request != KVM_PRE_FAULT_MEMORY || !is_wanted(file->private_data) ||
+	    bpf_probe_read_user(&range, sizeof(range), (void *)arg))
+		return 0;
+	task = task_began();
+	if (!task) {
+		__sync_fetch_and_add(&lost_events, 1);
+		return 0;
+	}
+	task->size = range.size;
+	task->call_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("fexit/kvm_vcpu_ioctl")
+int BPF_PROG(vcpu_ioctl_end, struct file *file, unsigned int request, unsigned long arg, long ret)
+{
+	struct kvm_vcpu *vcpu = file->private_data;
+	struct kvm_pre_fault_memory range;
+	struct began *task;
+	struct event ev;
+	__u64 ns, done = 0;
+
+	if (request != KVM_PRE_FAULT_MEMORY || !is_wanted(vcpu))
+		return 0;
+	task = task_began();
+	if (!task || !since(&task->call_ns, &ns))
+		return 0;
+	/* KVM writes back what is left, if it did anything. */
+	if (!bpf_probe_read_user(&range, sizeof(range), (void *)arg) && range.size < task->size)
+		done = task->size - range.size;
+	ev = call_event(range.gpa, task->size, done, ret, ns);
+	ev.kvm = BPF_CORE_READ(vcpu, kvm);
+	ev.vcpu = BPF_CORE_READ(vcpu, vcpu_id);
+	count(ctx, &ev);
+	return 0;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A snapshot pair as a sorted table: what both views show. */
+#ifndef PREFAULT_TRACE_ROWS_H
+#define PREFAULT_TRACE_ROWS_H
+
+#include "sums.h"
+
+enum column {
+	COLUMN_PID,
+	COLUMN_NAME,
+	COLUMN_VCPU,
+	COLUMN_FAULTS,
+	COLUMN_PRIVATE,
+	COLUMN_SHARED,
+	COLUMN_4K,
+	COLUMN_2M,
+	COLUMN_1G,
+	COLUMN_SPURIOUS,
+	COLUMN_RETRIED,
+	COLUMN_OTHER,
+	COLUMN_FAILED,
+	COLUMN_P50_NS,
+	COLUMN_P90_NS,
+	COLUMN_P99_NS,
+	COLUMN_MAX_NS,
+	COLUMN_CALLS,
+	COLUMN_FAILED_CALLS,
+	COLUMN_CALL_P50_NS,
+	COLUMN_CALL_P99_NS,
+	COLUMN_DONE_PAGES,
+	COLUMN_NEW_PAGES,
+	COLUMN_OLD_PAGES,
+	COLUMN_COUNT,
+};
+
+struct cell {
+	enum {
+		CELL_NUMBER,
+		CELL_NOT_MEASURED,	/* this kernel does not tell: n/a */
+		CELL_NO_SAMPLE,		/* nothing happened that could be measured: - */
+	} kind;
+	double number;
+};
+
+#define VCPU_ALL (-1)
+
+struct row {
+	const struct snapshot_vm *vm;
+	long vcpu;	/* or VCPU_ALL */
+	struct sums sums;	/* what the cells come from */
+	struct cell cells[COLUMN_COUNT];	/* not of the name */
+};
+
+struct rows {
+	struct row *rows;
+	size_t count;
+};
+
+struct rows_options {
+	bool totals;		/* since each VM was first seen, not per second */
+	bool vcpus;		/* a row for each vCPU, not for each VM */
+	pid_t pid;		/* this process only; 0: all */
+	enum column sort;
+	bool reverse;
+};
+
+/*
+ * The rows point into @now. Without @before there are no rates yet. Numbers sort from the highest, text from
+ * A, what has no number comes last. 0 or -ENOMEM.
+ */
+int rows_build(struct rows *rows, const struct snapshot *before, const struct snapshot *now,
+	       const struct rows_options *options);
+void rows_free(struct rows *rows);
+
+bool column_is_latency(enum column column);
+bool column_is_name(enum column column);	/* says who, not how much */
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * All that a view may know: plain data taken at one moment, or read back from a record. Views work on a pair
+ * of them and ask neither the kernel nor the collector anything.
+ */
+#ifndef PREFAULT_TRACE_SNAPSHOT_H
+#define PREFAULT_TRACE_SNAPSHOT_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "events.h"
+#include "vm.h"
+
+/* What can be missing on some kernel, each by itself. */
+enum measure {
+	MEASURE_FAULTS		= 1 << 0,	/* count and access */
+	MEASURE_FAULT_ENDS	= 1 << 1,	/* level, alias, result, latency */
+	MEASURE_CALLS		= 1 << 2,
+	MEASURE_BATCHES		= 1 << 3,	/* pages mapped ahead, many at a time */
+	MEASURE_SINGLES		= 1 << 4,	/* and one by one */
+	/* Both are needed to tell how many pages were new, or that there are no batches. */
+	MEASURE_PAGES		= MEASURE_BATCHES | MEASURE_SINGLES,
+};
+
+/* What is hooked, each with a ladder of its own (hooks.c). */
+enum metric {
+	METRIC_FAULTS,
+	METRIC_CALLS,
+	METRIC_BATCHES,
+	METRIC_SINGLES,
+	METRIC_VM_END,
+	METRIC_COUNT,
+};
+
+/* Of these the views tell; the last is no figure. */
+#define METRIC_SHOWN METRIC_VM_END
+
+#define HOOK_TEXT_LEN 96
+#define METRIC_NAME_LEN 16
+
+struct snapshot_hook {
+	char metric[METRIC_NAME_LEN];	/* "faults" */
+	char hook[HOOK_TEXT_LEN];	/* "tp_btf:kvm_stage2_fault"; "n/a" */
+	char note[HOOK_TEXT_LEN];	/* what to know about the figures; may be empty */
+};
+
+struct snapshot_vm {
+	uint64_t birth;		/* tells VMs apart, whatever number or address is used again */
+	pid_t pid;
+	int fd;			/* of the VM, inside the process; -1: not known */
+	bool ended;		/* these are its last figures */
+	char name[VM_NAME_LEN];
+};
+
+struct snapshot_series {
+	uint64_t birth;		/* the VM's */
+	uint32_t vcpu;
+	struct trace_kind kind;
+	uint64_t count, ns, max_ns;
+	uint64_t pages, done_pages;	/* as in struct trace_series */
+	__u64 latency[H2_BUCKETS];
+};
+
+struct snapshot_slow {
+	uint64_t ns, gpa;
+	pid_t pid;
+	uint32_t vcpu;
+	struct trace_kind kind;
+	char name[TRACE_COMM_LEN];
+	char *frames;		/* innermost first, separated by ';' */
+};
+
+struct snapshot_stack {
+	uint64_t count, ns;
+	pid_t pid;
+	char *folded;		/* outermost first, separated by ';' */
+};
+
+struct snapshot {
+	uint64_t time_ns;	/* CLOCK_MONOTONIC */
+	time_t wall;
+	unsigned int measured;	/* enum measure */
+	struct snapshot_hook hooks[METRIC_COUNT];
+
+	/* Totals since the start. */
+	uint64_t lost_events;
+	uint64_t lost_stacks;
+	bool cost_known;
+	uint64_t cost_ns;	/* spent in our programs */
+	uint64_t cost_runs;
+
+	size_t vm_count;
+	struct snapshot_vm *vms;
+	size_t series_count;	/* sorted, see snapshot_compare_series() */
+	struct snapshot_series *series;
+	size_t slow_count;	/* slowest first */
+	struct snapshot_slow *slow;
+	bool folded;		/* stacks were asked for */
+	size_t stack_count;
+	struct snapshot_stack *stacks;
+};
+
+void snapshot_free(struct snapshot *snapshot);
+
+/* By VM, vCPU and kind. */
+int snapshot_compare_series(const void *a, const void *b);
+
+/* The VM that a series is of; NULL: it is not in the snapshot. */
+const struct snapshot_vm *snapshot_vm(const struct snapshot *snapshot, uint64_t birth);
+
+#endif

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "stacks.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kinds.h"
+
+/* As in prefault-trace.bpf.c. */
+struct slow_table {
+	struct bpf_spin_lock lock;
+	__u32 count;
+	__u32 least;
+	__u32 pad;
+	struct trace_slow entries[TRACE_SLOW];
+};
+
+static int need_symbols(struct symbols **symbols)
+{
+	if (!*symbols)
+		*symbols = symbols_read();
+	return *symbols ? 0 : -ENOMEM;
+}
+
+/* The frames are innermost first. Those above the last one of the tracing itself are left out. */
+static size_t first_frame(const struct symbols *symbols, const uint64_t *frames, size_t count)
+{
+	size_t first = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (symbols_is_tracing(symbols_name(symbols, frames[i])))
+			first = i + 1;
+	return first;
+}
+
+static int print_frames(FILE *out, const struct symbols *symbols, const uint64_t *frames,
+			size_t count, bool outermost_first)
+{
+	size_t first = first_frame(symbols, frames, count);
+
+	for (size_t i = first; i < count; i++) {
+		size_t at = outermost_first ? count - 1 - (i - first) : i;
+
+		fprintf(out, "%s%s", i > first ? ";" : "", symbols_name(symbols, frames[at]));
+	}
+	return ferror(out) ? -ENOMEM : 0;
+}
+
+static int compare_slow(const void *a, const void *b)
+{
+	const struct snapshot_slow *left = a, *right = b;
+
+	return (left->ns < right->ns) - (left->ns > right->ns);
+}
+
+static int add_slow(struct snapshot *s, const struct trace_slow *entry, const struct symbols *symbols)
+{
+	struct snapshot_slow *slow = &s->slow[s->slow_count];
+	size_t count = entry->frame_count < TRACE_FRAMES ? entry->frame_count : TRACE_FRAMES;
+	size_t len;
+	FILE *out = open_memstream(&slow->frames, &len);
+
+	if (!out)
+		return -ENOMEM;
+	slow->ns = entry->ns;
+	slow->gpa = entry->gpa;
+	slow->pid = entry->pid;
+	slow->vcpu = entry->vcpu;
+	slow->kind = entry->kind;
+	snprintf(slow->name, sizeof(slow->name), "%.*s", TRACE_COMM_LEN - 1, entry->comm);
+	print_frames(out, symbols, (const uint64_t *)entry->frames, count, false);
+	s->slow_count++;
+	return fclose(out) ? -ENOMEM : 0;
+}
+
+int stacks_add_slow(struct snapshot *s, const struct stack_maps *maps, struct symbols **symbols)
+{
+	struct slow_table *table = calloc(1, maps->slow_size);
+	__u32 zero = 0;
+	int err = 0;
+
+	s->slow = calloc(TRACE_SLOW, sizeof(*s->slow));
+	if (!table || !s->slow || maps->slow_size != sizeof(*table))
+		err = -ENOMEM;
+	/* With the lock, so that no entry is half of one fault and half of another. */
+	if (!err && bpf_map_lookup_elem_flags(maps->slow, &zero, table, BPF_F_LOCK))
+		err = -errno;
+	if (!err && table->count)
+		err = need_symbols(symbols);
+	for (__u32 i = 0; !err && i < table->count && i < TRACE_SLOW; i++)
+		err = add_slow(s, &table->entries[i], *symbols);
+	if (!err)
+		qsort(s->slow, s->slow_count, sizeof(*s->slow), compare_slow);
+	free(table);
+	return err;
+}
+
+/* Separators of the format must not come out of a name. */
+static void print_name(FILE *out, const char *name)
+{
+	for (const char *c = name; *c; c++)
+		fputc(*c == ';' || *c == ' ' || (unsigned char)*c < ' ' ? '_' : *c, out);
+}
+
+static int add_folded(struct snapshot *s, const struct stack_maps *maps, const struct symbols *symbols,
+		      const struct trace_stack_key *key, const struct trace_stack *sum)
+{
+	struct snapshot_stack *stack = &s->stacks[s->stack_count];
+	uint64_t frames[TRACE_FOLDED_FRAMES] = {};
+	char name[TRACE_COMM_LEN];
+	size_t count = 0, len;
+	FILE *out = open_memstream(&stack->folded, &len);
+
+	if (!out)
+		return -ENOMEM;
+	stack->count = sum->count;
+	stack->ns = sum->ns;
+	stack->pid = key->pid;
+	snprintf(name, sizeof(name), "%.*s", TRACE_COMM_LEN - 1, key->comm);
+	print_name(out, name);
+	fprintf(out, "-%u;", key->pid);
+	if (key->stack >= 0 && !bpf_map_lookup_elem(maps->stacks, &key->stack, frames))
+		while (count < TRACE_FOLDED_FRAMES && frames[count])
+			count++;
+	if (count)
+		print_frames(out, symbols, frames, count, true);
+	else
+		fputs("[stack_lost]", out);
+	if (key->kind.event == EVENT_FAULT)
+		fprintf(out, ";[%s_%s_%s_%s]", kind_alias(key->kind.alias),
+			kind_level(key->kind.level), kind_access(key->kind.access),
+			kind_result(key->kind.event, key->kind.result));
+	else
+		fprintf(out, ";[pre-fault_%s]", kind_result(key->kind.event, key->kind.result));
+	s->stack_count++;
+	return fclose(out) ? -ENOMEM : 0;
+}
+
+static int compare_stacks(const void *a, const void *b)
+{
+	const struct snapshot_stack *left = a, *right = b;
+
+	return strcmp(left->folded, right->folded);
+}
+
+int stacks_add_folded(struct snapshot *s, const struct stack_maps *maps, struct symbols **symbols)
+{
+	struct trace_stack_key key, *before = NULL;
+	struct trace_stack sum;
+	int err = need_symbols(symbols);
+
+	s->stacks = calloc(TRACE_STACKS, sizeof(*s->stacks));
+	if (!s->stacks)
+		return -ENOMEM;
+	/* Nothing is ever taken out of this map: the walk sees each once. */
+	while (!err && s->stack_count < TRACE_STACKS &&
+	       !bpf_map_get_next_key(maps->times, before, &key)) {
+		if (!bpf_map_lookup_elem(maps->times, &key, &sum))
+			err = add_folded(s, maps, *symbols, &key, &sum);
+		before = &key;
+	}
+	if (!err)
+		qsort(s->stacks, s->stack_count, sizeof(*s->stacks), compare_stacks);
+	return err;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The slowest faults, and where the time was spent, out of their maps. */
+#ifndef PREFAULT_TRACE_STACKS_H
+#define PREFAULT_TRACE_STACKS_H
+
+#include "snapshot.h"
+#include "symbols.h"
+
+struct stack_maps {
+	int slow;
+	size_t slow_size;
+	int times;
+	int stacks;
+};
+
+/* Both fill in their part of the snapshot; @symbols are read when needed. 0 or -errno. */
+int stacks_add_slow(struct snapshot *s, const struct stack_maps *maps, struct symbols **symbols);
+int stacks_add_folded(struct snapshot *s, const struct stack_maps *maps, struct symbols **symbols);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef PREFAULT_TRACE_VIEWS_H
+#define PREFAULT_TRACE_VIEWS_H
+
+#include "rows.h"
+#include "source.h"
+
+/* Below it a screen cannot be read, and drawing it costs more than counting. An hour is a long time to wait. */
+#define DELAY_MIN_S 0.1
+#define DELAY_MAX_S 3600.0
+
+/* As those of memattr-top. */
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_SYSTEM = 3,	/* the kernel or the rights do not suffice */
+	EXIT_NO_VM = 4,		/* there is no such process */
+};
+
+struct view_options {
+	struct rows_options rows;
+	bool json;
+	double delay_s;
+	unsigned long count;	/* snapshots until the end; 0: none */
+	unsigned int slowest;	/* how many of the slowest faults are shown */
+	FILE *folded;		/* where stacks go at the end; NULL: nowhere */
+};
+
+/* Both return the exit status, 0 after SIGINT and SIGTERM. */
+int batch_run(struct source *source, const struct view_options *options);
+int live_run(struct source *source, const struct view_options *options);
+
+/* One document, in one line. */
+void json_snapshot(FILE *out, const struct snapshot *before, const struct snapshot *now,
+		   const struct view_options *options);
+
+/* Why there is nothing to show. */
+void explain_empty(char *text, size_t size, pid_t pid);
+
+/* 0 or -errno. */
+int write_folded(FILE *out, const struct snapshot *now, pid_t pid);
+
+uint64_t monotonic_ns(void);
+
+#endif
