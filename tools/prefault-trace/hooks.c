@@ -17,9 +17,8 @@ static const struct hook ladder[] = {
 		.site = { HOOK_TP_BTF, "kvm_stage2_fault" },
 		.programs = { "stage2_fault" },
 	}, {
-		/* Sees the pages that are mapped ahead one by one as well: what METRIC_SINGLES is for. */
-		.metric = METRIC_FAULTS, .both_ends = true,
-		.measures = MEASURE_FAULTS | MEASURE_FAULT_ENDS | MEASURE_SINGLES,
+		.metric = METRIC_FAULTS, .measures = MEASURE_FAULTS | MEASURE_FAULT_ENDS,
+		.both_ends = true,
 		.site = { HOOK_FEXIT, "kvm_tdp_page_fault" },
 		.programs = { "tdp_fault_begin", "tdp_fault_end" },
 		.note = "latency has the hook's own cost in it",
@@ -90,17 +89,22 @@ int hooks_probe(struct hooks *hooks)
 
 		if (hooks->active[hook->metric])
 			continue;
-		/* Two programs would count the same pages. */
-		if (hook->metric == METRIC_SINGLES && hooks_measures(hooks) & MEASURE_SINGLES) {
-			hooks->active[METRIC_SINGLES] = hooks->active[METRIC_FAULTS];
-			continue;
-		}
 		hooks->errors[hook->metric] = probe(&prober, hook);
 		if (!hooks->errors[hook->metric])
 			hooks->active[hook->metric] = hook;
 	}
 	hook_prober_close(&prober);
 	return 0;
+}
+
+/* tdp_fault_end sees the pages that are mapped one by one as well: two programs would count them twice. */
+static bool is_loaded(const struct hooks *hooks, const struct hook *hook)
+{
+	const struct hook *faults = hooks->active[METRIC_FAULTS];
+
+	if (hook->metric == METRIC_SINGLES && faults && faults->both_ends)
+		return false;
+	return hooks->active[hook->metric] == hook;
 }
 
 int hooks_select(const struct hooks *hooks, struct bpf_object *object)
@@ -114,7 +118,7 @@ int hooks_select(const struct hooks *hooks, struct bpf_object *object)
 
 			if (!program)
 				return -ENOENT;
-			bpf_program__set_autoload(program, hooks->active[hook->metric] == hook);
+			bpf_program__set_autoload(program, is_loaded(hooks, hook));
 		}
 	}
 	return 0;
@@ -136,6 +140,9 @@ void hooks_describe(const struct hooks *hooks, enum metric metric, struct snapsh
 	}
 	hook_name(&hook->site, text->hook, sizeof(text->hook));
 	snprintf(text->note, sizeof(text->note), "%s", hook->note ?: "");
+	/* Up to 6.13 KVM sets such an entry anew, without the Dirty bit, and calls it fixed. */
+	if (metric == METRIC_SINGLES && !hooks->has_batches)
+		snprintf(text->note, sizeof(text->note), "a page that was mapped before may count as new");
 }
 
 unsigned int hooks_measures(const struct hooks *hooks)

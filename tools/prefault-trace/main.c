@@ -168,7 +168,6 @@ void explain_empty(char *text, size_t size, pid_t pid)
 		snprintf(text, size, "no VM has had a fault or pre-fault so far");
 }
 
-/* Written files first: what can be said at once should not come after an hour of tracing. */
 static int open_file(FILE **file, const char *name, const char *mode)
 {
 	if (!name)
@@ -202,12 +201,20 @@ static int open_collector(struct source *source, struct env *env)
 	struct diag why;
 
 	source->collector = collector_open(&options, &why);
-	if (!source->collector)
-		return diag_print(&why, EXIT_SYSTEM);
-	if (source->record && record_write_header(source->record))
-		return diag_fail(EXIT_FAILED, "another place: --record FILE",
-				 "cannot write to %s: %s", env->record, strerror(errno));
-	return EXIT_OK;
+	return source->collector ? EXIT_OK : diag_print(&why, EXIT_SYSTEM);
+}
+
+/* When nothing else is in the way: what the files had in them is lost. */
+static int open_output(struct source *source, struct env *env)
+{
+	int status = open_file(&source->record, env->record, "we");
+
+	if (!status)
+		status = open_file(&env->view.folded, env->folded, "we");
+	if (status || !source->record || !record_write_header(source->record))
+		return status;
+	return diag_fail(EXIT_FAILED, "another place: --record FILE", "cannot write to %s: %s",
+			 env->record, strerror(errno));
 }
 
 static int check_process(struct env *env)
@@ -248,15 +255,17 @@ int main(int argc, char **argv)
 	status = check_process(&env);
 	if (!status)
 		status = open_replay(&source, &env);
-	if (!status)
-		status = open_file(&source.record, env.record, "we");
-	if (!status)
-		status = open_file(&env.view.folded, env.folded, "we");
 	if (!status && !source.replay)
 		status = open_collector(&source, &env);
+	if (!status)
+		status = open_output(&source, &env);
 	if (!status)
 		status = env.batch ? batch_run(&source, &env.view) : live_run(&source, &env.view);
 	if (source.collector)
 		collector_close(source.collector);
+	/* What was still to be written, and could not. */
+	if (source.record && fclose(source.record) && !status)
+		status = diag_fail(EXIT_FAILED, "another place: --record FILE",
+				   "cannot write to %s: %s", env.record, strerror(errno));
 	return status;
 }

@@ -27,28 +27,21 @@ static int need_symbols(struct symbols **symbols)
 	return *symbols ? 0 : -ENOMEM;
 }
 
-/* The frames are innermost first. Those above the last one of the tracing itself are left out. */
-static size_t first_frame(const struct symbols *symbols, const uint64_t *frames, size_t count)
+/* @frames are innermost first. Those of the tracing itself, wherever they are, tell nothing of KVM. */
+static void print_frames(FILE *out, const struct symbols *symbols, const uint64_t *frames,
+			 size_t count, bool outermost_first)
 {
-	size_t first = 0;
+	const char *separator = "";
 
-	for (size_t i = 0; i < count; i++)
-		if (symbols_is_tracing(symbols_name(symbols, frames[i])))
-			first = i + 1;
-	return first;
-}
+	for (size_t i = 0; i < count; i++) {
+		const char *name = symbols_name(symbols,
+						frames[outermost_first ? count - 1 - i : i]);
 
-static int print_frames(FILE *out, const struct symbols *symbols, const uint64_t *frames,
-			size_t count, bool outermost_first)
-{
-	size_t first = first_frame(symbols, frames, count);
-
-	for (size_t i = first; i < count; i++) {
-		size_t at = outermost_first ? count - 1 - (i - first) : i;
-
-		fprintf(out, "%s%s", i > first ? ";" : "", symbols_name(symbols, frames[at]));
+		if (symbols_is_tracing(name))
+			continue;
+		fprintf(out, "%s%s", separator, name);
+		separator = ";";
 	}
-	return ferror(out) ? -ENOMEM : 0;
 }
 
 static int compare_slow(const void *a, const void *b)

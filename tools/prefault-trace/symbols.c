@@ -92,7 +92,7 @@ const char *symbols_name(const struct symbols *symbols, uint64_t address)
 	return number;
 }
 
-int symbols_is_tracing(const char *name)
+bool symbols_is_tracing(const char *name)
 {
 	static const char * const prefixes[] = {
 		"bpf_prog_", "bpf_trace_run", "bpf_trampoline_", "bpf_get_stack", "__bpf_",
@@ -101,6 +101,6 @@ int symbols_is_tracing(const char *name)
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
 		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
-			return 1;
-	return 0;
+			return true;
+	return false;
 }

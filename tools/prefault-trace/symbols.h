@@ -3,6 +3,7 @@
 #ifndef PREFAULT_TRACE_SYMBOLS_H
 #define PREFAULT_TRACE_SYMBOLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,6 @@ void symbols_free(struct symbols *symbols);
 const char *symbols_name(const struct symbols *symbols, uint64_t address);
 
 /* A frame of the tracing itself, which tells nothing of KVM. */
-int symbols_is_tracing(const char *name);
+bool symbols_is_tracing(const char *name);
 
 #endif
