@@ -65,7 +65,7 @@ clean: ## delete build/
 # Where libbpf and bpftool are is known only when they are built, and for that
 # the packages must be there.  Make reads $(B)/deps.mk again when it changed.
 NEED_LIBBPF := demo check check-debug bench shell tools policies guest tests install \
-	policy-tests top-tests bench-tests store-tests $(B)/%
+	policy-tests top-tests trace-tests bench-tests store-tests $(B)/%
 ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
 -include $(B)/deps.mk
 -include tools/tools.mk
@@ -82,14 +82,15 @@ $(B)/deps.mk: deps FORCE
 		printf 'LIBBPF_DIR := %s\nBPFTOOL := %s/bin/bpftool\n' "$$dir" "$$dir" >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-tools: ## memattr-top and memattr-policy, into build/bin
+tools: ## memattr-top, prefault-trace and memattr-policy, into build/bin
 policies: ## the BPF policies, into build/bpf
 guest: ## the workload VMM, into build/bin
-tests: policy-tests top-tests bench-tests store-tests
+tests: policy-tests top-tests trace-tests bench-tests store-tests
 
 install: tools policies ## tools, policies, their header and man pages to PREFIX (/usr/local); DESTDIR= as usual
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/memattr $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 755 $(B)/bin/memattr-policy $(B)/bin/memattr-top $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(B)/bin/memattr-policy $(B)/bin/memattr-top \
+		$(B)/bin/prefault-trace $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 $(B)/bpf/*.bpf.o $(DESTDIR)$(PREFIX)/lib/memattr
 	install -d $(DESTDIR)$(PREFIX)/include/memattr
 	install -m 644 bpf/include/memattr.bpf.h $(DESTDIR)$(PREFIX)/include/memattr

@@ -1,35 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The screen: one table, a menu to sort it by, a prompt for the delay, a page of help. */
 #define _GNU_SOURCE
-#define NCURSES_WIDECHAR 1
 #include "format.h"
+#include "screen.h"
 #include "views.h"
 
-#include <curses.h>
 #include <errno.h>
-#include <locale.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
-#include <wchar.h>
-
-#define ESCAPE		27
-#define ESCAPE_DELAY_MS	25	/* an escape sequence's bytes come at once, a person's next key does not */
-#define CONTROL(key)	((key) & 0x1f)
 
 #define PROMPT_LEN	16
 
 /* On fewer the VMs need all of them. */
 #define LINES_FOR_TITLE	4
-
-enum colour {
-	COLOUR_WARNING = 1,
-	COLOUR_LOSS,
-};
 
 enum mode {
 	MODE_TABLE,
@@ -90,49 +75,6 @@ struct live {
 	int page;		/* rows that fit the screen */
 };
 
-static bool colours;	/* the terminal has them, and NO_COLOR does not forbid them */
-
-static chtype colour(enum colour which)
-{
-	return colours ? COLOR_PAIR(which) | A_BOLD : A_BOLD;
-}
-
-static void put(int y, int x, const char *text)
-{
-	if (y >= 0 && y < LINES && x < COLS)
-		mvaddnstr(y, x, text, COLS - x);
-}
-
-/* Names are UTF-8: cut and pad by the cells they take, not by bytes. */
-static void put_cell(int y, int x, int width, bool right, const char *text)
-{
-	wchar_t wide[VM_NAME_LEN];
-	size_t len = mbstowcs(wide, text, VM_NAME_LEN - 1);
-	int cells = 0;
-	size_t fit = 0;
-
-	if (width > COLS - x)
-		width = COLS - x;
-	if (y >= LINES || width <= 0)
-		return;
-	if (len == (size_t)-1)
-		len = mbstowcs(wide, "?", VM_NAME_LEN - 1);
-	while (fit < len) {
-		int w = wcwidth(wide[fit]);
-
-		if (w < 0) {
-			wide[fit] = L'?';
-			w = 1;
-		}
-		if (cells + w > width)
-			break;
-		cells += w;
-		fit++;
-	}
-	mvprintw(y, x, "%*s", width, "");
-	mvaddnwstr(y, right ? x + width - cells : x, wide, fit);
-}
-
 static bool is_text(enum column column)
 {
 	return column == COLUMN_NAME || column == COLUMN_POLICY;
@@ -192,27 +134,6 @@ static void draw_title(const struct live *live, size_t vm_count)
 	if (live->paused)
 		put(0, strlen(text) + 2, "PAUSED");
 	attroff(A_BOLD);
-}
-
-/* Where the next piece of the status goes; a piece that does not fit begins a line. */
-struct flow {
-	int y, x, last;
-};
-
-static void flow_put(struct flow *flow, chtype attributes, const char *text)
-{
-	int len = strlen(text);
-
-	if (flow->x && flow->x + len > COLS) {
-		flow->x = 0;
-		flow->y++;
-	}
-	if (flow->y > flow->last)
-		return;
-	attron(attributes);
-	put(flow->y, flow->x, text);
-	attroff(attributes);
-	flow->x += len + 2;
 }
 
 static uint64_t count_failed(const struct snapshot *s)
@@ -504,61 +425,21 @@ static void set_delay(struct live *live, double seconds)
 	live->deadline_ns = live->now->time_ns + seconds * 1e9;
 }
 
-/* The steps a person would take: 0.1 0.2 0.5 1 2 5 10 ... */
-static void step_delay(struct live *live, bool longer)
-{
-	static const double steps[] = { 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 600, 3600 };
-	int count = sizeof(steps) / sizeof(*steps);
-
-	if (longer) {
-		for (int i = 0; i < count; i++) {
-			if (steps[i] > live->options.delay_s) {
-				set_delay(live, steps[i]);
-				return;
-			}
-		}
-	} else {
-		for (int i = count - 1; i >= 0; i--) {
-			if (steps[i] < live->options.delay_s) {
-				set_delay(live, steps[i]);
-				return;
-			}
-		}
-	}
-}
-
 static void delay_key(struct live *live, int key)
 {
-	size_t len = strlen(live->prompt);
 	char *end;
 	double seconds;
 
-	switch (key) {
-	case ESCAPE:
-		live->mode = MODE_TABLE;
+	if (!prompt_key(live->prompt, sizeof(live->prompt), key))
 		return;
-	case '\n':
-	case KEY_ENTER:
-		live->mode = MODE_TABLE;
-		seconds = strtod(live->prompt, &end);
-		if (end == live->prompt)
-			return;
-		if (*end)
-			live->complaint = "That is no number of seconds.";
-		else
-			set_delay(live, seconds);
+	live->mode = MODE_TABLE;
+	seconds = strtod(live->prompt, &end);
+	if (end == live->prompt)
 		return;
-	case KEY_BACKSPACE:
-	case '\b':
-	case 127:
-		if (len)
-			live->prompt[len - 1] = '\0';
-		return;
-	}
-	if (((key >= '0' && key <= '9') || key == '.') && len + 1 < sizeof(live->prompt)) {
-		live->prompt[len] = key;
-		live->prompt[len + 1] = '\0';
-	}
+	if (*end)
+		live->complaint = "That is no number of seconds.";
+	else
+		set_delay(live, seconds);
 }
 
 static void sort_key(struct live *live, int key)
@@ -638,7 +519,7 @@ static void table_key(struct live *live, int key)
 		break;
 	case '+':
 	case '-':
-		step_delay(live, key == '+');
+		set_delay(live, step_delay(live->options.delay_s, key == '+'));
 		break;
 	case KEY_UP:
 		move_mark(live, -1);
@@ -684,21 +565,6 @@ static void handle_key(struct live *live, int key)
 		table_key(live, key);
 }
 
-static void handle_signal(struct live *live, int signals)
-{
-	struct signalfd_siginfo info;
-	struct winsize size;
-
-	if (read(signals, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo != SIGWINCH) {
-		live->quit = true;
-		return;
-	}
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row && size.ws_col)
-		resizeterm(size.ws_row, size.ws_col);
-}
-
 static int take_snapshot(struct live *live)
 {
 	struct snapshot *s = collector_snapshot(live->collector);
@@ -740,7 +606,7 @@ static int run(struct live *live, int signals)
 		if (poll(fds, 2, timeout_ms(live)) < 0 && errno != EINTR)
 			return -errno;
 		if (fds[1].revents)
-			handle_signal(live, signals);
+			live->quit |= !screen_signal(signals);
 		if (fds[0].revents) {
 			while ((key = getch()) != ERR)
 				handle_key(live, key);
@@ -758,47 +624,13 @@ static int run(struct live *live, int signals)
 	return 0;
 }
 
-static SCREEN *screen_open(void)
-{
-	const char *no_color = getenv("NO_COLOR");
-	SCREEN *screen;
-
-	setlocale(LC_ALL, "");
-	screen = newterm(NULL, stdout, stdin);
-	if (!screen)
-		return NULL;
-	cbreak();
-	noecho();
-	keypad(stdscr, TRUE);
-	nodelay(stdscr, TRUE);
-	set_escdelay(ESCAPE_DELAY_MS);
-	curs_set(0);
-	colours = (!no_color || !no_color[0]) && has_colors();
-	if (colours) {
-		start_color();
-		use_default_colors();
-		init_pair(COLOUR_WARNING, COLOR_YELLOW, -1);
-		init_pair(COLOUR_LOSS, COLOR_RED, -1);
-	}
-	return screen;
-}
-
 int live_run(struct collector *collector, const struct view_options *options)
 {
 	struct live live = { .collector = collector, .options = *options };
 	SCREEN *screen;
-	sigset_t caught;
 	int signals, err;
 
-	/* Read as input, so that the terminal is put in order whatever ends the program. */
-	sigemptyset(&caught);
-	sigaddset(&caught, SIGINT);
-	sigaddset(&caught, SIGTERM);
-	sigaddset(&caught, SIGHUP);
-	sigaddset(&caught, SIGWINCH);
-	sigprocmask(SIG_BLOCK, &caught, NULL);
-	signals = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
-
+	signals = screen_signals();
 	screen = screen_open();
 	if (!screen)
 		return diag_fail(EXIT_FAILED, "memattr-top -b, or another TERM",

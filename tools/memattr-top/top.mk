@@ -18,7 +18,7 @@ $(TOP_DIR)/memattr-top.skel.h: $(TOP_DIR)/memattr-top.bpf.o
 $(TOP_DIR)/collect.o: $(TOP_DIR)/memattr-top.skel.h
 $(TOP_OBJS): TOOLS_CFLAGS += -I$(TOP_DIR)
 
-$(B)/bin/memattr-top: $(TOP_OBJS) $(TOOLS_COMMON)
+$(B)/bin/memattr-top: $(TOP_OBJS) $(TOOLS_COMMON) $(TOOLS_SCREEN)
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) $^ $(TOOLS_LIBS) -lncursesw -ltinfo -o $@
 

@@ -18,7 +18,7 @@ $(TRACE_DIR)/prefault-trace.skel.h: $(TRACE_DIR)/prefault-trace.bpf.o
 $(TRACE_DIR)/collect.o: $(TRACE_DIR)/prefault-trace.skel.h
 $(TRACE_OBJS): TOOLS_CFLAGS += -I$(TRACE_DIR)
 
-$(B)/bin/prefault-trace: $(TRACE_OBJS) $(TOOLS_COMMON)
+$(B)/bin/prefault-trace: $(TRACE_OBJS) $(TOOLS_COMMON) $(TOOLS_SCREEN)
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) $^ $(TOOLS_LIBS) -lncursesw -ltinfo -o $@
 

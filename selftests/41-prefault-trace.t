@@ -1,0 +1,426 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0
+#
+# prefault-trace: its figures against a VM whose faults are known, and against
+# a dump of every single fault; records, stacks, what it says where something is
+# missing, and the screen.  This script runs itself again inside the test VMs.
+use strict;
+use warnings;
+use FindBin;
+use IPC::Open3;
+use JSON::PP;
+use List::Util qw(max min sum0);
+use POSIX ();
+use Symbol 'gensym';
+use Test::More;
+use lib "$FindBin::Bin/lib";
+use Tool;
+
+chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
+
+my $TRACE = 'build/bin/prefault-trace';
+my $VMM = 'build/selftests/prefault/prefault-vmm';
+my $DUMP = 'build/selftests/prefault/dump';
+
+# Longer than all that runs in one VM takes on a loaded machine; only a failure waits that long.
+use constant PART_S => 300;
+
+# What percentiles may be off by.
+use constant MAX_ERROR => 0.07;
+
+# --- what needs no VM ---
+
+sub arguments {
+	my ($status, $out, $err) = run($TRACE, '--help');
+	ok($status == 0 && $out =~ /Exit status: 0/, '--help') or diag($err);
+	($status, $out, $err) = run($TRACE, '--version');
+	ok($status == 0 && $out =~ /^prefault-trace \d+\.\S+\n\z/, '--version') or diag($err);
+	for my $wrong ('-d 0', '-d x', '-d nan', '-d 9999', '-n 0', '-n x', '-p 0', '-p -3', '-p x',
+		       '--series 0', '--slowest 33', '--slowest x', '--record a --replay b',
+		       '--nonsense', 'word') {
+		fails_with("$wrong: refused", 2, qr/prefault-trace: /, $TRACE, '-b', split / /, $wrong);
+	}
+	fails_with('a screen without a terminal: says to use -b', 2, qr/try: prefault-trace -b/, $TRACE);
+	fails_with('no such process', 4, qr/no process 4194305.*\n.*try: /, $TRACE,
+		   qw(-b -n 1 -p 4194305));
+	fails_with('no such record', 1, qr/cannot open \/nowhere.*No such file.*\n.*try: /, $TRACE,
+		   qw(-b --replay /nowhere));
+	fails_with('not a record', 1, qr/is no record.*\n.*try: /, $TRACE, qw(-b --replay), $0);
+}
+
+sub unit_tests {
+	my ($status, $out, $err) = run('build/selftests/prefault/trace-unit');
+	is($status, 0, 'what needs no kernel') or diag($out, $err);
+}
+
+# --- a VM with known faults, and the tool ---
+
+# Comes back when the VM exists; its guest does not run yet.
+sub start_vmm {
+	my $vmm = {};
+	$vmm->{pid} = open3($vmm->{in}, $vmm->{out}, undef, $VMM, @_);
+	my $ready = readline($vmm->{out}) // '';
+	$ready eq "ready $vmm->{pid}\n" or diag("no VM: $ready");
+	return $vmm;
+}
+
+# Lets it run to its end: what it did.
+sub finish_vmm {
+	my $vmm = shift;
+	print { $vmm->{in} } "go\n";
+	close $vmm->{in};
+	my $summary = join '', readline $vmm->{out};
+	waitpid $vmm->{pid}, 0;
+	return eval { decode_json($summary) } // do { diag($summary); {} };
+}
+
+# Comes back when counting has begun.
+sub start_trace {
+	my $trace = { said => '', text => '' };
+	$trace->{pid} = open3(my $in, $trace->{out}, $trace->{err} = gensym, $TRACE, @_);
+	close $in;
+	# The hooks are told last before it: one line for each.
+	for (1 .. 4) {
+		$trace->{said} .= readline($trace->{err}) // '';
+	}
+	return $trace;
+}
+
+sub stop_trace {
+	my $trace = shift;
+	kill INT => $trace->{pid};
+	$trace->{text} .= join '', readline $trace->{out};
+	$trace->{said} .= join '', readline $trace->{err};
+	waitpid $trace->{pid}, 0;
+	return $? >> 8;
+}
+
+# The lines of a table, each a hash by headings.
+sub lines {
+	my ($heading, @lines) = split /\n/, shift;
+	my @headings = split ' ', $heading // '';
+	return map { my %line; @line{@headings} = split ' '; \%line } grep { !/^slow / } @lines;
+}
+
+# The last document about a VM.
+sub last_vm {
+	my ($text, $pid) = @_;
+	my @vms = grep { $_->{pid} == $pid } map { @{ decode_json($_)->{vms} } } split /\n/, $text;
+	return $vms[-1] // {};
+}
+
+sub no_vm {
+	my ($out) = fails_with('no VM: says so, and is no error', 0, qr/no VM has had a fault/, $TRACE,
+			       qw(-b -n 1 -d 0.1));
+	like($out, qr/^TIME +PID +NAME .*\n\z/, 'the table is empty');
+	fails_with('a process without a VM', 0, qr/process $$ has no VM with a fault/, $TRACE,
+		   qw(-b -n 1 -d 0.1 -p), $$);
+}
+
+# What every kernel that can be traced well gets right.
+sub exact_counts {
+	my ($line, $did) = @_;
+	is($line->{PID}, $did->{pid}, 'process');
+	is($line->{FAULTS}, $did->{pf_taken}, 'faults, by KVM\'s own statistics');
+	is($line->{PRIVATE}, $did->{private_faults}, 'private ones: each page that was not pre-faulted');
+	is($line->{SHARED}, $did->{pf_taken} - $did->{private_faults}, 'shared ones');
+	is($line->{AT_4K}, $did->{pf_fixed} + $did->{pf_spurious}, 'mapped as 4K');
+	is("$line->{SPURIOUS} $line->{FAILED}", "$did->{pf_spurious} 0", 'spurious ones, none failed');
+	is($line->{CALLS}, $did->{calls}, 'calls');
+	is($line->{C_FAILED}, $did->{failed_calls}, 'failed calls');
+	is($line->{DONE_PG}, $did->{done_pages}, 'pages that they did');
+	is($line->{NEW_PG} + $line->{OLD_PG}, $did->{done_pages}, 'of each it is told whether it was new');
+	ok($line->{P50_us} > 0 && $line->{P50_us} <= $line->{P90_us} &&
+	   $line->{P90_us} <= $line->{P99_us} && $line->{P99_us} <= $line->{MAX_us} &&
+	   $line->{C_P50_us} > 0 && $line->{C_P50_us} <= $line->{C_P99_us}, 'percentiles') or
+		diag(explain($line));
+}
+
+# Everything about one run, which is recorded.
+sub one_run {
+	my $vmm = start_vmm(qw(-v 2 -t 300 -m 100 -c 32 -s 7));
+	my $trace = start_trace(qw(-b --totals -d 600 --slowest 5 --folded /tmp/folded --record /tmp/record));
+	my $did = finish_vmm($vmm);
+	is(stop_trace($trace), 0, 'SIGINT: ends with 0');
+	my @lines = lines($trace->{text});
+	is(@lines, 1, 'and with the figures of the interval it cut');
+	exact_counts($lines[0], $did);
+	like($trace->{said}, qr/lost: 0 events, 0 stacks; own cost: [1-9]\d* ns in [1-9]/,
+	     'nothing lost, own cost told');
+	return ($trace, $lines[0], $did);
+}
+
+sub replays {
+	my ($trace, $did) = @_;
+	my ($status, $out, $err) = run($TRACE, qw(-b --totals --slowest 5 --replay /tmp/record));
+	is($status, 0, 'a replay ends with its record') or diag($err);
+	is($out, $trace->{text}, 'and prints the same');
+	is($err, $trace->{said}, 'and says the same');
+
+	($status, $out) = run($TRACE, qw(-b --totals -c --replay /tmp/record));
+	is(join(' ', map { "$_->{VCPU}:$_->{FAULTS}" } sort { $a->{VCPU} <=> $b->{VCPU} } lines($out)),
+	   join(' ', map { "$_:$did->{pf_taken_by_vcpu}[$_]" } 0, 1), '--vcpus: of each its own');
+	($status, $out) = run($TRACE, qw(-b --totals --replay /tmp/record -p 1));
+	is(scalar lines($out), 0, 'another process was not in it');
+	($status, $out) = run($TRACE, qw(-b --replay /tmp/record));
+	ok((lines($out))[0]{'FAULTS/s'} > 0, 'as rates');
+	my ($user) = run(qw(setpriv --reuid=65534 --regid=65534 --clear-groups),
+			 $TRACE, qw(-b --replay /tmp/record));
+	is($user, 0, 'a replay takes no rights');
+
+	write_file('/tmp/cut', substr read_file('/tmp/record'), 0, -100);
+	($out, $err) = fails_with('a record that is cut off: says so', 1, qr/cut off or damaged\n.*try: /,
+				  $TRACE, qw(-b --replay /tmp/cut));
+	fails_with('no place for a record', 1, qr/cannot open \/nowhere\/.*\n.*try: /, $TRACE,
+		   qw(-b -n 1 -d 0.1 --record /nowhere/record));
+	fails_with('no room for a record', 1, qr/cannot write to \/dev\/full.*\n.*try: /, $TRACE,
+		   qw(-b -n 1 -d 0.1 --record /dev/full));
+	($status, $out) = run($TRACE, qw(-j --totals --replay /tmp/record));
+	return $out;
+}
+
+sub json {
+	my ($text, $did, $folded) = @_;
+	my $document = eval { decode_json($text) };
+	is(ref $document, 'HASH', 'JSON') or diag($text);
+	my $vm = $document->{vms}[0];
+	my @series = map { @{ $_->{series} } } @{ $vm->{vcpus} };
+	is($vm->{faults}{count}, $did->{pf_taken}, 'the same faults');
+	is(sum0(map { $_->{event} eq 'fault' ? $_->{count} : 0 } @series), $did->{pf_taken},
+	   'the kinds of them add up');
+	is(sum0(map { $_->[1] } @{ $vm->{faults}{ns}{histogram} }), $did->{pf_taken},
+	   'and so does the histogram');
+	is($vm->{calls}{count}, $did->{calls}, 'the same calls');
+	ok((grep { $_->{event} eq 'fault' && $_->{alias} eq 'shared' && $_->{access} eq 'exec' &&
+		   $_->{result} eq 'fixed' && $_->{level} eq '4K' } @series), 'the fault on the guest\'s code');
+	is($document->{lost_events}, 0, 'nothing lost');
+
+	my @slowest = @{ $document->{slowest} };
+	is(@slowest, 10, 'the slowest faults');
+	is_deeply([ map { $_->{ns} } @slowest ], [ sort { $b <=> $a } map { $_->{ns} } @slowest ], 'in order');
+	ok(!(grep { $_->{gpa} >= 1 << 32 || $_->{pid} != $did->{pid} } @slowest), 'where they were');
+	my $exact = max(map { $_->{ns} } @slowest);
+	my $read = $vm->{faults}{ns}{max};
+	ok(abs($read - $exact) <= $exact * MAX_ERROR, 'the slowest is the maximum') or diag("$read, $exact");
+	ok(!(grep { !grep { /^kvm_vcpu_ioctl$/ } @{ $_->{stack} } } @slowest), 'with the kernel\'s stacks');
+	ok(!(grep { grep { /bpf|^0x/ } @{ $_->{stack} } } @slowest), 'nothing of the tracing in them') or
+		diag(explain(\@slowest));
+
+	my @stacks = map { [ /^(\S+) (\d+)$/ ] } split /\n/, $folded;
+	ok(!(grep { @$_ != 2 || $_->[0] !~ /^prefault-vmm-$did->{pid};.*;kvm_vcpu_ioctl;.*\[/ } @stacks),
+	   'folded stacks') or diag($folded);
+	is(sum0(map { $_->[1] } @stacks), $vm->{faults}{ns}{total} + $vm->{calls}{ns}{total},
+	   'they sum up to all of the time');
+}
+
+# --- further runs ---
+
+# A dump of the same faults says what the percentiles are.
+sub percentiles {
+	my $vmm = start_vmm(qw(-v 2 -t 5000 -r 5));
+	my $pid = open3(my $in, my $dump, undef, $DUMP, $vmm->{pid});
+	readline $dump;
+	my $trace = start_trace(qw(-j --totals -d 600));
+	my $did = finish_vmm($vmm);
+	stop_trace($trace);
+	close $in;
+	my @ns = sort { $a <=> $b } map { chomp; $_ } readline $dump;
+	waitpid $pid, 0;
+	is($?, 0, 'every fault is in the dump');
+	is(@ns, $did->{pf_taken}, 'all there were');
+	my $faults = last_vm($trace->{text}, $vmm->{pid})->{faults};
+	is($faults->{count}, @ns, 'and all are counted');
+	is($faults->{ns}{total}, sum0(@ns), 'their time is exact');
+	my %percents = (p50 => 50, p90 => 90, p99 => 99, p99_9 => 99.9, max => 100);
+	for my $name (sort keys %percents) {
+		my $exact = $ns[POSIX::ceil($percents{$name} * @ns / 100) - 1];
+		ok(abs($faults->{ns}{$name} - $exact) <= $exact * MAX_ERROR, "$name within 7 %") or
+			diag("$faults->{ns}{$name}, not $exact");
+	}
+	like($trace->{said}, qr/lost: 0 events/, 'nothing lost');
+}
+
+# Two VMs, one of them asked for; a VM that ended is shown once more.
+sub two_vms {
+	my $one = start_vmm(qw(-t 20 -n one));
+	my $two = start_vmm(qw(-t 30 -n two));
+	my $only = start_trace(qw(-b --totals -d 600 -p), $two->{pid});
+	my $all = start_trace(qw(-j --totals -d 0.2 --record /tmp/all));
+	my %did = map { ($_->{pid} => finish_vmm($_)) } $one, $two;
+	sleep 1;
+	is(stop_trace($only), 0, '-p');
+	is(join(' ', map { "$_->{NAME} $_->{FAULTS}" } lines($only->{text})),
+	   "two $did{$two->{pid}}{pf_taken}", 'only that process');
+	stop_trace($all);
+	for my $vmm ($one, $two) {
+		my $last = last_vm($all->{text}, $vmm->{pid});
+		is($last->{faults}{count}, $did{$vmm->{pid}}{pf_taken}, 'the last figures have all of it');
+		ok($last->{ended}, 'and that it ended');
+	}
+	my @documents = map { decode_json($_) } split /\n/, $all->{text};
+	is(@{ $documents[-1]{vms} }, 0, 'then they are gone');
+	my ($status, $out) = run($TRACE, qw(-j --totals --replay /tmp/all));
+	is($out, $all->{text}, 'the replay of intervals is the same');
+}
+
+sub too_many {
+	my $vmm = start_vmm(qw(-t 20 -s 3));
+	my $trace = start_trace(qw(-b --totals -d 600 --series 1));
+	my $did = finish_vmm($vmm);
+	stop_trace($trace);
+	my ($line) = lines($trace->{text});
+	my ($lost) = $trace->{said} =~ /lost: (\d+) events/;
+	is($line->{FAULTS} + $lost, $did->{pf_taken}, 'no room: what is not counted is lost');
+	cmp_ok($lost, '>', 0, 'and told');
+	like($trace->{said}, qr/try: a larger --series/, 'and what helps');
+}
+
+# --- the screen ---
+
+my $COLOUR = qr/\e\[(?:\d+;)*[349][0-7]/;
+
+sub start_live {
+	start_on_screen(qr/FAULT|ended/, @_);
+}
+
+sub live {
+	my $vmm = start_vmm(qw(-v 2 -t 40 -m 10 -n aaa));
+	start_live(160, 30, $TRACE, '-d 0.3');
+	see(qr/no VM has had a fault/, 'no VM yet');
+	finish_vmm($vmm);
+	start_live(160, 30, $TRACE, '--totals -d 0.3 --replay /tmp/record');
+	see(qr/END OF RECORD/, 'a replay on the screen');
+	see(qr/faults tp_btf:kvm_stage2_fault\b.*batches tp_btf:kvm_prefault_batch\b/s, 'the events behind it');
+	see(qr/lost 0\b/, 'nothing lost');
+	see(qr/BPF cost \d+\.\d+% of a CPU, [1-9]\d* ns\/event/, 'the own cost');
+	see(qr/^ +\d+ prefault-vmm +all +415 +400 +15 /m, 'faults of the VM');
+	press('v');
+	see(qr/ 2 vCPUs .*^ +\d+ prefault-vmm +0 +20\d .*^ +\d+ prefault-vmm +1 +20\d /ms, 'of its vCPUs');
+	press('v', 'l');
+	see(qr/Slowest faults.*gpa 0x.*prefault-vmm-\d+ .*kvm_vcpu_ioctl/s, 'the slowest');
+	press('x', 'h');
+	see(qr/this page/, 'help');
+	press('x', '>');
+	see(qr/q Quit/, 'back');
+	press('F6');
+	see(qr/Sort by/, 'the menu to sort');
+	press('Down', 'Enter');
+	press('d');
+	see(qr/Delay in seconds/, 'the prompt for the delay');
+	press('5', 'Enter');
+	see(qr/every 5 s/, 'it is set');
+	press('Right', 'Right');
+	see(qr/NAME +VCPU +SHRD/, 'further columns');
+	resize(20, 3);
+	see(qr/^ +PID NAME/, '20x3: the heading');
+	resize(1, 1);
+	resize(80, 24);
+	see(qr/q Quit/, '1x1 and back');
+	press('q');
+	see_end('q: ends with 0, the terminal as before');
+
+	start_live(80, 24, $TRACE, '-d 0.3');
+	press('Space');
+	see(qr/PAUSED/, 'pause');
+	unlike(tmux('capture-pane -ep'), $COLOUR, 'no colours where nothing is wrong');
+	press('C-c');
+	see_end('Ctrl-C: the same');
+	tmux("respawn-pane -k 'TERM=nonsense sh /tmp/live.sh $TRACE'");
+	see(qr/type 'nonsense'.*^ended 1 sane$/ms, 'a terminal of unknown type: says so');
+}
+
+# Colours stand for what is missing, which nothing is on the patched kernel.
+sub live_stock {
+	start_live(120, 24, $TRACE, '-d 0.3');
+	see(qr/batches n\/a.*single pages fexit:kvm_tdp_page_fault\(\*\)/s, 'what is missing, and what is not quite right');
+	like(tmux('capture-pane -ep'), $COLOUR, 'in colours');
+	press('h');
+	see(qr/\(\*\) .*may count as new/, 'that the help page explains');
+	press('x', 'q');
+	see_end('q: ends with 0, the terminal as before');
+	start_live(120, 24, 'NO_COLOR=1', $TRACE, '-d 0.3');
+	see(qr/batches n\/a/, 'NO_COLOR');
+	unlike(tmux('capture-pane -ep'), $COLOUR, 'without colours');
+	press('q');
+	see_end('q: the same');
+}
+
+# --- where something is missing ---
+
+# Without fentry the tracepoint of a fault is left, and nothing else.
+sub no_fentry {
+	write_file('/proc/sys/kernel/ftrace_enabled', 0);
+	my $vmm = start_vmm(qw(-t 50 -m 10));
+	my $trace = start_trace(qw(-b --totals -d 600));
+	my $did = finish_vmm($vmm);
+	stop_trace($trace);
+	my ($line) = lines($trace->{text});
+	is($line->{FAULTS}, $did->{pf_taken}, 'no fentry: faults are counted');
+	is("@$line{qw(PRIVATE AT_4K FAILED P50_us CALLS C_P50_us DONE_PG NEW_PG OLD_PG)}",
+	   join(' ', ('n/a') x 9), 'the rest is n/a');
+	like($trace->{said}, qr/faults: tp_btf:kvm_page_fault \(.*pre-faults: n\/a \(sysctl kernel.ftrace_enabled is 0\)/s,
+	     'the causes');
+	write_file('/proc/sys/kernel/ftrace_enabled', 1);
+}
+
+sub missing {
+	fails_with('no rights: cause and next command', 3,
+		   qr/CAP_BPF and CAP_PERFMON.*uid 65534.*\n.*try: run it as root/,
+		   qw(setpriv --reuid=65534 --regid=65534 --clear-groups), $TRACE, qw(-b -n 1));
+	fails_with('no BTF', 3, qr/CONFIG_DEBUG_INFO_BTF=y/, qw(unshare -m sh -c),
+		   "mount -t tmpfs none /sys/kernel/btf && exec $TRACE -b -n 1");
+	# The kernel lets go of the module some time after the last tool has ended.
+	for my $module (grep { -e "/sys/module/$_" } qw(kvm_amd kvm_intel kvm)) {
+		my $end = time + PATIENCE_S;
+		my ($status, $out, $err);
+		do {
+			($status, $out, $err) = run('busybox', 'rmmod', $module);
+		} while $status && time < $end;
+		diag($err) if $status;
+	}
+	fails_with('KVM is not loaded', 3, qr/try: modprobe kvm/, $TRACE, qw(-b -n 1));
+}
+
+my %parts = (
+	'the part on the patched kernel' => sub {
+		start_tmux();
+		no_vm();
+		my ($trace, $line, $did) = one_run();
+		for my $hook ('faults: tp_btf:kvm_stage2_fault', 'pre-faults: tp_btf:kvm_pre_fault_memory',
+			      'batches: tp_btf:kvm_prefault_batch') {
+			like($trace->{said}, qr/^prefault-trace: $hook$/m, $hook);
+		}
+		is($line->{NEW_PG}, $did->{new_pages}, 'new pages are those of the first time');
+		json(replays($trace, $did), $did, read_file('/tmp/folded'));
+		percentiles();
+		two_vms();
+		too_many();
+		live();
+	},
+	'the part on the stock kernel' => sub {
+		start_tmux();
+		no_vm();
+		my ($trace, $line, $did) = one_run();
+		like($trace->{said}, qr/^prefault-trace: $_/m, $_) for
+			'faults: fexit:kvm_tdp_page_fault', 'pre-faults: fexit:kvm_vcpu_ioctl',
+			'batches: n/a \(this kernel maps page by page\)';
+		json(replays($trace, $did), $did, read_file('/tmp/folded'));
+		live_stock();
+		no_fentry();
+		missing();
+	},
+);
+
+if (@ARGV) {
+	# Whatever waits for good ends here, and the missing plan tells.
+	alarm PART_S;
+	$parts{$ARGV[0]}->();
+} else {
+	unit_tests();
+	arguments();
+	in_vm('the part on the stock kernel', 'stock', PART_S);
+	in_vm('the part on the patched kernel', $ENV{MEMATTR_KERNEL} // 'patched', PART_S);
+}
+done_testing();
+# What still runs, tmux and VMs, ends with the machine: do not wait for it.
+POSIX::_exit(Test::More->builder->is_passing ? 0 : 1) if @ARGV;

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "screen.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <wchar.h>
+
+/* An escape sequence's bytes come at once, a person's next key does not. */
+#define ESCAPE_DELAY_MS	25
+
+/* No cell is wider. */
+#define CELL_LEN 512
+
+static bool colours;	/* the terminal has them, and NO_COLOR does not forbid them */
+
+SCREEN *screen_open(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+	SCREEN *screen;
+
+	setlocale(LC_ALL, "");
+	screen = newterm(NULL, stdout, stdin);
+	if (!screen)
+		return NULL;
+	cbreak();
+	noecho();
+	keypad(stdscr, TRUE);
+	nodelay(stdscr, TRUE);
+	set_escdelay(ESCAPE_DELAY_MS);
+	curs_set(0);
+	colours = (!no_color || !no_color[0]) && has_colors();
+	if (colours) {
+		start_color();
+		use_default_colors();
+		init_pair(COLOUR_WARNING, COLOR_YELLOW, -1);
+		init_pair(COLOUR_LOSS, COLOR_RED, -1);
+	}
+	return screen;
+}
+
+chtype colour(enum colour which)
+{
+	return colours ? COLOR_PAIR(which) | A_BOLD : A_BOLD;
+}
+
+void put(int y, int x, const char *text)
+{
+	if (y >= 0 && y < LINES && x < COLS)
+		mvaddnstr(y, x, text, COLS - x);
+}
+
+/* Names are UTF-8: cut and pad by the cells they take, not by bytes. */
+void put_cell(int y, int x, int width, bool right, const char *text)
+{
+	wchar_t wide[CELL_LEN];
+	size_t len = mbstowcs(wide, text, CELL_LEN - 1);
+	int cells = 0;
+	size_t fit = 0;
+
+	if (width > COLS - x)
+		width = COLS - x;
+	if (y >= LINES || width <= 0)
+		return;
+	if (len == (size_t)-1)
+		len = mbstowcs(wide, "?", CELL_LEN - 1);
+	while (fit < len) {
+		int w = wcwidth(wide[fit]);
+
+		if (w < 0) {
+			wide[fit] = L'?';
+			w = 1;
+		}
+		if (cells + w > width)
+			break;
+		cells += w;
+		fit++;
+	}
+	mvprintw(y, x, "%*s", width, "");
+	mvaddnwstr(y, right ? x + width - cells : x, wide, fit);
+}
+
+void flow_put(struct flow *flow, chtype attributes, const char *text)
+{
+	int len = strlen(text);
+
+	if (flow->x && flow->x + len > COLS) {
+		flow->x = 0;
+		flow->y++;
+	}
+	if (flow->y > flow->last)
+		return;
+	attron(attributes);
+	put(flow->y, flow->x, text);
+	attroff(attributes);
+	flow->x += len + 2;
+}
+
+double step_delay(double seconds, bool longer)
+{
+	static const double steps[] = { 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 600, 3600 };
+	int count = sizeof(steps) / sizeof(*steps);
+
+	if (longer) {
+		for (int i = 0; i < count; i++)
+			if (steps[i] > seconds)
+				return steps[i];
+	} else {
+		for (int i = count - 1; i >= 0; i--)
+			if (steps[i] < seconds)
+				return steps[i];
+	}
+	return seconds;
+}
+
+int screen_signals(void)
+{
+	sigset_t caught;
+
+	/* Read as input, so that the terminal is put in order whatever ends the program. */
+	sigemptyset(&caught);
+	sigaddset(&caught, SIGINT);
+	sigaddset(&caught, SIGTERM);
+	sigaddset(&caught, SIGHUP);
+	sigaddset(&caught, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &caught, NULL);
+	return signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+bool screen_signal(int signals)
+{
+	struct signalfd_siginfo info;
+	struct winsize size;
+
+	if (read(signals, &info, sizeof(info)) != sizeof(info))
+		return true;
+	if (info.ssi_signo != SIGWINCH)
+		return false;
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row && size.ws_col)
+		resizeterm(size.ws_row, size.ws_col);
+	return true;
+}
+
+bool prompt_key(char *text, unsigned int size, int key)
+{
+	size_t len = strlen(text);
+
+	switch (key) {
+	case ESCAPE:
+		text[0] = '\0';
+		return true;
+	case '\n':
+	case KEY_ENTER:
+		return true;
+	case KEY_BACKSPACE:
+	case '\b':
+	case 127:
+		if (len)
+			text[len - 1] = '\0';
+		return false;
+	}
+	if (((key >= '0' && key <= '9') || key == '.') && len + 1 < size) {
+		text[len] = key;
+		text[len + 1] = '\0';
+	}
+	return false;
+}
