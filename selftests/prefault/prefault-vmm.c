@@ -23,6 +23,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../guest/kvm-abi.h"
@@ -228,12 +229,20 @@ static void create_vm(void)
 	}
 }
 
-static void report(void)
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+static void report(uint64_t ns)
 {
 	static const char *const names[] = { "pf_taken", "pf_fixed", "pf_spurious", "pf_emulate" };
 	uint64_t calls = 0, failed = 0, done = 0;
 
-	printf("{\"pid\":%d", getpid());
+	printf("{\"pid\":%d,\"ns\":%llu", getpid(), (unsigned long long)ns);
 	for (unsigned int id = 0; id < opt.vcpus; id++) {
 		calls += vcpus[id].calls;
 		failed += vcpus[id].failed_calls;
@@ -264,6 +273,7 @@ static void report(void)
 
 int main(int argc, char **argv)
 {
+	uint64_t start_ns;
 	int option;
 
 	while ((option = getopt(argc, argv, "v:t:m:c:s:r:n:")) != -1) {
@@ -287,11 +297,12 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (getchar() == EOF)
 		return 0;
+	start_ns = now_ns();
 	for (unsigned int id = 0; id < opt.vcpus; id++)
 		if (pthread_create(&vcpus[id].thread, NULL, run, &vcpus[id]))
 			errx(1, "no thread");
 	for (unsigned int id = 0; id < opt.vcpus; id++)
 		pthread_join(vcpus[id].thread, NULL);
-	report();
+	report(now_ns() - start_ns);
 	return 0;
 }

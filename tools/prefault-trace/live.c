@@ -308,7 +308,33 @@ static void draw_table(struct live *live)
 	rows_free(&rows);
 }
 
-/* Two lines each: what it was, and where. */
+/* As many lines as they take; returns the one after them. */
+static int draw_frames(int y, const char *frames)
+{
+	const int indent = 7;
+	size_t width = COLS > indent + 1 ? COLS - indent : 1;
+
+	attron(A_DIM);
+	while (*frames && y < LINES) {
+		size_t len = strlen(frames), part = len < width ? len : width;
+		char text[256];
+
+		/* Between two names, if there is a place. */
+		for (size_t cut = part; part < len && cut > 0; cut--) {
+			if (frames[cut - 1] == ';') {
+				part = cut;
+				break;
+			}
+		}
+		snprintf(text, sizeof(text), "%.*s", (int)part, frames);
+		put_cell(y++, indent, COLS - indent, false, text);
+		frames += part;
+	}
+	attroff(A_DIM);
+	return y;
+}
+
+/* What each was, and where. */
 static void draw_slowest(struct live *live)
 {
 	const struct snapshot *now = live->now;
@@ -330,9 +356,7 @@ static void draw_slowest(struct live *live)
 			 kind_level(slow->kind.level), kind_access(slow->kind.access),
 			 kind_result(slow->kind.event, slow->kind.result));
 		put_cell(y++, 0, COLS, false, text);
-		attron(A_DIM);
-		put_cell(y++, 7, COLS - 7, false, slow->frames);
-		attroff(A_DIM);
+		y = draw_frames(y, slow->frames);
 		shown++;
 	}
 	if (!shown)
