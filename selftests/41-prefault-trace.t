@@ -275,6 +275,23 @@ sub too_many {
 	like($trace->{said}, qr/try: a larger --series/, 'and what helps');
 }
 
+# VMs come and go at the same addresses: what one has taken up is the next one's, and its counts are not.
+sub one_after_another {
+	my $trace = start_trace(qw(-j --totals -d 0.1 --series 8));
+	my (@did, @counted);
+	for (1 .. 6) {
+		my $vmm = start_vmm('-t', 10 * $_);
+		push @did, finish_vmm($vmm);
+		sleep 1;
+	}
+	stop_trace($trace);
+	for my $did (@did) {
+		push @counted, last_vm($trace->{text}, $did->{pid})->{faults}{count};
+	}
+	is("@counted", join(' ', map { $_->{pf_taken} } @did), 'VMs one after another');
+	like($trace->{said}, qr/lost: 0 events/, 'take up no more room than one');
+}
+
 # --- the screen ---
 
 my $COLOUR = qr/\e\[(?:\d+;)*[349][0-7]/;
@@ -398,6 +415,7 @@ my %parts = (
 		percentiles();
 		two_vms();
 		too_many();
+		one_after_another();
 		live();
 	},
 	'the part on the stock kernel' => sub {

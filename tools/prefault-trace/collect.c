@@ -193,6 +193,7 @@ static bool has_ended(struct collector *c, struct trace_vm *shared)
 	if (!kill(shared->pid, 0) || errno != ESRCH)
 		return false;
 	bpf_map_delete_elem(bpf_map__fd(c->bpf->maps.slots), &shared->kvm);
+	__atomic_fetch_add(&c->bpf->data->epoch, 1, __ATOMIC_SEQ_CST);
 	return true;
 }
 

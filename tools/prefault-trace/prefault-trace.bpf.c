@@ -156,6 +156,26 @@ struct {
 	__type(value, struct began);
 } began SEC(".maps");
 
+/* The series of the last fault on this CPU: as a rule the next one belongs to it as well. */
+struct last_fault {
+	struct kvm *kvm;
+	struct trace_kind kind;
+	__u32 vcpu;
+	__u32 epoch;
+	__u32 series;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct last_fault);
+} last_faults SEC(".maps");
+
+/* Goes up whenever a VM ends: what CPUs remember may be of another VM at the same address. From 1. */
+__u32 epoch = 1;
+
 __u64 births;
 __u64 lost_events;	/* no slot for the VM or no series was free */
 __u64 lost_stacks;	/* their time is kept, in no stack */
@@ -228,15 +248,15 @@ static __u32 series_add(struct trace_series_key *key)
 /* An event, whatever hook it came from. Not every hook has a vCPU that may be read without more ado. */
 struct event {
 	struct kvm *kvm;
-	__u32 vcpu;
 	struct trace_kind kind;
+	__u32 vcpu;
 	__u64 gpa;
 	__u64 ns;
 	__u64 pages;
 	__u64 done_pages;
 };
 
-static struct trace_series *find_series(const struct event *ev)
+static struct trace_series *look_up_series(const struct event *ev, __u32 *found)
 {
 	struct trace_series_key key = { .vcpu = ev->vcpu, .kind = ev->kind };
 	struct trace_series *s;
@@ -255,6 +275,33 @@ static struct trace_series *find_series(const struct event *ev)
 	s = bpf_map_lookup_elem(&series, &id);
 	if (!s)
 		__sync_fetch_and_add(&lost_events, 1);
+	*found = id;
+	return s;
+}
+
+/* Only one of the programs counts faults, and it never interrupts itself: nobody else touches its CPU's entry. */
+static struct trace_series *find_series(const struct event *ev)
+{
+	__u32 zero = 0, now = epoch, id;
+	struct trace_series *s;
+	struct last_fault *last;
+
+	if (ev->kind.event != EVENT_FAULT)
+		return look_up_series(ev, &id);
+	last = bpf_map_lookup_elem(&last_faults, &zero);
+	if (!last)
+		return NULL;
+	if (last->kvm == ev->kvm && last->vcpu == ev->vcpu && last->epoch == now &&
+	    *(__u64 *)&last->kind == *(__u64 *)&ev->kind)
+		return bpf_map_lookup_elem(&series, &last->series);
+	s = look_up_series(ev, &id);
+	if (!s)
+		return NULL;
+	last->kvm = ev->kvm;
+	last->vcpu = ev->vcpu;
+	last->kind = ev->kind;
+	last->series = id;
+	last->epoch = now;
 	return s;
 }
 
@@ -303,8 +350,7 @@ static void add_stack(void *ctx, const struct event *ev)
 	__sync_fetch_and_add(&sum->ns, ev->ns);
 }
 
-/* The table is full of faults slower than slow_floor_ns: almost none gets past the first line. */
-static void keep_slow(void *ctx, const struct event *ev)
+static __noinline void keep_slow(void *ctx, const struct event *ev)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u64 frames[TRACE_FRAMES] = {};
@@ -315,8 +361,6 @@ static void keep_slow(void *ctx, const struct event *ev)
 	__u64 least_ns = ~0ULL;
 	long len;
 
-	if (ev->ns <= slow_floor_ns)
-		return;
 	table = bpf_map_lookup_elem(&slow, &zero);
 	if (!table)
 		return;
@@ -369,7 +413,8 @@ static void count(void *ctx, const struct event *ev)
 	if (ev->kind.event == EVENT_MAP || ev->kind.result == RESULT_UNKNOWN)
 		return;
 	add_time(s, ev->ns);
-	if (ev->kind.event == EVENT_FAULT)
+	/* Once the table is full of slower ones, almost no fault gets past this. */
+	if (ev->kind.event == EVENT_FAULT && ev->ns > slow_floor_ns)
 		keep_slow(ctx, ev);
 	if (fold_stacks)
 		add_stack(ctx, ev);
@@ -434,6 +479,7 @@ int BPF_PROG(end_vm, struct kvm *kvm)
 	if (!vm)
 		return 0;
 	bpf_map_delete_elem(&slots, &key);
+	__sync_fetch_and_add(&epoch, 1);
 	vm->ended = 1;
 	return 0;
 }
