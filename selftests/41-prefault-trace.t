@@ -175,6 +175,8 @@ sub replays {
 		   qw(-b -n 1 -d 0.1 --record /nowhere/record));
 	fails_with('no room for a record', 1, qr/cannot write to \/dev\/full.*\n.*try: /, $TRACE,
 		   qw(-b -n 1 -d 0.1 --record /dev/full));
+	is((run($TRACE, qw(-b --replay /tmp/record --folded /tmp/again)))[0], 0, 'stacks of a record');
+	is(read_file('/tmp/again'), read_file('/tmp/folded'), 'are the same');
 	($status, $out) = run($TRACE, qw(-j --totals --replay /tmp/record));
 	return $out;
 }
@@ -261,6 +263,30 @@ sub two_vms {
 	is(@{ $documents[-1]{vms} }, 0, 'then they are gone');
 	my ($status, $out) = run($TRACE, qw(-j --totals --replay /tmp/all));
 	is($out, $all->{text}, 'the replay of intervals is the same');
+	fails_with('stacks were not asked for: says so', 1, qr/no stacks\n.*try: /, $TRACE,
+		   qw(-b --replay /tmp/all --folded /tmp/none));
+}
+
+# Of a VM that runs with these arguments: what is counted, and what it did.
+sub count_all {
+	my $vmm = start_vmm(@_);
+	my $trace = start_trace(qw(-b --totals -d 600 -p), $vmm->{pid});
+	my $did = finish_vmm($vmm);
+	stop_trace($trace);
+	return ((lines($trace->{text}))[0], $did);
+}
+
+# Shared pages are mapped ahead one by one, huge ones at once.
+sub shared_pages {
+	my ($line, $did) = count_all(qw(-t 0 -s 50 -P));
+	is("@$line{qw(FAULTS AT_4K CALLS DONE_PG NEW_PG OLD_PG)}", "1 1 $did->{calls} 50 50 0",
+	   'shared pages mapped ahead: only the guest\'s code faults');
+	($line, $did) = count_all(qw(-t 0 -s 512 -H));
+	is("@$line{qw(FAULTS AT_4K AT_2M)}", '2 1 1', 'a huge page: one fault');
+	is($did->{pf_taken}, 2, 'as KVM\'s statistics have it');
+	($line, $did) = count_all(qw(-t 0 -s 512 -c 512 -P -H));
+	is("@$line{qw(FAULTS AT_2M CALLS DONE_PG NEW_PG OLD_PG)}", '1 0 1 512 512 0',
+	   'a huge page mapped ahead: all of its pages');
 }
 
 sub too_many {
@@ -414,6 +440,7 @@ my %parts = (
 		json(replays($trace, $did), $did, read_file('/tmp/folded'));
 		percentiles();
 		two_vms();
+		shared_pages();
 		too_many();
 		one_after_another();
 		live();
@@ -426,6 +453,7 @@ my %parts = (
 			'faults: fexit:kvm_tdp_page_fault', 'pre-faults: fexit:kvm_vcpu_ioctl',
 			'batches: n/a \(this kernel maps page by page\)';
 		json(replays($trace, $did), $did, read_file('/tmp/folded'));
+		shared_pages();
 		live_stock();
 		no_fentry();
 		missing();

@@ -2,11 +2,12 @@
 /*
  * A VM that has a known number of stage-2 faults and pre-faults.
  *
- * usage: prefault-vmm [-v VCPUS] [-t TOUCHED] [-m MAPPED] [-c CHUNK] [-s SHARED] [-r ROUNDS] [-n NAME]
+ * usage: prefault-vmm [-v VCPUS] [-t TOUCHED] [-m MAPPED] [-c CHUNK] [-s SHARED] [-r ROUNDS] [-n NAME] [-PH]
  *
  * Of each vCPU's private memory the first MAPPED pages are pre-faulted, CHUNK at a time, and then once more.
  * Its guest touches TOUCHED pages of it and SHARED pages of the shared memory. Before each further round the
- * private memory is dropped, so that all of it starts anew.
+ * private memory is dropped, so that all of it starts anew. With -P the SHARED pages are written to and
+ * pre-faulted, too; with -H they are one huge page.
  *
  * Says "ready" when the VM exists, and waits for a line. Then it runs, and prints what it did, and what KVM's
  * own statistics say of it, as JSON.
@@ -16,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +52,7 @@ struct vcpu {
 static struct {
 	unsigned int vcpus;
 	uint64_t touched, mapped, chunk, shared, rounds;
+	bool pre_fault_shared, huge;
 } opt = { .vcpus = 1, .touched = 64, .chunk = 64, .rounds = 1 };
 
 static struct vcpu vcpus[MAX_VCPUS];
@@ -65,14 +68,20 @@ static const uint8_t code[] = {
 	0xf4,				/* hlt */
 };
 
-static void *shared_memory(size_t size)
+static void *shared_memory(size_t size, bool huge, bool written)
 {
-	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* Aligned as the guest's addresses are, or it cannot be mapped as huge pages. */
+	size_t room = size + SHARED_STRIDE;
+	char *mem = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (mem == MAP_FAILED)
 		err(1, "mmap");
-	/* One page, one fault. */
-	madvise(mem, size, MADV_NOHUGEPAGE);
+	mem += SHARED_STRIDE - (uintptr_t)mem % SHARED_STRIDE;
+	/* Else: one page, one fault. */
+	madvise(mem, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	/* A pre-fault only reads: of memory never written to it would map the zero page, to fault again. */
+	if (written)
+		memset(mem, 1, size);
 	return mem;
 }
 
@@ -158,6 +167,8 @@ static void *run(void *arg)
 		pre_fault(vcpu, private, opt.mapped);
 		pre_fault(vcpu, private, opt.mapped);
 		touch(vcpu, private, opt.touched);
+		if (!round && opt.pre_fault_shared)
+			pre_fault(vcpu, SHARED_GPA + vcpu->id * SHARED_STRIDE, opt.shared);
 		if (!round)
 			touch(vcpu, SHARED_GPA + vcpu->id * SHARED_STRIDE, opt.shared);
 	}
@@ -200,7 +211,7 @@ static void create_vm(void)
 	};
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	size_t run_size;
-	void *page = shared_memory(PAGE);
+	void *page = shared_memory(PAGE, false, false);
 
 	if (kvm < 0)
 		err(3, "/dev/kvm");
@@ -213,8 +224,8 @@ static void create_vm(void)
 	memcpy(page, code, sizeof(code));
 	add_slot(CODE_SLOT, CODE_GPA, PAGE, page, -1);
 	add_slot(SHARED_SLOT, SHARED_GPA, opt.vcpus * SHARED_STRIDE,
-		 shared_memory(opt.vcpus * SHARED_STRIDE), -1);
-	add_slot(PRIVATE_SLOT, PRIVATE_GPA, gmem.size, shared_memory(gmem.size), gmem_fd);
+		 shared_memory(opt.vcpus * SHARED_STRIDE, opt.huge, opt.pre_fault_shared), -1);
+	add_slot(PRIVATE_SLOT, PRIVATE_GPA, gmem.size, shared_memory(gmem.size, false, false), gmem_fd);
 	if (ioctl(vm_fd, KVM_SET_MEMORY_ATTRIBUTES, &private))
 		err(1, "KVM_SET_MEMORY_ATTRIBUTES");
 
@@ -267,7 +278,8 @@ static void report(uint64_t ns)
 	printf(",\"calls\":%llu,\"failed_calls\":%llu,\"done_pages\":%llu",
 	       (unsigned long long)calls, (unsigned long long)failed, (unsigned long long)done);
 	printf(",\"new_pages\":%llu,\"old_pages\":%llu}\n",
-	       (unsigned long long)(opt.vcpus * opt.rounds * opt.mapped),
+	       (unsigned long long)(opt.vcpus * (opt.rounds * opt.mapped +
+					      (opt.pre_fault_shared ? opt.shared : 0))),
 	       (unsigned long long)(opt.vcpus * opt.rounds * opt.mapped));
 }
 
@@ -276,7 +288,7 @@ int main(int argc, char **argv)
 	uint64_t start_ns;
 	int option;
 
-	while ((option = getopt(argc, argv, "v:t:m:c:s:r:n:")) != -1) {
+	while ((option = getopt(argc, argv, "v:t:m:c:s:r:n:PH")) != -1) {
 		switch (option) {
 		case 'v': opt.vcpus = atoi(optarg); break;
 		case 't': opt.touched = atoll(optarg); break;
@@ -284,6 +296,8 @@ int main(int argc, char **argv)
 		case 'c': opt.chunk = atoll(optarg); break;
 		case 's': opt.shared = atoll(optarg); break;
 		case 'r': opt.rounds = atoll(optarg); break;
+		case 'P': opt.pre_fault_shared = true; break;
+		case 'H': opt.huge = true; break;
 		case 'n': prctl(PR_SET_NAME, optarg); break;
 		default: return 2;
 		}

@@ -137,13 +137,23 @@ static void print_slow(const struct snapshot *s, const struct view_options *opti
 	}
 }
 
-int write_folded(FILE *out, const struct snapshot *s, pid_t pid)
+int write_folded(const struct view_options *options, const struct snapshot *s)
 {
+	FILE *out = options->folded;
+
+	if (!out)
+		return EXIT_OK;
+	if (!s->folded)
+		return diag_fail(EXIT_FAILED, "record it again, with --record and --folded",
+				 "the record has no stacks");
 	for (size_t i = 0; i < s->stack_count; i++)
-		if (!pid || s->stacks[i].pid == pid)
+		if (!options->rows.pid || s->stacks[i].pid == options->rows.pid)
 			fprintf(out, "%s %" PRIu64 "\n", s->stacks[i].folded, s->stacks[i].ns);
 	errno = EIO;
-	return ferror(out) || fflush(out) ? -errno : 0;
+	if (ferror(out) || fflush(out))
+		return diag_fail(EXIT_FAILED, "another place: --folded FILE",
+				 "cannot write the stacks: %s", strerror(errno));
+	return EXIT_OK;
 }
 
 /* False: a signal says to stop. */
@@ -193,16 +203,10 @@ static int print_snapshot(const struct snapshot *before, const struct snapshot *
 
 static int finish(const struct snapshot *last, const struct view_options *options)
 {
-	int err;
-
 	if (!options->json)
 		print_slow(last, options);
 	print_cost(last);
-	err = options->folded ? write_folded(options->folded, last, options->rows.pid) : 0;
-	if (err)
-		return diag_fail(EXIT_FAILED, "another place: --folded FILE",
-				 "cannot write the stacks: %s", strerror(-err));
-	return EXIT_OK;
+	return write_folded(options, last);
 }
 
 int batch_run(struct source *source, const struct view_options *options)

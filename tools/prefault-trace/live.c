@@ -656,7 +656,7 @@ int live_run(struct source *source, const struct view_options *options)
 	struct diag why = {};
 	int signals = screen_signals();
 	SCREEN *screen = screen_open();
-	int err = 0;
+	int status = EXIT_OK;
 
 	if (!screen)
 		return diag_fail(EXIT_FAILED, "prefault-trace -b, or another TERM",
@@ -665,14 +665,11 @@ int live_run(struct source *source, const struct view_options *options)
 	endwin();
 	delscreen(screen);
 	close(signals);
-	if (options->folded && live.now)
-		err = write_folded(options->folded, live.now, options->rows.pid);
+	if (live.now)
+		status = write_folded(options, live.now);
 	snapshot_free(live.before);
 	snapshot_free(live.now);
 	if (why.cause[0])
 		return diag_print(&why, EXIT_FAILED);
-	if (err)
-		return diag_fail(EXIT_FAILED, "another place: --folded FILE",
-				 "cannot write the stacks: %s", strerror(-err));
-	return EXIT_OK;
+	return status;
 }

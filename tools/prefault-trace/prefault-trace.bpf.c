@@ -237,7 +237,7 @@ static __u32 series_add(struct trace_series_key *key)
 	s->vcpu = key->vcpu;
 	s->kind = key->kind;
 	if (bpf_map_update_elem(&series_ids, key, &id, BPF_NOEXIST)) {
-		/* No two threads run one vCPU, but one can have run it on two CPUs within an interrupt. */
+		/* A vCPU is in one thread at a time: not to be expected, but not to be counted apart. */
 		bpf_map_push_elem(&free_series, &id, 0);
 		return series_of(key);
 	}
@@ -279,7 +279,7 @@ static struct trace_series *look_up_series(const struct event *ev, __u32 *found)
 	return s;
 }
 
-/* Only one of the programs counts faults, and it never interrupts itself: nobody else touches its CPU's entry. */
+/* Only one of the programs counts faults, and never interrupts itself: nobody else touches the CPU's entry. */
 static struct trace_series *find_series(const struct event *ev)
 {
 	__u32 zero = 0, now = epoch, id;

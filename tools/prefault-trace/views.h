@@ -38,8 +38,8 @@ void json_snapshot(FILE *out, const struct snapshot *before, const struct snapsh
 /* Why there is nothing to show. */
 void explain_empty(char *text, size_t size, pid_t pid);
 
-/* 0 or -errno. */
-int write_folded(FILE *out, const struct snapshot *now, pid_t pid);
+/* The stacks, if they were asked for. The exit status, having said why it is not 0. */
+int write_folded(const struct view_options *options, const struct snapshot *last);
 
 uint64_t monotonic_ns(void);
 
