@@ -13,7 +13,11 @@ MEMATTR_PARAM(s32, zap_ret, 0, "what zap returns");
 MEMATTR_PARAM(s64, zap_start_add, 0, "added to zap_start [-1000000..1000000 pages]");
 MEMATTR_PARAM(s64, zap_end_add, 0, "added to zap_end [-1000000..1000000 pages]");
 MEMATTR_PARAM(u32, attach_turns, 0, "turns vm_attach takes in a loop [0..8000000 turns]");
-MEMATTR_PARAM(u32, turns, 0, "turns convert takes in a loop [0..8000000 turns]");
+MEMATTR_PARAM(u32, turns, 0, "turns convert and prefault take in a loop [0..8000000 turns]");
+MEMATTR_PARAM(s32, prefault_ret, 0, "what prefault returns");
+MEMATTR_PARAM(s64, window_start_add, 0, "added to window_start [-1000000..1000000 pages]");
+MEMATTR_PARAM(s64, window_end_add, 0, "added to window_end [-1000000..1000000 pages]");
+MEMATTR_PARAM(u32, window_flags, 0, "what prefault sets in flags");
 /* Of types and units that no other policy has. */
 MEMATTR_PARAM(u64, pause_us, 0, "unused, a time [0..5000000 us]");
 MEMATTR_PARAM(bool, flag, true, "unused, a truth value");
@@ -45,8 +49,19 @@ int BPF_PROG(fault_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
 	return zap_ret;
 }
 
+SEC("struct_ops/prefault")
+int BPF_PROG(fault_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *mapped)
+{
+	bpf_loop(turns, turn, NULL, 0);
+	mapped->window_start += window_start_add;
+	mapped->window_end += window_end_add;
+	mapped->flags = window_flags;
+	return prefault_ret;
+}
+
 MEMATTR_OPS(fault,
 	.vm_attach = (void *)fault_vm_attach,
 	.convert = (void *)fault_convert,
 	.zap = (void *)fault_zap,
+	.prefault = (void *)fault_prefault,
 );

@@ -4,6 +4,7 @@
 tmp=${tmp:-/tmp}
 policy=build/bin/memattr-policy
 policies=build/selftests/bpf
+vmsh=${vmsh:-$policies/vmsh}
 bpftool=$(sed -n 's/^BPFTOOL *:*= *//p' build/deps.mk)
 out=$tmp/out
 err=$tmp/err
@@ -47,7 +48,7 @@ mkfifo $tmp/vm-in $tmp/vm-out $tmp/other-in $tmp/other-out $tmp/loader-out
 # A VM by hand, with its descriptors in $vms. Its input is 8 and its output 9.
 start_vm()
 {
-	$policies/vmsh "$@" <$tmp/vm-in >$tmp/vm-out &
+	$vmsh "$@" <$tmp/vm-in >$tmp/vm-out &
 	vm=$!
 	exec 8>$tmp/vm-in 9<$tmp/vm-out
 	read -r _ vms <&9

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,81 +26,20 @@
 #include "touch.h"
 
 #define COMPARE_EVERY	1000
-#define COMPLAINTS	20		/* at most, a broken kernel is wrong everywhere */
-
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 struct range {
 	uint64_t first, end;
 };
 
-static int tests, failures, complaints;
 static bool with_ranges;
 static char ranges_found[1 << 20], ranges_expected[1 << 20];
 
-__attribute__((format(printf, 2, 3))) static void ok(bool good, const char *fmt, ...)
-{
-	va_list args;
-
-	printf("%sok %d - ", good ? "" : "not ", ++tests);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf("\n");
-	fflush(stdout);
-	failures += !good;
-}
-
-/* Returns false, to be returned. */
-__attribute__((format(printf, 1, 2))) static bool complain(const char *fmt, ...)
-{
-	va_list args;
-
-	if (complaints++ >= COMPLAINTS)
-		return false;
-	printf("# ");
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf("\n");
-	return false;
-}
-
-/* xorshift64: the same numbers everywhere. */
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state >> 16;
-}
-
-static uint64_t seed_random(uint64_t seed)
-{
-	uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15;
-
-	next_random(&state);
-	return state;
-}
-
 /* --- what the guest finds ------------------------------------------------ */
-
-static void write_shared_words(uint8_t *memory, uint64_t first, uint64_t pages)
-{
-	for (uint64_t page = 0; page < pages; page++)
-		*(uint32_t *)(memory + page * PAGE) = page_gpa(first + page) | SHARED_TAG;
-}
 
 /* Without guest_memfd. */
 static bool is_word_or_absent(uint32_t gpa, uint32_t word, bool private)
 {
 	return word == (private ? ABSENT : (gpa | SHARED_TAG));
-}
-
-/* With guest_memfd, both pages have got their words. */
-static bool is_own_word(uint32_t gpa, uint32_t word, bool private)
-{
-	return word == (gpa | (private ? PRIVATE_TAG : SHARED_TAG));
 }
 
 /* With guest_memfd, whatever is in the private page. */
@@ -110,58 +48,7 @@ static bool is_shared_word_if_shared(uint32_t gpa, uint32_t word, bool private)
 	return (word == (gpa | SHARED_TAG)) == !private && word != ABSENT;
 }
 
-typedef bool (*page_check)(uint32_t gpa, uint32_t word, bool private);
-
-static bool list_is_right(struct vcpu *vcpu, unsigned int count, page_check is_right)
-{
-	bool right = true;
-
-	run_list(vcpu, guest_read, count, 0);
-	for (unsigned int i = 0; i < count; i++) {
-		uint64_t page = (vcpu->list[i] - AREA_GPA) / PAGE;
-
-		if (is_right(vcpu->list[i], vcpu->found[i], vm.private[page]))
-			continue;
-		right = complain("page %lu should be %s, the guest finds 0x%x", page,
-				 vm.private[page] ? "private" : "shared", vcpu->found[i]);
-	}
-	return right;
-}
-
-static bool pages_are_right(struct vcpu *vcpu, uint64_t first, uint64_t pages,
-			    page_check is_right)
-{
-	bool right = true;
-
-	for (uint64_t done = 0; done < pages;) {
-		unsigned int count = 0;
-
-		while (count < LIST_WORDS && done < pages)
-			vcpu->list[count++] = page_gpa(first + done++);
-		right &= list_is_right(vcpu, count, is_right);
-	}
-	return right;
-}
-
 /* --- attributes ---------------------------------------------------------- */
-
-static int try_set(int fd, uint64_t first, uint64_t end, bool private)
-{
-	struct kvm_memory_attributes args = {
-		.address = page_gpa(first),
-		.size = (end - first) * PAGE,
-		.attributes = private ? PRIVATE : 0,
-	};
-
-	return ioctl(fd, KVM_SET_MEMORY_ATTRIBUTES, &args);
-}
-
-static void set(uint64_t first, uint64_t end, bool private)
-{
-	if (try_set(vm.fd, first, end, private))
-		bail_out("setting pages %lu to %lu %s", first, end, private ? "private" : "shared");
-	memset(vm.private + first, private, end - first);
-}
 
 static size_t print_range(char *text, uint64_t first, uint64_t end)
 {
@@ -552,7 +439,7 @@ static bool sweep(const struct conversion *conversion, bool lasting)
 	int err;
 
 	for (;; nth++) {
-		int fd = create_vm_fd();
+		int fd = create_vm_fd(KVM_X86_SW_PROTECTED_VM);
 
 		good &= attempt(fd, conversion, nth, lasting, &err, &happened);
 		close(fd);
@@ -859,6 +746,5 @@ int main(int argc, char **argv)
 		test_stays();
 	else
 		return usage();
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return finish_tests();
 }

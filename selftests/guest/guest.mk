@@ -13,7 +13,7 @@ GUEST_OBJS := $(addprefix $(GUEST_B)/,memattr-guest.o vm.o vcpu.o report.o guest
 GUEST_HEADERS := $(addprefix $(GUEST)/,guest-abi.h kvm-abi.h touch.h vmm.h)
 
 .PHONY: guest
-guest: $(B)/bin/memattr-guest $(addprefix $(GUEST_B)/,bad-input attributes huge)
+guest: $(B)/bin/memattr-guest $(addprefix $(GUEST_B)/,bad-input attributes prefault huge walk)
 
 $(B)/bin/memattr-guest: $(GUEST_OBJS)
 	@mkdir -p $(@D)
@@ -31,7 +31,7 @@ $(GUEST_B)/guest.bin: $(GUEST)/guest.c $(GUEST)/guest.ld $(GUEST)/guest-abi.h
 	$(CC) $(GUEST_CFLAGS) -c -o $(GUEST_B)/guest.o $<
 	$(LD) -T $(GUEST)/guest.ld --oformat binary --build-id=none -o $@ $(GUEST_B)/guest.o
 
-$(GUEST_B)/attributes $(GUEST_B)/huge: $(GUEST_B)/touch.o
+$(addprefix $(GUEST_B)/,attributes prefault huge walk): $(GUEST_B)/touch.o
 
-$(addprefix $(GUEST_B)/,bad-input attributes huge): %: %.o
+$(addprefix $(GUEST_B)/,bad-input attributes prefault huge walk): %: %.o
 	$(CC) $(CFLAGS) -pthread -o $@ $^

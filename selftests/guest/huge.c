@@ -10,11 +10,9 @@
  * point, and how many faults it took to get there.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "touch.h"
 
@@ -27,20 +25,6 @@ static uint64_t converted_page(uint64_t block)
 }
 
 enum part { AROUND, CONVERTED_PAGES };
-
-static unsigned long long stat(const char *name)
-{
-	unsigned long long value;
-	char path[100];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/%s", getpid(), vm.fd, name);
-	file = fopen(path, "r");
-	if (!file || fscanf(file, "%llu", &value) != 1)
-		bail_out("%s", path);
-	fclose(file);
-	return value;
-}
 
 /* The guest reads one part of the pages. */
 static void read_pages(enum part part)
@@ -74,9 +58,9 @@ static void convert(bool private)
 static void report(const char *when)
 {
 	static unsigned long long faults_before;
-	unsigned long long faults = stat("pf_taken");
+	unsigned long long faults = vm_stat("pf_taken");
 
-	printf("%s: %llu huge, %llu faults\n", when, stat("pages_2m"), faults - faults_before);
+	printf("%s: %llu huge, %llu faults\n", when, vm_stat("pages_2m"), faults - faults_before);
 	faults_before = faults;
 }
 

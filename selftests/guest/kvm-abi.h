@@ -9,6 +9,10 @@
 #include <linux/kvm.h>
 #include <linux/kvm_para.h>
 
+#ifndef KVM_X86_DEFAULT_VM
+#define KVM_X86_DEFAULT_VM		0
+#endif
+
 #ifndef KVM_X86_SW_PROTECTED_VM
 #define KVM_X86_SW_PROTECTED_VM		1
 #endif

@@ -7,11 +7,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "touch.h"
 
+#define COMPLAINTS	20		/* at most, a broken kernel is wrong everywhere */
+
 struct touch_vm vm;
 static int kvm_fd = -1;
+static int tests, failures, complaints;
 
 /* Flat protected mode. The two accesses are of the same length, SKIPPED, to be stepped over. */
 #define SKIPPED		2
@@ -59,6 +63,55 @@ int check(int ret, const char *what)
 	return ret;
 }
 
+void ok(bool good, const char *fmt, ...)
+{
+	va_list args;
+
+	printf("%sok %d - ", good ? "" : "not ", ++tests);
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf("\n");
+	fflush(stdout);
+	failures += !good;
+}
+
+bool complain(const char *fmt, ...)
+{
+	va_list args;
+
+	if (complaints++ >= COMPLAINTS)
+		return false;
+	printf("# ");
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf("\n");
+	return false;
+}
+
+uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state >> 16;
+}
+
+uint64_t seed_random(uint64_t seed)
+{
+	uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15;
+
+	next_random(&state);
+	return state;
+}
+
+int finish_tests(void)
+{
+	printf("1..%d\n", tests);
+	return failures != 0;
+}
+
 uint64_t page_gpa(uint64_t page)
 {
 	return AREA_GPA + page * PAGE;
@@ -96,11 +149,11 @@ int create_gmem(uint64_t size)
 	return check(ioctl(vm.fd, KVM_CREATE_GUEST_MEMFD, &gmem), "KVM_CREATE_GUEST_MEMFD");
 }
 
-int create_vm_fd(void)
+int create_vm_fd(unsigned long type)
 {
 	if (kvm_fd < 0)
 		kvm_fd = check(open("/dev/kvm", O_RDWR), "/dev/kvm");
-	return check(ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM), "KVM_CREATE_VM");
+	return check(ioctl(kvm_fd, KVM_CREATE_VM, type), "KVM_CREATE_VM");
 }
 
 static void create_vcpu(int id, uint8_t *control)
@@ -132,15 +185,52 @@ static void create_vcpu(int id, uint8_t *control)
 	check(ioctl(vcpu->fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
 }
 
-void create_vm(int vcpus)
+static void create_vm_of_type(int vcpus, unsigned long type)
 {
 	uint8_t *control = map_memory(CODE_GPA, LISTS_END - CODE_GPA);
 
-	vm.fd = create_vm_fd();
+	vm.fd = create_vm_fd(type);
+	vm.vcpus_created = vcpus;
 	set_slot(CONTROL_SLOT, CODE_GPA, LISTS_END - CODE_GPA, control, -1);
 	memcpy(control, guest_code, guest_end - guest_code);
 	for (int id = 0; id < vcpus; id++)
 		create_vcpu(id, control);
+}
+
+void create_vm(int vcpus)
+{
+	create_vm_of_type(vcpus, KVM_X86_SW_PROTECTED_VM);
+}
+
+void create_plain_vm(int vcpus)
+{
+	create_vm_of_type(vcpus, KVM_X86_DEFAULT_VM);
+}
+
+void destroy_vm(void)
+{
+	int run_size = check(ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
+
+	for (int id = 0; id < vm.vcpus_created; id++) {
+		munmap(vm.vcpus[id].run, run_size);
+		close(vm.vcpus[id].fd);
+	}
+	close(vm.fd);
+	memset(&vm, 0, sizeof(vm));
+}
+
+unsigned long long vm_stat(const char *name)
+{
+	unsigned long long value;
+	char path[100];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/%s", getpid(), vm.fd, name);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%llu", &value) != 1)
+		bail_out("%s", path);
+	fclose(file);
+	return value;
 }
 
 void start_guest(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag)
@@ -188,4 +278,63 @@ void run_list(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t
 		regs->rip += SKIPPED;
 		vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 	}
+}
+
+void write_shared_words(uint8_t *memory, uint64_t first, uint64_t pages)
+{
+	for (uint64_t page = 0; page < pages; page++)
+		*(uint32_t *)(memory + page * PAGE) = page_gpa(first + page) | SHARED_TAG;
+}
+
+bool is_own_word(uint32_t gpa, uint32_t word, bool private)
+{
+	return word == (gpa | (private ? PRIVATE_TAG : SHARED_TAG));
+}
+
+bool list_is_right(struct vcpu *vcpu, unsigned int count, page_check is_right)
+{
+	bool right = true;
+
+	run_list(vcpu, guest_read, count, 0);
+	for (unsigned int i = 0; i < count; i++) {
+		uint64_t page = (vcpu->list[i] - AREA_GPA) / PAGE;
+
+		if (is_right(vcpu->list[i], vcpu->found[i], vm.private[page]))
+			continue;
+		right = complain("page %lu should be %s, the guest finds 0x%x", page,
+				 vm.private[page] ? "private" : "shared", vcpu->found[i]);
+	}
+	return right;
+}
+
+bool pages_are_right(struct vcpu *vcpu, uint64_t first, uint64_t pages, page_check is_right)
+{
+	bool right = true;
+
+	for (uint64_t done = 0; done < pages;) {
+		unsigned int count = 0;
+
+		while (count < LIST_WORDS && done < pages)
+			vcpu->list[count++] = page_gpa(first + done++);
+		right &= list_is_right(vcpu, count, is_right);
+	}
+	return right;
+}
+
+int try_set(int fd, uint64_t first, uint64_t end, bool private)
+{
+	struct kvm_memory_attributes args = {
+		.address = page_gpa(first),
+		.size = (end - first) * PAGE,
+		.attributes = private ? PRIVATE : 0,
+	};
+
+	return ioctl(fd, KVM_SET_MEMORY_ATTRIBUTES, &args);
+}
+
+void set(uint64_t first, uint64_t end, bool private)
+{
+	if (try_set(vm.fd, first, end, private))
+		bail_out("setting pages %lu to %lu %s", first, end, private ? "private" : "shared");
+	memset(vm.private + first, private, end - first);
 }

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A VM by hand whose guest walks through its memory: does what standard input says, a command a line,
+ * with one line of answer each.
+ *
+ *	walk [PAGES]		that much memory, 1 GiB if not said, shared at first
+ *	private FIRST PAGES	KVM_SET_MEMORY_ATTRIBUTES: "ok" or an errno's name
+ *	shared FIRST PAGES
+ *	allocate FIRST PAGES	of guest_memfd
+ *	punch FIRST PAGES
+ *	prefault FIRST PAGES	KVM_PRE_FAULT_MEMORY, as often as it takes
+ *	read FIRST PAGES	the guest reads them, or writes to them in order
+ *	write FIRST PAGES
+ *	every STEP FIRST PAGES	it reads every STEP-th of them
+ *	random SEED COUNT	it reads so many of all pages at random
+ *	accept FIRST PAGES	2 MiB at a time: they become private, are written to, and read
+ *
+ * The last five, and prefault, say "FAULTS MAPPED TOUCHED": faults that the guest took, by how many
+ * mapped pages there are more now, and how many pages, each counted once, the guest has touched. Or
+ * "wrong", if the guest found something else than it should. Pages count from 0. At first it says
+ * "vms FD", the VM's descriptor. It ends with its input.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "touch.h"
+
+static uint64_t pages = GIB_PAGES;
+static int gmem_fd;
+
+/* What is known of each page; shared and private memory have been written to or not. */
+static struct {
+	bool private, written[2], touched;
+} known[GIB_PAGES];
+
+/* The guest goes through what is in its list. */
+static bool go(const char *entry, unsigned int count, bool private)
+{
+	struct vcpu *vcpu = &vm.vcpus[0];
+	bool right = true;
+
+	run_list(vcpu, entry, count, private ? PRIVATE_TAG : SHARED_TAG);
+	for (unsigned int i = 0; i < count; i++) {
+		uint64_t page = (vcpu->list[i] - AREA_GPA) / PAGE;
+
+		known[page].touched = true;
+		if (entry == guest_write)
+			known[page].written[private] = true;
+		else if (known[page].written[known[page].private])
+			right &= is_own_word(vcpu->list[i], vcpu->found[i], known[page].private);
+		else
+			right &= !vcpu->found[i];
+	}
+	return right;
+}
+
+/* The pages that a list is made of, in turns. */
+static bool go_through(const char *entry, uint64_t first, uint64_t count, uint64_t step)
+{
+	bool right = true;
+
+	for (int private = 0; private < 2; private++) {
+		unsigned int n = 0;
+
+		/* Reading does not care, and is in order. */
+		if (entry == guest_read && private)
+			break;
+		for (uint64_t page = first; page < first + count; page += step) {
+			if (entry == guest_read || known[page].private == private)
+				vm.vcpus[0].list[n++] = page_gpa(page);
+			if (n == LIST_WORDS) {
+				right &= go(entry, n, private);
+				n = 0;
+			}
+		}
+		if (n)
+			right &= go(entry, n, private);
+	}
+	return right;
+}
+
+static bool go_at_random(uint64_t seed, uint64_t count)
+{
+	uint64_t random = seed_random(seed);
+	bool right = true;
+
+	while (count) {
+		unsigned int n;
+
+		for (n = 0; n < LIST_WORDS && count; n++, count--)
+			vm.vcpus[0].list[n] = page_gpa(next_random(&random) % pages);
+		right &= go(guest_read, n, false);
+	}
+	return right;
+}
+
+static int convert(uint64_t first, uint64_t count, bool private)
+{
+	if (try_set(vm.fd, first, first + count, private))
+		return errno;
+	for (uint64_t page = first; page < first + count; page++)
+		known[page].private = private;
+	return 0;
+}
+
+static bool accept_memory(uint64_t first, uint64_t count)
+{
+	for (uint64_t end = first + count; first < end; first += BLOCK_PAGES)
+		if (convert(first, BLOCK_PAGES, true) ||
+		    !go_through(guest_write, first, BLOCK_PAGES, 1) ||
+		    !go_through(guest_read, first, BLOCK_PAGES, 1))
+			return false;
+	return true;
+}
+
+static int allocate(uint64_t first, uint64_t count, int flags)
+{
+	if (fallocate(gmem_fd, flags | FALLOC_FL_KEEP_SIZE, first * PAGE, count * PAGE))
+		return errno;
+	for (uint64_t page = first; flags && page < first + count; page++)
+		known[page].written[true] = false;
+	return 0;
+}
+
+static bool pre_fault(uint64_t first, uint64_t count)
+{
+	struct kvm_pre_fault_memory range = { .gpa = page_gpa(first), .size = count * PAGE };
+
+	while (range.size)
+		if (ioctl(vm.vcpus[0].fd, KVM_PRE_FAULT_MEMORY, &range))
+			return false;
+	return true;
+}
+
+static void answer_errno(int err)
+{
+	printf("%s\n", err ? strerrorname_np(err) : "ok");
+}
+
+static unsigned long long faults, mapped;
+
+static void measure(void)
+{
+	faults = vm_stat("pf_taken");
+	mapped = vm_stat("pages_4k");
+}
+
+static void answer(bool right)
+{
+	unsigned long long faults_before = faults, mapped_before = mapped, touched = 0;
+
+	measure();
+	for (uint64_t page = 0; page < pages; page++)
+		touched += known[page].touched;
+	if (right)
+		printf("%lld %lld %lld\n", faults - faults_before, mapped - mapped_before, touched);
+	else
+		printf("wrong\n");
+}
+
+static bool is_range(uint64_t first, uint64_t count)
+{
+	return count && first < pages && count <= pages - first;
+}
+
+static void command(const char *line)
+{
+	unsigned long long a, b, step;
+
+	measure();
+	if (sscanf(line, "random %llu %llu", &a, &b) == 2)
+		answer(go_at_random(a, b));
+	else if (sscanf(line, "every %llu %llu %llu", &step, &a, &b) == 3 && step && is_range(a, b))
+		answer(go_through(guest_read, a, b, step));
+	else if (sscanf(line, "%*s %llu %llu", &a, &b) != 2 || !is_range(a, b))
+		printf("EINVAL\n");
+	else if (!strncmp(line, "private ", 8))
+		answer_errno(convert(a, b, true));
+	else if (!strncmp(line, "shared ", 7))
+		answer_errno(convert(a, b, false));
+	else if (!strncmp(line, "allocate ", 9))
+		answer_errno(allocate(a, b, 0));
+	else if (!strncmp(line, "punch ", 6))
+		answer_errno(allocate(a, b, FALLOC_FL_PUNCH_HOLE));
+	else if (!strncmp(line, "prefault ", 9))
+		answer(pre_fault(a, b));
+	else if (!strncmp(line, "read ", 5))
+		answer(go_through(guest_read, a, b, 1));
+	else if (!strncmp(line, "write ", 6))
+		answer(go_through(guest_write, a, b, 1));
+	else if (!strncmp(line, "accept ", 7) && !(b % BLOCK_PAGES))
+		answer(accept_memory(a, b));
+	else
+		printf("ENOSYS\n");
+}
+
+int main(int argc, char **argv)
+{
+	struct vcpu *vcpu = &vm.vcpus[0];
+	char line[200];
+
+	if (argc > 1)
+		pages = strtoull(argv[1], NULL, 0);
+	if (argc > 2 || !pages || pages > GIB_PAGES) {
+		fprintf(stderr, "usage: walk [PAGES]\n");
+		return 2;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	create_vm(1);
+	gmem_fd = create_gmem(pages * PAGE);
+	set_slot(WORK_SLOT, AREA_GPA, pages * PAGE, map_memory(AREA_GPA, pages * PAGE), gmem_fd);
+	/* What the guest itself needs is mapped. */
+	for (unsigned int i = 0; i < LIST_WORDS; i++)
+		vcpu->list[i] = CODE_GPA;
+	run_list(vcpu, guest_read, LIST_WORDS, 0);
+
+	printf("vms %d\n", vm.fd);
+	while (fgets(line, sizeof(line), stdin))
+		command(line);
+	return 0;
+}
