@@ -42,6 +42,22 @@ on_kernel()
 	ends=$(sed -n 's/^# \(.*\): \(ends\|Success\)$/\1/p' <<<"$output")
 }
 
+# shadow KERNEL: the same as a subtest, with KVM's module loaded again without npt or ept.
+shadow()
+{
+	local dir=$1 status
+	[ -f "$dir/bzImage" ] || dir=$(kernel-patches/kernel path "$1")
+	# shellcheck disable=SC2016
+	selftests/vm/run --kernel "$1" -- bash -c '
+		if [ -e /sys/module/kvm_amd ]; then module=kvm_amd off=npt=0
+		else module=kvm_intel off=ept=0; fi
+		busybox rmmod $module && busybox insmod $1/modules/${module/_/-}.ko $off &&
+			build/selftests/guest/prefault shadow | sed "s/^/    /"
+		exit ${PIPESTATUS[0]}' bash "$dir"
+	status=$?
+	ok $status "shadow, on the $1 kernel"
+}
+
 # What both kernels promise.
 common=("random 1 $rounds" "parallel $rounds" "holes $rounds")
 
@@ -57,4 +73,5 @@ on_kernel "$patched" contract "signals $mib" "slots $rounds" "${common[@]}" "ran
 	"flips $((rounds * 10))"
 [ -z "$spins" ] && [ "$(wc -l <<<"$ends")" -eq 6 ]
 ok $? "the $patched kernel does not spin in any of these cases"
+shadow "$patched"
 echo 1..$tests
