@@ -338,7 +338,7 @@ sub live {
 	see(qr/BPF cost \d+\.\d+% of a CPU, [1-9]\d* ns\/event/, 'the own cost');
 	see(qr/^ +\d+ prefault-vmm +all +415 +400 +15 /m, 'faults of the VM');
 	press('v');
-	see(qr/ 2 vCPUs .*^ +\d+ prefault-vmm +0 +20\d .*^ +\d+ prefault-vmm +1 +20\d /ms, 'of its vCPUs');
+	see(qr/ 2 vCPUs (?=.*^ +\d+ prefault-vmm +0 +20\d )(?=.*^ +\d+ prefault-vmm +1 +20\d )/ms, 'of its vCPUs');
 	press('v', 'l');
 	see(qr/Slowest faults.*gpa 0x.*prefault-vmm-\d+ .*kvm_vcpu_ioctl/s, 'the slowest');
 	press('x', 'h');
