@@ -110,10 +110,10 @@ sub last_vm {
 }
 
 sub no_vm {
-	my ($out) = fails_with('no VM: says so, and is no error', 0, qr/no VM has had a fault/, $TRACE,
+	my ($out) = fails_with('no VM: says so, and is no error', 0, qr/no VM is running that has had a fault/, $TRACE,
 			       qw(-b -n 1 -d 0.1));
 	like($out, qr/^TIME +PID +NAME .*\n\z/, 'the table is empty');
-	fails_with('a process without a VM', 0, qr/process $$ has no VM with a fault/, $TRACE,
+	fails_with('a process without a VM', 0, qr/process $$ has no VM that has had a fault/, $TRACE,
 		   qw(-b -n 1 -d 0.1 -p), $$);
 }
 
@@ -122,8 +122,11 @@ sub exact_counts {
 	my ($line, $did) = @_;
 	is($line->{PID}, $did->{pid}, 'process');
 	is($line->{FAULTS}, $did->{pf_taken}, 'faults, by KVM\'s own statistics');
-	is($line->{PRIVATE}, $did->{private_faults}, 'private ones: each page that was not pre-faulted');
-	is($line->{SHARED}, $did->{pf_taken} - $did->{private_faults}, 'shared ones');
+	# Two vCPUs that need the same page table at once: one tries again.
+	ok($line->{PRIVATE} >= $did->{private_faults} &&
+	   $line->{PRIVATE} <= $did->{private_faults} + $line->{RETRIED},
+	   'private ones: each page that was not pre-faulted') or diag(explain($line, $did));
+	is($line->{PRIVATE} + $line->{SHARED}, $did->{pf_taken}, 'the rest is shared');
 	is($line->{AT_4K}, $did->{pf_fixed} + $did->{pf_spurious}, 'mapped as 4K');
 	is("$line->{SPURIOUS} $line->{FAILED}", "$did->{pf_spurious} 0", 'spurious ones, none failed');
 	is($line->{CALLS}, $did->{calls}, 'calls');
@@ -327,16 +330,17 @@ sub start_live {
 }
 
 sub live {
+	my $faults = shift;
 	my $vmm = start_vmm(qw(-v 2 -t 40 -m 10 -n aaa));
 	start_live(160, 30, $TRACE, '-d 0.3');
-	see(qr/no VM has had a fault/, 'no VM yet');
+	see(qr/no VM is running that has had a fault/, 'no VM yet');
 	finish_vmm($vmm);
 	start_live(160, 30, $TRACE, '--totals -d 0.3 --replay /tmp/record');
 	see(qr/END OF RECORD/, 'a replay on the screen');
 	see(qr/faults tp_btf:kvm_stage2_fault\b.*batches tp_btf:kvm_prefault_batch\b/s, 'the events behind it');
 	see(qr/lost 0\b/, 'nothing lost');
 	see(qr/BPF cost \d+\.\d+% of a CPU, [1-9]\d* ns\/event/, 'the own cost');
-	see(qr/^ +\d+ prefault-vmm +all +415 +400 +15 /m, 'faults of the VM');
+	see(qr/^ +\d+ prefault-vmm +all +$faults +4\d\d +1\d /m, 'faults of the VM');
 	press('v');
 	see(qr/ 2 vCPUs (?=.*^ +\d+ prefault-vmm +0 +20\d )(?=.*^ +\d+ prefault-vmm +1 +20\d )/ms, 'of its vCPUs');
 	press('v', 'l');
@@ -443,7 +447,7 @@ my %parts = (
 		shared_pages();
 		too_many();
 		one_after_another();
-		live();
+		live($did->{pf_taken});
 	},
 	'the part on the stock kernel' => sub {
 		start_tmux();

@@ -163,9 +163,9 @@ uint64_t monotonic_ns(void)
 void explain_empty(char *text, size_t size, pid_t pid)
 {
 	if (pid)
-		snprintf(text, size, "process %d has no VM with a fault or pre-fault so far", pid);
+		snprintf(text, size, "process %d has no VM that has had a fault or pre-fault", pid);
 	else
-		snprintf(text, size, "no VM has had a fault or pre-fault so far");
+		snprintf(text, size, "no VM is running that has had a fault or pre-fault");
 }
 
 static int open_file(FILE **file, const char *name, const char *mode)

@@ -279,7 +279,7 @@ static struct trace_series *look_up_series(const struct event *ev, __u32 *found)
 	return s;
 }
 
-/* Only one of the programs counts faults, and never interrupts itself: nobody else touches the CPU's entry. */
+/* Only one of the programs counts faults, and never interrupts itself: the CPU's entry is its own. */
 static struct trace_series *find_series(const struct event *ev)
 {
 	__u32 zero = 0, now = epoch, id;
