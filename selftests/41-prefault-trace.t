@@ -311,7 +311,11 @@ sub one_after_another {
 	for (1 .. 6) {
 		my $vmm = start_vmm('-t', 10 * $_);
 		push @did, finish_vmm($vmm);
-		sleep 1;
+		# Until it has left.
+		while (defined(my $line = readline $trace->{out})) {
+			$trace->{text} .= $line;
+			last if $line =~ /"ended":true/;
+		}
 	}
 	stop_trace($trace);
 	for my $did (@did) {

@@ -30,7 +30,8 @@ struct collector {
 	struct trace_vm *vms;	/* TRACE_MAX_VMS of them, shared with the kernel, as is series */
 	struct trace_series *series;
 	struct owner owners[TRACE_MAX_VMS];
-	bool leaving[TRACE_MAX_VMS];	/* ended, and in the snapshot that is being made */
+	bool listed[TRACE_MAX_VMS];	/* in the snapshot that is being made */
+	bool leaving[TRACE_MAX_VMS];	/* for the last time: it has ended */
 	struct symbols *symbols;	/* NULL: not needed yet */
 };
 
@@ -204,7 +205,8 @@ static void add_vms(struct collector *c, struct snapshot *s)
 		struct snapshot_vm *vm = &s->vms[s->vm_count];
 
 		c->leaving[slot] = false;
-		if (!shared->birth)
+		c->listed[slot] = shared->birth;
+		if (!c->listed[slot])
 			continue;
 		if (c->owners[slot].birth != shared->birth)
 			meet_owner(&c->owners[slot], shared);
@@ -250,22 +252,36 @@ static void free_series(struct collector *c, uint32_t id)
 	push(c->bpf->maps.free_series, id);
 }
 
+/* Room for one more. */
+static struct snapshot_series *next_series(struct snapshot *s, size_t *room)
+{
+	if (s->series_count == *room) {
+		size_t more = *room ? 2 * *room : 16;
+		struct snapshot_series *series = reallocarray(s->series, more, sizeof(*series));
+
+		if (!series)
+			return NULL;
+		s->series = series;
+		*room = more;
+	}
+	return &s->series[s->series_count++];
+}
+
+/* All of a VM that leaves must be seen: its slot, which they are known by, is another VM's afterwards. */
 static int add_series(struct collector *c, struct snapshot *s)
 {
-	size_t used = 0;
+	size_t room = 0;
 
-	for (uint32_t id = 0; id < c->options.series; id++)
-		used += !!c->series[id].used;
-	s->series = calloc(used + 1, sizeof(*s->series));
-	if (!s->series)
-		return -ENOMEM;
-	/* What came since it was counted is in the next snapshot. */
-	for (uint32_t id = 0; id < c->options.series && s->series_count < used; id++) {
+	for (uint32_t id = 0; id < c->options.series; id++) {
 		const struct trace_series *shared = &c->series[id];
-		struct snapshot_series *series = &s->series[s->series_count];
+		struct snapshot_series *series;
 
-		if (!shared->used || shared->vm >= TRACE_MAX_VMS || !c->owners[shared->vm].birth)
+		/* Of a VM that has come since they were listed: in the next snapshot. */
+		if (!shared->used || shared->vm >= TRACE_MAX_VMS || !c->listed[shared->vm])
 			continue;
+		series = next_series(s, &room);
+		if (!series)
+			return -ENOMEM;
 		series->birth = c->owners[shared->vm].birth;
 		series->vcpu = shared->vcpu;
 		series->kind = shared->kind;
@@ -275,11 +291,11 @@ static int add_series(struct collector *c, struct snapshot *s)
 		series->pages = shared->pages;
 		series->done_pages = shared->done_pages;
 		memcpy(series->latency, shared->latency, sizeof(series->latency));
-		s->series_count++;
 		if (c->leaving[shared->vm])
 			free_series(c, id);
 	}
-	qsort(s->series, s->series_count, sizeof(*s->series), snapshot_compare_series);
+	if (s->series_count)
+		qsort(s->series, s->series_count, sizeof(*s->series), snapshot_compare_series);
 	return 0;
 }
 

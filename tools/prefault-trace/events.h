@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the BPF programs write and the collector reads. Shared by BPF and C: expects __u32 and __u64.
+ * What the BPF programs write and the collector reads. Shared by BPF and C.
  */
 #ifndef PREFAULT_TRACE_EVENTS_H
 #define PREFAULT_TRACE_EVENTS_H
+
+#include <linux/bpf.h>
 
 #include "h2.h"
 
@@ -105,6 +107,15 @@ struct trace_slow {
 	__u32 frame_count;
 	__u32 pad;
 	__u64 frames[TRACE_FRAMES];
+};
+
+/* As many as are full, in no order. */
+struct trace_slow_table {
+	struct bpf_spin_lock lock;
+	__u32 count;
+	__u32 least;	/* of the entries the one to go first */
+	__u32 pad;
+	struct trace_slow entries[TRACE_SLOW];
 };
 
 struct trace_stack_key {

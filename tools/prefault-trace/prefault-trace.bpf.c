@@ -113,19 +113,11 @@ struct {
 	__type(value, __u32);
 } free_series SEC(".maps");
 
-struct slow_table {
-	struct bpf_spin_lock lock;
-	__u32 count;
-	__u32 least;	/* of the entries the one to go first */
-	__u32 pad;
-	struct trace_slow entries[TRACE_SLOW];
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct slow_table);
+	__type(value, struct trace_slow_table);
 } slow SEC(".maps");
 
 struct {
@@ -355,7 +347,7 @@ static __noinline void keep_slow(void *ctx, const struct event *ev)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u64 frames[TRACE_FRAMES] = {};
 	char comm[TRACE_COMM_LEN] = {};
-	struct slow_table *table;
+	struct trace_slow_table *table;
 	struct trace_slow *entry;
 	__u32 zero = 0, pid, at, least = 0;
 	__u64 least_ns = ~0ULL;

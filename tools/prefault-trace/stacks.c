@@ -4,21 +4,11 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kinds.h"
-
-/* As in prefault-trace.bpf.c. */
-struct slow_table {
-	struct bpf_spin_lock lock;
-	__u32 count;
-	__u32 least;
-	__u32 pad;
-	struct trace_slow entries[TRACE_SLOW];
-};
 
 static int need_symbols(struct symbols **symbols)
 {
@@ -73,7 +63,7 @@ static int add_slow(struct snapshot *s, const struct trace_slow *entry, const st
 
 int stacks_add_slow(struct snapshot *s, const struct stack_maps *maps, struct symbols **symbols)
 {
-	struct slow_table *table = calloc(1, maps->slow_size);
+	struct trace_slow_table *table = calloc(1, maps->slow_size);
 	__u32 zero = 0;
 	int err = 0;
 
