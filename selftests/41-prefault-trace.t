@@ -441,10 +441,7 @@ my %parts = (
 			      'batches: tp_btf:kvm_prefault_batch') {
 			like($trace->{said}, qr/^prefault-trace: $hook$/m, $hook);
 		}
-		TODO: {
-			local $TODO = 'KVM sets the first page of a batch anew and calls it new';
-			is($line->{NEW_PG}, $did->{new_pages}, 'new pages are those of the first time');
-		}
+		is($line->{NEW_PG}, $did->{new_pages}, 'new pages are those of the first time');
 		json(replays($trace, $did), $did, read_file('/tmp/folded'));
 		percentiles();
 		two_vms();
