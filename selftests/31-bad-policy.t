@@ -11,13 +11,16 @@ fault=$policies/fault.bpf.o
 
 # --- the kernel throws a policy out and goes on without it ---
 # ejected KIND CODE PARAMETER=VALUE...: a conversion goes through although the policy breaks the
-# rules in it, the loader tells why, and so does show.
+# rules in it, the loader tells why, and so does show. What changes is zapped, no less and no more.
 ejected()
 {
 	kind=$1 code=$2
 	shift 2
+	read -r zapped </sys/kernel/debug/kvm/$vm-$vms/memattr_zapped_pages
 	start_loader $fault --pid $vm "$@" || return 1
-	vm ok private 0x1100 16 && vm ok shared 0x1100 16 && end_loader 10 &&
+	vm ok private 0x1100 16 && vm ok shared 0x1100 16 &&
+		state 'policy: none' "zapped_pages: $((zapped + 32))" || { stop_loader; return 1; }
+	end_loader 10 &&
 	grep -Eq "^memattr-policy: fault: the kernel ejected it from VM $vm-$vms \(vmsh\): $kind $code: " \
 		$err &&
 	state 'policy: none' 'exit_policy: fault' "exit_kind: $kind" "exit_code: $code" 'exit_text: ?*'
@@ -42,7 +45,8 @@ refuses()
 	start_loader $fault --pid $vm convert_ret=-$1 || return 1
 	before=$(memory)
 	vm $2 private 0x1100 16 && [ "$(memory)" = "$before" ] &&
-		state 'policy: fault' 'refused: [1-9]*' && stop_loader
+		state 'policy: fault' 'refused: [1-9]*' || { stop_loader; return 1; }
+	stop_loader
 }
 ok "convert refuses: EPERM" refuses 1 EPERM
 ok "convert refuses: EAGAIN" refuses 11 EAGAIN
@@ -57,10 +61,14 @@ ok "zap starts too late" ejected bad-field $((0x1101)) zap_start_add=1
 ok "zap ends too early" ejected bad-field $((0x110f)) zap_end_add=-1
 ok "zap is turned around" ejected bad-field $((0x1110)) zap_start_add=16 zap_end_add=-16
 ok "convert exceeds its budget" ejected budget '[0-9]*' --budget-us 20000 turns=8M
+ok "and then returns what it must not: the first reason stays" \
+	ejected budget '[0-9]*' --budget-us 20000 turns=8M convert_ret=1
 widens()
 {
 	start_loader $fault --pid $vm zap_start_add=-256 zap_end_add=512 || return 1
-	vm ok private 0x1100 16 && state 'widened_pages: 768' && vm ok shared 0x1100 16 && stop_loader
+	vm ok private 0x1100 16 && state 'widened_pages: 768' && vm ok shared 0x1100 16 ||
+		{ stop_loader; return 1; }
+	stop_loader
 }
 ok "zap may widen inside the slot" widens
 ok "nothing is left" nothing_left
@@ -76,6 +84,10 @@ end_other_vm
 # --- attaching what cannot be attached ---
 ok "vm_attach refuses" fails 1 'refuses VM .*: Permission denied' "vm_attach" \
 	$policy load $fault --pid $vm attach_ret=-13
+for ret in 1 -512 -100000; do
+	ok "vm_attach returns what it must not: $ret" fails 1 'refuses VM .*: Invalid argument' \
+		"vm_attach" timeout 60 $policy load $fault --pid $vm attach_ret=$ret
+done
 ok "vm_attach: a parameter is out of range" fails 2 'out of its range' 'memattr-policy params' \
 	$policy load $fault --pid $vm attach_ret=-34
 ok "vm_fd is no VM" vm EINVAL attach $fault null
@@ -87,7 +99,7 @@ start_vm
 ok "a map is attached" vm ok attach $fault vm
 ok "the same map again" vm EBUSY again
 ok "a second policy" fails 5 "VM $vm-$vms (vmsh) has a policy already: fault, link [0-9]*$" \
-	"memattr-policy detach --pid $vm --vm $vms" $policy load ratelimit --pid $vm
+	"memattr-policy detach --pid $vm --vm $vms" timeout 60 $policy load ratelimit --pid $vm
 ok "the first stays" state 'policy: fault'
 ok "it can be detached like any other" run 0 $policy detach --pid $vm
 ok "detach: there is none" fails 1 "VM $vm-$vms (vmsh) has no policy" 'memattr-policy list' \
@@ -97,7 +109,7 @@ ok "detach --all: there is none" fails 1 'there is no policy for all VMs' 'memat
 start_loader template --all
 ok "a second policy for all VMs" fails 5 \
 	'there is a policy for all VMs already: template, link [0-9]*$' \
-	'memattr-policy detach --all' $policy load ratelimit --all
+	'memattr-policy detach --all' timeout 60 $policy load ratelimit --all
 ok "detach --pid: it is the one for all" fails 1 'no policy of its own, but template' \
 	'memattr-policy detach --all' $policy detach --pid $vm
 stop_loader
@@ -117,12 +129,13 @@ ok "--vm is no VM" fails 4 "descriptor 0 of process $vm is no VM" 'memattr-polic
 end_vm
 
 # --- what the verifier must refuse ---
+# What it does not refuse is attached, and stays until the timeout.
 start_vm
 # refused_by_verifier FILE WORDS
 refused_by_verifier()
 {
 	fails 6 'verifier refuses the program' 'run it again with -v' \
-		$policy load $policies/$1.bpf.o --pid $vm && grep -q "$2" $err
+		timeout 60 $policy load $policies/$1.bpf.o --pid $vm && grep -q "$2" $err
 }
 ok "a zap that sleeps" refused_by_verifier sleepable_zap 'attach to unsupported member zap'
 ok "a vm_attach that sleeps" refused_by_verifier sleep_attach \
@@ -134,14 +147,15 @@ ok "a kfunc with what is no VM, for all one knows" refused_by_verifier kfunc_unt
 	'R1 must be referenced or trusted'
 ok "writing to a run" refused_by_verifier write_run 'cannot write into rdonly_mem'
 ok "an iterator that does not end" refused_by_verifier iter_leak 'Unreleased reference'
-ok "writing to the request" refused_by_verifier write_request 'kvm_memattr_zap_ctx can be written'
-ok "writing to what zap may read" refused_by_verifier write_slot 'can be written'
-ok "writing to struct kvm" refused_by_verifier write_kvm 'kvm_memattr_zap_ctx can be written'
+only='only zap_start and zap_end of kvm_memattr_zap_ctx can be written'
+ok "writing to the request" refused_by_verifier write_request "$only"
+ok "writing to what zap may read" refused_by_verifier write_slot "$only"
+ok "writing to struct kvm" refused_by_verifier write_kvm "$only"
 ok "using a run whose iterator is gone" refused_by_verifier stale_run "invalid mem access 'scalar'"
 ok "a kfunc that writes to an iterator's run" refused_by_verifier kfunc_writes_run \
 	'cannot write into rdonly_mem'
 ok "the log is short" test $(wc -l <$err) -lt 20
-ok "-v" run 6 $policy load $policies/write_kvm.bpf.o --pid $vm -v
+ok "-v" run 6 timeout 60 $policy load $policies/write_kvm.bpf.o --pid $vm -v
 ok "shows all of it" test $(wc -l <$err) -gt 20
 ok "nothing is attached" state 'policy: none'
 # Programs that are no policies. kfuncs are none of their business.
@@ -179,7 +193,8 @@ ok "not root: params work" run 0 $nobody $policy params ratelimit
 ok "no CAP_SYS_PTRACE" fails 3 'takes CAP_SYS_PTRACE' 'run it as root' \
 	setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace $policy load template --pid $vm
 ok "no CAP_SYS_ADMIN: another process's VM" fails 3 'takes CAP_SYS_ADMIN' 'run it as root' \
-	setpriv --bounding-set -sys_admin --inh-caps -sys_admin $policy load template --pid $vm
+	timeout 60 setpriv --bounding-set -sys_admin --inh-caps -sys_admin \
+	$policy load template --pid $vm
 ok "no BTF" fails 3 'the kernel has no BTF' 'CONFIG_DEBUG_INFO_BTF=y' \
 	without 'mount -t tmpfs none /sys/kernel/btf &&' load template --all
 kvm_btf_missing='cp /sys/kernel/btf/vmlinux /tmp/vmlinux && mount -t tmpfs none /sys/kernel/btf &&

@@ -277,14 +277,17 @@ ok "nothing is left" nothing_left
 start_vm
 start_loader $refuse --pid $vm
 vm EPERM private 0x1100 1
-ok "a VM whose policy refuses everything deletes its memslot" vm ok delete-slot
+ok "a VM whose policy refuses everything releases pages" vm ok release 0x1100 1
+ok "and deletes its memslot" vm ok delete-slot
 ok "which was there: a second time there is none" vm EINVAL delete-slot
 ok "the policy is still asked" vm EPERM private 0x1100 1
 end_vm
 ok "and the VM ends" end_loader 11
 ok "nothing is left" nothing_left
 
-# --- who may put a policy where there is one ---
+# --- who may put a policy where ---
+# All is loaded before: libbpf, and so memattr-policy, cannot load without CAP_SYS_ADMIN, as the type
+# is the kvm module's.
 start_vm
 vm ok load $refuse vm
 vm ok drop-admin
@@ -304,6 +307,21 @@ start_vm
 vm ok load $refuse all
 vm ok drop-admin
 ok "one for all takes CAP_SYS_ADMIN" vm EPERM again
+end_vm
+start_vm
+vm ok attach $refuse all
+vm ok load $fault all
+vm ok drop-admin
+ok "and so does its update, for whom has the link" vm EPERM update
+ok "the old one stays" state 'policy: refuse' 'scope: all'
+end_vm
+start_vm
+start_other_vm
+vm ok load $refuse $other:$other_fd
+vm ok drop-admin
+ok "the VM of another process takes CAP_SYS_ADMIN" vm EPERM again
+ok "it stays without a policy" state_of $other 'policy: none'
+end_other_vm
 end_vm
 ok "nothing is left" nothing_left
 

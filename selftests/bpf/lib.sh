@@ -77,13 +77,13 @@ ask()
 	read -r answer <&9
 }
 
-# One more VM, with its input as 6 and its output as 7.
+# One more VM, with its descriptor as $other_fd, its input as 6 and its output as 7.
 start_other_vm()
 {
 	$policies/vmsh <$tmp/other-in >$tmp/other-out 8>&- 9<&- &
 	other=$!
 	exec 6>$tmp/other-in 7<$tmp/other-out
-	read -r _ _ <&7
+	read -r _ other_fd <&7
 }
 
 end_other_vm()

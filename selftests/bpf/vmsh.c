@@ -12,13 +12,15 @@
  *	expect ok|ERRNO		a thread converts from now on; each time that must be the result
  *	expected		it ends: "ok", or what else it got, EEXIST for a conversion
  *	stat NAME		a counter, from the VM's binary statistics
- *	attach FILE vm|all|null|closed
+ *	attach FILE vm|all|null|closed|PID:FD
  *				attaches a policy without memattr-policy's checks, with the VM, -1,
- *				/dev/null or an unused descriptor as vm_fd
- *	load FILE vm|all|null|closed
+ *				/dev/null, an unused descriptor or another process's as vm_fd
+ *	load FILE vm|all|null|closed|PID:FD
  *				the first half of attach
  *	again			the second half, also with a map that is attached
+ *	update			the link gets what was loaded last in the place of what it has
  *	detach			closes the link
+ *	release GFN PAGES	punches a hole into the private memory
  *	delete-slot		the VM is without memory from then on
  *	drop-admin		gives up CAP_SYS_ADMIN
  *	stall			the address of a page that is not there until "resume"
@@ -59,6 +61,7 @@
 #define UNUSED_FD 1000
 
 static int vm_fds[MAX_VMS];
+static int private_fd = -1;		/* the first VM's private memory */
 static struct bpf_object *object;
 static struct bpf_map *ops;
 static struct bpf_link *attached;
@@ -108,9 +111,18 @@ static int create_vm(void)
 	slot.guest_memfd = memfd;
 	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION2, &slot))
 		die("KVM_SET_USER_MEMORY_REGION2");
-	close(memfd);
+	if (private_fd < 0)
+		private_fd = memfd;
+	else
+		close(memfd);
 	close(kvm);
 	return vm;
+}
+
+static int release(uint64_t gfn, uint64_t pages)
+{
+	return fallocate(private_fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
+			 (gfn - SLOT_GFN) * PAGE_SIZE, pages * PAGE_SIZE) ? -errno : 0;
 }
 
 static int delete_slot(void)
@@ -324,6 +336,12 @@ static int attach_again(void)
 	return 0;
 }
 
+/* What the link had stays loaded. */
+static int update(void)
+{
+	return attached && ops ? bpf_link__update_map(attached, ops) : -ENOENT;
+}
+
 static int load(const char *file, int32_t vm_fd)
 {
 	const struct btf_type *type;
@@ -360,6 +378,8 @@ static int detach(void)
 
 static int load_for(const char *file, const char *target)
 {
+	int pid, fd;
+
 	if (!strcmp(target, "vm"))
 		return load(file, vm_fds[0]);
 	if (!strcmp(target, "all"))
@@ -368,6 +388,8 @@ static int load_for(const char *file, const char *target)
 		return load(file, open("/dev/null", O_RDWR | O_CLOEXEC));
 	if (!strcmp(target, "closed"))
 		return load(file, UNUSED_FD);
+	if (sscanf(target, "%d:%d", &pid, &fd) == 2)
+		return load(file, syscall(SYS_pidfd_getfd, syscall(SYS_pidfd_open, pid, 0), fd, 0));
 	return -EINVAL;
 }
 
@@ -396,8 +418,12 @@ static int command(char *line)
 		return load_for(file, target) ?: attach_again();
 	if (!strcmp(line, "again"))
 		return attach_again();
+	if (!strcmp(line, "update"))
+		return update();
 	if (!strcmp(line, "detach"))
 		return detach();
+	if (sscanf(line, "release %lli %lli", &gfn, &pages) == 2)
+		return release(gfn, pages);
 	if (!strcmp(line, "delete-slot"))
 		return delete_slot();
 	if (!strcmp(line, "drop-admin"))
