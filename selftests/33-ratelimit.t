@@ -47,7 +47,12 @@ neighbour=$pid
 start_loader ratelimit --pid $limited rate=$RATE burst=5
 # Its first burst comes on top of the rate.
 rate $limited 1 >/dev/null
-rate=$(rate $limited $SECONDS_LIMITED)
+# More than that it must never get; less it gets if the machine has no time for it, so twice again.
+for attempt in 1 2 3; do
+	rate=$(rate $limited $SECONDS_LIMITED)
+	awk "BEGIN { exit !($rate < 0.95 * $RATE) }" || break
+	echo "# $rate conversions/s"
+done
 ok "over $SECONDS_LIMITED s a guest gets $rate conversions/s of $RATE, within 5 %" \
 	awk "BEGIN { exit !($rate >= 0.95 * $RATE && $rate <= 1.05 * $RATE) }"
 stop_loader
