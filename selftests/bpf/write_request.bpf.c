@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* write_request: turns every conversion into one to private; requests are read-only. */
+/*
+ * write_request: moves every conversion to where it starts with gfn 0; requests are read-only.
+ *
+ * It writes where a zap's context has zap_start: what keeps it from that is its type, nothing else.
+ */
 #include "memattr.bpf.h"
 
 SEC("struct_ops/convert")
 int BPF_PROG(write_request_convert, struct kvm *kvm, struct kvm_memattr_convert_ctx *request)
 {
-	request->attributes = KVM_MEMORY_ATTRIBUTE_PRIVATE;
+	request->gfn_start = 0;
 	return 0;
 }
 
