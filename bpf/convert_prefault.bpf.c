@@ -8,6 +8,8 @@
  * Use it for guests that accept their memory in pieces when they need it. Not for guests that convert
  * memory long before they use it, which then takes up memory for nothing. Large conversions are left
  * alone: they are how a VMM sets up its guest.
+ *
+ * The kernel calls it conv_prefault: names have 15 characters.
  */
 #include "memattr.bpf.h"
 
