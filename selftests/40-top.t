@@ -26,7 +26,7 @@ my $MANY = 'build/selftests/top/many-vms';
 # Longer than all that runs in one VM takes on a loaded machine; only a failure waits that long.
 use constant PART_S => 200;
 
-# As in tools/memattr-top/counts.h.
+# VM_SLOTS of tools/common/vm_slots.h.
 use constant MAX_VMS => 1024;
 
 # The processes of that name.

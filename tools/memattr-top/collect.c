@@ -11,18 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "bpf_maps.h"
 #include "hooks.h"
 #include "memattr-top.skel.h"
 
 /* What userspace knows of a VM. */
 struct owner {
 	uint64_t birth;		/* of the slot it stands for: the slot may be another VM's now */
-	pid_t creator_tid;
-	int fd;
-	char name[VM_NAME_LEN];
+	struct vm vm;
 	char policy[VM_POLICY_NAME_LEN];
 	bool policy_known;
 };
@@ -31,7 +29,8 @@ struct collector {
 	struct hooks hooks;
 	struct memattr_top_bpf *bpf;
 	int stats_fd;		/* the kernel times BPF programs for as long as it is open */
-	struct top_vm *vms;	/* TOP_MAX_VMS of them, shared with the kernel, as are cpus */
+	struct vm_slot *vms;	/* VM_SLOTS of them, shared with the kernel, as are counts and cpus */
+	struct top_counts *counts;
 	struct top_cpu *cpus;
 	int cpu_count;
 
@@ -39,30 +38,11 @@ struct collector {
 	int debugfs_watch;	/* inotify: readable when a VM came or went; -1: the kernel has none */
 	bool listed;		/* the list is of now */
 	struct vm_list list;
-	struct owner owners[TOP_MAX_VMS];
+	struct owner owners[VM_SLOTS];
 	bool has_policies;	/* the kernel does, and tells */
 	struct owner *idle;	/* VMs that had no slot at the last snapshot */
 	size_t idle_count;
 };
-
-static void *map_shared(const struct bpf_map *map)
-{
-	size_t size = (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map);
-	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	return mem == MAP_FAILED ? NULL : mem;
-}
-
-static void unmap_shared(const struct bpf_map *map, void *mem)
-{
-	if (mem)
-		munmap(mem, (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map));
-}
-
-static int free_slot(struct collector *c, uint32_t slot)
-{
-	return bpf_map_update_elem(bpf_map__fd(c->bpf->maps.free_slots), NULL, &slot, BPF_ANY);
-}
 
 /* Nothing works at all: name the cause of each, they may differ. */
 static void no_hooks(const struct hooks *hooks, struct diag *why)
@@ -119,13 +99,12 @@ static int load(struct collector *c, struct diag *why)
 		return err;
 	}
 
-	/* It is a stack: this way the low slots are used first. */
-	for (int slot = TOP_MAX_VMS - 1; !err && slot >= 0; slot--)
-		err = free_slot(c, slot);
+	err = push_all(c->bpf->maps.free_slots);
 	if (!err) {
 		c->vms = map_shared(c->bpf->maps.vms);
+		c->counts = map_shared(c->bpf->maps.counts);
 		c->cpus = map_shared(c->bpf->maps.cpus);
-		if (!c->vms || !c->cpus)
+		if (!c->vms || !c->counts || !c->cpus)
 			err = -errno;
 	}
 	if (!err)
@@ -173,6 +152,7 @@ void collector_close(struct collector *c)
 		close(c->stats_fd);
 	if (c->bpf) {
 		unmap_shared(c->bpf->maps.vms, c->vms);
+		unmap_shared(c->bpf->maps.counts, c->counts);
 		unmap_shared(c->bpf->maps.cpus, c->cpus);
 	}
 	memattr_top_bpf__destroy(c->bpf);
@@ -210,86 +190,81 @@ static void list_vms(struct collector *c)
 	c->listed = true;
 }
 
-static const struct vm *listed_vm(const struct collector *c, pid_t creator_tid, int fd)
+static bool is_same(const struct vm *a, const struct vm *b)
+{
+	return a->creator_tid == b->creator_tid && a->fd == b->fd;
+}
+
+static bool is_listed(const struct collector *c, const struct vm *vm)
 {
 	for (size_t i = 0; i < c->list.count; i++)
-		if (c->list.vms[i].creator_tid == creator_tid && c->list.vms[i].fd == fd)
-			return &c->list.vms[i];
-	return NULL;
+		if (is_same(&c->list.vms[i], vm))
+			return true;
+	return false;
 }
 
 static void read_policy(const struct collector *c, struct owner *owner)
 {
-	const struct vm vm = { .creator_tid = owner->creator_tid, .fd = owner->fd };
 	struct vm_policy policy;
 
 	/* The file is gone a little before the VM is: then the policy stays the one it had. */
-	if (!c->has_policies || !owner->creator_tid || vm_policy_read(&vm, &policy))
+	if (!c->has_policies || !owner->vm.creator_tid || vm_policy_read(&owner->vm, &policy))
 		return;
 	owner->policy_known = true;
 	memcpy(owner->policy, policy.policy, sizeof(owner->policy));
 }
 
 static void meet_owner(const struct collector *c, struct owner *owner,
-		       const struct top_vm *shared)
+		       const struct vm_slot *shared)
 {
-	pid_t creator_tid = 0;
-	int fd = 0;
-
-	*owner = (struct owner){ .birth = shared->birth };
-	if (sscanf(shared->dir, "%d-%d", &creator_tid, &fd) == 2) {
-		owner->creator_tid = creator_tid;
-		owner->fd = fd;
-	}
+	*owner = (struct owner){};
+	vm_slot_owner(shared, &owner->vm);
 	/* It may be gone already, but have been seen before its first event. */
-	for (size_t i = 0; creator_tid && i < c->idle_count; i++) {
-		if (c->idle[i].creator_tid != creator_tid || c->idle[i].fd != fd)
-			continue;
-		*owner = c->idle[i];
-		owner->birth = shared->birth;
-		return;
+	for (size_t i = 0; owner->vm.creator_tid && i < c->idle_count; i++) {
+		if (is_same(&c->idle[i].vm, &owner->vm)) {
+			*owner = c->idle[i];
+			break;
+		}
 	}
-	vm_name(shared->pid, owner->name, sizeof(owner->name));
-	if (!strcmp(owner->name, "?") && shared->comm[0])
-		snprintf(owner->name, sizeof(owner->name), "%.*s", TOP_COMM_LEN, shared->comm);
+	owner->birth = shared->birth;
+	owner->vm.pid = shared->pid;
 }
 
 /* Where the kernel does not tell of a VM's end (no METRIC_VM_END). */
 static bool has_vanished(const struct collector *c, const struct owner *owner,
-			 const struct top_vm *shared)
+			 const struct vm_slot *shared)
 {
-	if (c->listed && owner->creator_tid)
-		return !listed_vm(c, owner->creator_tid, owner->fd);
+	if (c->listed && owner->vm.creator_tid)
+		return !is_listed(c, &owner->vm);
 	return kill(shared->pid, 0) && errno == ESRCH;
 }
 
 static void new_epoch(struct collector *c)
 {
-	__atomic_fetch_add(&c->bpf->bss->epoch, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&c->bpf->data->epoch, 1, __ATOMIC_SEQ_CST);
 }
 
 /* Only for slots whose VM has ended: the kernel writes to them no more. */
 static void clear_slot(struct collector *c, uint32_t slot)
 {
-	struct top_vm *shared = &c->vms[slot];
-
 	c->owners[slot] = (struct owner){};
-	memset(shared, 0, sizeof(*shared));
+	memset(&c->vms[slot], 0, sizeof(c->vms[slot]));
+	memset(&c->counts[slot], 0, sizeof(c->counts[slot]));
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		c->cpus[cpu].exits[slot] = 0;
-	free_slot(c, slot);
+	push(c->bpf->maps.free_slots, slot);
 	/* CPUs may remember a VM that found no slot. */
 	new_epoch(c);
 }
 
-static struct snapshot_vm *add_vm(struct snapshot *s, const struct owner *owner, pid_t pid)
+static struct snapshot_vm *add_vm(struct snapshot *s, const struct owner *owner)
 {
 	struct snapshot_vm *vm = &s->vms[s->vm_count++];
 
-	vm->pid = pid;
-	vm->creator_tid = owner->creator_tid;
-	vm->fd = owner->fd;
-	memcpy(vm->name, owner->name, sizeof(vm->name));
+	vm->pid = owner->vm.pid;
+	vm->creator_tid = owner->vm.creator_tid;
+	vm->fd = owner->vm.fd;
+	memcpy(vm->name, owner->vm.name, sizeof(vm->name));
 	memcpy(vm->policy, owner->policy, sizeof(vm->policy));
 	vm->policy_known = owner->policy_known;
 	return vm;
@@ -298,7 +273,7 @@ static struct snapshot_vm *add_vm(struct snapshot *s, const struct owner *owner,
 static void add_counted(struct collector *c, struct snapshot *s, uint32_t slot)
 {
 	struct owner *owner = &c->owners[slot];
-	struct top_vm *shared = &c->vms[slot];
+	struct vm_slot *shared = &c->vms[slot];
 	struct snapshot_vm *vm;
 
 	if (owner->birth != shared->birth) {
@@ -311,11 +286,11 @@ static void add_counted(struct collector *c, struct snapshot *s, uint32_t slot)
 	if (!shared->ended)
 		read_policy(c, owner);
 
-	vm = add_vm(s, owner, shared->pid);
+	vm = add_vm(s, owner);
 	vm->birth = shared->birth;
 	/* Before the counts: what comes between the two is in the next snapshot. */
 	vm->ended = __atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE);
-	vm->counts = shared->counts;
+	vm->counts = c->counts[slot];
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		vm->exits += c->cpus[cpu].exits[slot];
 	if (vm->ended)
@@ -348,10 +323,9 @@ static void add_idle(struct collector *c, struct snapshot *s)
 		if (!listed->creator_tid || has_slot(s, listed))
 			continue;
 		owner = &c->idle[c->idle_count++];
-		*owner = (struct owner){ .creator_tid = listed->creator_tid, .fd = listed->fd };
-		memcpy(owner->name, listed->name, sizeof(owner->name));
+		*owner = (struct owner){ .vm = *listed };
 		read_policy(c, owner);
-		add_vm(s, owner, listed->pid);
+		add_vm(s, owner);
 	}
 }
 
@@ -398,7 +372,7 @@ struct snapshot *collector_snapshot(struct collector *c)
 	if (!s)
 		return NULL;
 	list_vms(c);
-	s->vms = calloc(TOP_MAX_VMS + c->list.count, sizeof(*s->vms));
+	s->vms = calloc(VM_SLOTS + c->list.count, sizeof(*s->vms));
 	if (!s->vms) {
 		free(s);
 		return NULL;
@@ -410,7 +384,7 @@ struct snapshot *collector_snapshot(struct collector *c)
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		hooks_describe(&c->hooks, metric, &s->hooks[metric]);
 
-	for (uint32_t slot = 0; slot < TOP_MAX_VMS; slot++)
+	for (uint32_t slot = 0; slot < VM_SLOTS; slot++)
 		if (c->vms[slot].birth)
 			add_counted(c, s, slot);
 	s->idle_listed = c->listed;

@@ -3,10 +3,7 @@
  * Kernel side of memattr-top: events in, one aggregate per VM out. Which of the programs are loaded is
  * decided by what the kernel offers (hooks.c).
  */
-#include <linux/bpf.h>
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
+#include "vm_slots.bpf.h"
 
 #include "counts.h"
 
@@ -14,30 +11,10 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define KVM_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 3)
 
-/* No slot is free: stored like a slot, so that the next exit need not ask again. */
-#define NO_SLOT (~0U)
-
 /* Only the members that are read; their places come from the running kernel's BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct qstr {
-	const unsigned char *name;
-};
-
-struct dentry {
-	struct qstr d_name;
-};
-
-struct kvm {
-	struct dentry *debugfs_dentry;
-};
-
 struct kvm_vcpu {
 	struct kvm *kvm;
-};
-
-struct task_struct {
-	struct task_struct *group_leader;
-	char comm[TOP_COMM_LEN];
 };
 
 union kvm_mmu_notifier_arg {
@@ -67,10 +44,10 @@ struct kvm_memattr_zap_event {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, TOP_MAX_VMS);
+	__uint(max_entries, VM_SLOTS);
 	__type(key, __u32);
-	__type(value, struct top_vm);
-} vms SEC(".maps");
+	__type(value, struct top_counts);
+} counts SEC(".maps");
 
 /* The collector sets the number of entries to that of possible CPUs. */
 struct {
@@ -81,97 +58,21 @@ struct {
 	__type(value, struct top_cpu);
 } cpus SEC(".maps");
 
-/* struct kvm * -> slot */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, TOP_MAX_VMS);
-	__type(key, __u64);
-	__type(value, __u32);
-} slots SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK);
-	__uint(max_entries, TOP_MAX_VMS);
-	__type(value, __u32);
-} free_slots SEC(".maps");
-
-/* Goes up whenever a slot changes hands: what CPUs remember of the slots map is then out of date. */
-__u32 epoch;
-
-__u64 births;
 __u64 lost_events;	/* other than exits, of VMs without a slot */
-
-static __u32 slot_of(__u64 key)
-{
-	__u32 *slot = bpf_map_lookup_elem(&slots, &key);
-
-	return slot ? *slot : NO_SLOT;
-}
-
-/* Called in the context of the VM's process: KVM takes a VM's ioctls from no other. */
-static __u32 slot_add(struct kvm *kvm)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	__u64 key = (__u64)kvm;
-	struct top_vm *vm;
-	__u32 slot;
-
-	if (bpf_map_pop_elem(&free_slots, &slot))
-		return NO_SLOT;
-	vm = bpf_map_lookup_elem(&vms, &slot);
-	if (!vm)
-		return NO_SLOT;
-
-	vm->kvm = key;
-	vm->pid = bpf_get_current_pid_tgid() >> 32;
-	BPF_CORE_READ_STR_INTO(&vm->comm, task, group_leader, comm);
-	bpf_probe_read_kernel_str(&vm->dir, sizeof(vm->dir),
-				  BPF_CORE_READ(kvm, debugfs_dentry, d_name.name));
-	if (bpf_map_update_elem(&slots, &key, &slot, BPF_NOEXIST)) {
-		/* Another CPU had an event of the same VM. */
-		bpf_map_push_elem(&free_slots, &slot, 0);
-		return slot_of(key);
-	}
-	vm->birth = __sync_fetch_and_add(&births, 1) + 1;
-	return slot;
-}
 
 /* The verifier takes every argument of a module's tracepoint for one that may be NULL. */
 static struct top_counts *counts_of(struct kvm *kvm)
 {
-	struct top_vm *vm;
+	struct top_counts *found;
 	__u32 slot;
 
 	if (!kvm)
 		return NULL;
-	slot = slot_of((__u64)kvm);
-	if (slot == NO_SLOT)
-		slot = slot_add(kvm);
-	vm = bpf_map_lookup_elem(&vms, &slot);
-	if (!vm) {
+	slot = slot_of(kvm);
+	found = bpf_map_lookup_elem(&counts, &slot);
+	if (!found)
 		__sync_fetch_and_add(&lost_events, 1);
-		return NULL;
-	}
-	return &vm->counts;
-}
-
-/*
- * The last reference is gone: no event of this VM comes any more, its address may be used again. First of the
- * programs, thus attached first: no end is missed of a VM that was counted.
- */
-SEC("fentry/kvm_arch_destroy_vm")
-int BPF_PROG(end_vm, struct kvm *kvm)
-{
-	__u64 key = (__u64)kvm;
-	__u32 slot = slot_of(key);
-	struct top_vm *vm = bpf_map_lookup_elem(&vms, &slot);
-
-	if (!vm)
-		return 0;
-	bpf_map_delete_elem(&slots, &key);
-	__sync_fetch_and_add(&epoch, 1);
-	vm->ended = 1;
-	return 0;
+	return found;
 }
 
 /* Tens of thousands a second on each CPU: everything but a VM's first exit here is the four lines at the end. */
@@ -187,18 +88,14 @@ int BPF_PROG(count_exit, struct kvm_vcpu *vcpu)
 		return 0;
 	kvm = vcpu->kvm;
 	if (cpu->kvm != (__u64)kvm || cpu->epoch != now) {
-		__u32 slot = slot_of((__u64)kvm);
-
-		if (slot == NO_SLOT)
-			slot = slot_add(kvm);
 		cpu->kvm = (__u64)kvm;
 		cpu->epoch = now;
-		cpu->slot = slot;
+		cpu->slot = slot_of(kvm);
 	}
 	if (cpu->slot == NO_SLOT)
 		cpu->lost++;
 	else
-		cpu->exits[cpu->slot % TOP_MAX_VMS]++;
+		cpu->exits[cpu->slot % VM_SLOTS]++;
 	return 0;
 }
 

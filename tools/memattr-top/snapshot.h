@@ -64,7 +64,7 @@ struct snapshot {
 	struct snapshot_hook hooks[METRIC_COUNT];
 
 	/* Totals since the start. */
-	uint64_t lost_events;	/* of VMs beyond TOP_MAX_VMS, or missed by the kernel */
+	uint64_t lost_events;	/* of VMs without a slot, or missed by the kernel */
 	bool cost_known;
 	uint64_t cost_ns;	/* spent in our programs */
 	uint64_t cost_runs;

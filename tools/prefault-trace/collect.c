@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <unistd.h>
 
+#include "bpf_maps.h"
 #include "hooks.h"
 #include "prefault-trace.skel.h"
 #include "stacks.h"
@@ -18,8 +19,7 @@
 /* What userspace knows of a VM. */
 struct owner {
 	uint64_t birth;		/* of the slot it stands for: the slot may be another VM's now */
-	int fd;
-	char name[VM_NAME_LEN];
+	struct vm vm;
 };
 
 struct collector {
@@ -27,32 +27,13 @@ struct collector {
 	struct hooks hooks;
 	struct prefault_trace_bpf *bpf;
 	int stats_fd;		/* the kernel times BPF programs for as long as it is open */
-	struct trace_vm *vms;	/* TRACE_MAX_VMS of them, shared with the kernel, as is series */
+	struct vm_slot *vms;	/* VM_SLOTS of them, shared with the kernel, as is series */
 	struct trace_series *series;
-	struct owner owners[TRACE_MAX_VMS];
-	bool listed[TRACE_MAX_VMS];	/* in the snapshot that is being made */
-	bool leaving[TRACE_MAX_VMS];	/* for the last time: it has ended */
+	struct owner owners[VM_SLOTS];
+	bool listed[VM_SLOTS];	/* in the snapshot that is being made */
+	bool leaving[VM_SLOTS];	/* for the last time: it has ended */
 	struct symbols *symbols;	/* NULL: not needed yet */
 };
-
-static void *map_shared(const struct bpf_map *map)
-{
-	size_t size = (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map);
-	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	return mem == MAP_FAILED ? NULL : mem;
-}
-
-static void unmap_shared(const struct bpf_map *map, void *mem)
-{
-	if (mem)
-		munmap(mem, (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map));
-}
-
-static int push(const struct bpf_map *stack, uint32_t slot)
-{
-	return bpf_map_update_elem(bpf_map__fd(stack), NULL, &slot, BPF_ANY);
-}
 
 /* Nothing works at all: name the cause of each, they may differ. */
 static void no_hooks(const struct hooks *hooks, struct diag *why)
@@ -124,11 +105,9 @@ static int load(struct collector *c, struct diag *why)
 		return err;
 	}
 
-	/* These are stacks: this way the low slots are used first. */
-	for (int slot = TRACE_MAX_VMS - 1; !err && slot >= 0; slot--)
-		err = push(c->bpf->maps.free_slots, slot);
-	for (int id = c->options.series - 1; !err && id >= 0; id--)
-		err = push(c->bpf->maps.free_series, id);
+	err = push_all(c->bpf->maps.free_slots);
+	if (!err)
+		err = push_all(c->bpf->maps.free_series);
 	if (!err) {
 		c->vms = map_shared(c->bpf->maps.vms);
 		c->series = map_shared(c->bpf->maps.series);
@@ -174,19 +153,7 @@ void collector_close(struct collector *c)
 	free(c);
 }
 
-static void meet_owner(struct owner *owner, const struct trace_vm *shared)
-{
-	int creator_tid;
-
-	*owner = (struct owner){ .birth = shared->birth, .fd = -1 };
-	if (sscanf(shared->dir, "%d-%d", &creator_tid, &owner->fd) != 2)
-		owner->fd = -1;
-	vm_name(shared->pid, owner->name, sizeof(owner->name));
-	if (!strcmp(owner->name, "?") && shared->comm[0])
-		snprintf(owner->name, sizeof(owner->name), "%.*s", TRACE_COMM_LEN, shared->comm);
-}
-
-static bool has_ended(struct collector *c, struct trace_vm *shared)
+static bool has_ended(struct collector *c, struct vm_slot *shared)
 {
 	if (c->hooks.active[METRIC_VM_END])
 		return __atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE);
@@ -200,22 +167,25 @@ static bool has_ended(struct collector *c, struct trace_vm *shared)
 
 static void add_vms(struct collector *c, struct snapshot *s)
 {
-	for (uint32_t slot = 0; slot < TRACE_MAX_VMS; slot++) {
-		struct trace_vm *shared = &c->vms[slot];
+	for (uint32_t slot = 0; slot < VM_SLOTS; slot++) {
+		struct vm_slot *shared = &c->vms[slot];
 		struct snapshot_vm *vm = &s->vms[s->vm_count];
+		struct owner *owner = &c->owners[slot];
 
 		c->leaving[slot] = false;
 		c->listed[slot] = shared->birth;
 		if (!c->listed[slot])
 			continue;
-		if (c->owners[slot].birth != shared->birth)
-			meet_owner(&c->owners[slot], shared);
+		if (owner->birth != shared->birth) {
+			owner->birth = shared->birth;
+			vm_slot_owner(shared, &owner->vm);
+		}
 		vm->birth = shared->birth;
 		vm->pid = shared->pid;
-		vm->fd = c->owners[slot].fd;
+		vm->fd = owner->vm.fd;
 		/* Before the counts: what comes between the two is in the next snapshot. */
 		vm->ended = c->leaving[slot] = has_ended(c, shared);
-		memcpy(vm->name, c->owners[slot].name, sizeof(vm->name));
+		memcpy(vm->name, owner->vm.name, sizeof(vm->name));
 		s->vm_count++;
 	}
 }
@@ -277,7 +247,7 @@ static int add_series(struct collector *c, struct snapshot *s)
 		struct snapshot_series *series;
 
 		/* Of a VM that has come since they were listed: in the next snapshot. */
-		if (!shared->used || shared->vm >= TRACE_MAX_VMS || !c->listed[shared->vm])
+		if (!shared->used || shared->vm >= VM_SLOTS || !c->listed[shared->vm])
 			continue;
 		series = next_series(s, &room);
 		if (!series)
@@ -301,7 +271,7 @@ static int add_series(struct collector *c, struct snapshot *s)
 
 static void free_slots(struct collector *c)
 {
-	for (uint32_t slot = 0; slot < TRACE_MAX_VMS; slot++) {
+	for (uint32_t slot = 0; slot < VM_SLOTS; slot++) {
 		if (!c->leaving[slot])
 			continue;
 		c->owners[slot] = (struct owner){};
@@ -351,7 +321,7 @@ struct snapshot *collector_snapshot(struct collector *c)
 
 	if (!s)
 		return NULL;
-	s->vms = calloc(TRACE_MAX_VMS, sizeof(*s->vms));
+	s->vms = calloc(VM_SLOTS, sizeof(*s->vms));
 	if (!s->vms) {
 		free(s);
 		return NULL;

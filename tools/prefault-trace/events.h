@@ -8,9 +8,7 @@
 #include <linux/bpf.h>
 
 #include "h2.h"
-
-/* As memattr-top. VMs beyond it are not counted, their events are (as lost). */
-#define TRACE_MAX_VMS		1024
+#include "vm_slots.h"
 
 /*
  * A vCPU takes a handful: its private and its shared faults, at each level that occurs, by result. 4,096
@@ -23,9 +21,6 @@
 #define TRACE_FRAMES		24	/* of their stacks; KVM's own are some 15 */
 #define TRACE_FOLDED_FRAMES	64	/* of stacks for --folded */
 #define TRACE_STACKS		4096	/* different ones, for --folded */
-
-#define TRACE_COMM_LEN		16	/* TASK_COMM_LEN */
-#define TRACE_DIR_LEN		24	/* "<tid>-<fd>", two ints at most */
 
 enum trace_event {
 	EVENT_FAULT,	/* the guest touched what was not mapped for it, or not so */
@@ -81,16 +76,6 @@ struct trace_series {
 	__u64 latency[H2_BUCKETS];
 };
 
-/* One slot. BPF fills it when the VM's first event comes, the collector clears it after the VM's end. */
-struct trace_vm {
-	__u64 birth;	/* 1, 2, ... in order of appearance; 0: slot not in use. Written last */
-	__u64 kvm;	/* address of the VM's struct kvm, the key of the slots map */
-	__u32 ended;
-	__u32 pid;	/* process */
-	char comm[TRACE_COMM_LEN];	/* for when the process is gone before its name was read */
-	char dir[TRACE_DIR_LEN];	/* the VM's folder in debugfs; empty: it has none */
-};
-
 struct trace_series_key {
 	__u32 vm;
 	__u32 vcpu;
@@ -103,7 +88,7 @@ struct trace_slow {
 	__u32 pid;
 	__u32 vcpu;
 	struct trace_kind kind;
-	char comm[TRACE_COMM_LEN];
+	char comm[TASK_COMM_LEN];
 	__u32 frame_count;
 	__u32 pad;
 	__u64 frames[TRACE_FRAMES];
@@ -122,7 +107,7 @@ struct trace_stack_key {
 	__u32 pid;
 	__s32 stack;	/* id in the stacks map; below 0: could not be stored */
 	struct trace_kind kind;
-	char comm[TRACE_COMM_LEN];
+	char comm[TASK_COMM_LEN];
 };
 
 struct trace_stack {

@@ -3,16 +3,12 @@
  * Kernel side of prefault-trace: events in, one series of counts for each vCPU and kind of event out. Which
  * of the programs are loaded is decided by what the kernel offers (hooks.c).
  */
-#include <linux/bpf.h>
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
+#include "vm_slots.bpf.h"
 
 #include "events.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define NO_SLOT (~0U)
 #define PAGE_SHIFT 12
 
 /* Of a fault's error code. The first three are the hardware's, the last is KVM's own. */
@@ -22,18 +18,6 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* Only the members that are read; their places come from the running kernel's BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct qstr {
-	const unsigned char *name;
-};
-
-struct dentry {
-	struct qstr d_name;
-};
-
-struct kvm {
-	struct dentry *debugfs_dentry;
-};
-
 struct kvm_vcpu {
 	struct kvm *kvm;
 	int vcpu_id;
@@ -49,11 +33,6 @@ struct kvm_page_fault {
 struct file {
 	void *private_data;
 };
-
-struct task_struct {
-	struct task_struct *group_leader;
-	char comm[TRACE_COMM_LEN];
-};
 #pragma clang attribute pop
 
 struct kvm_pre_fault_memory {
@@ -68,28 +47,6 @@ struct kvm_pre_fault_memory {
 /* 0: every process. */
 const volatile __u32 only_pid;
 const volatile _Bool fold_stacks;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, TRACE_MAX_VMS);
-	__type(key, __u32);
-	__type(value, struct trace_vm);
-} vms SEC(".maps");
-
-/* struct kvm * -> slot */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, TRACE_MAX_VMS);
-	__type(key, __u64);
-	__type(value, __u32);
-} slots SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK);
-	__uint(max_entries, TRACE_MAX_VMS);
-	__type(value, __u32);
-} free_slots SEC(".maps");
 
 /* The collector sets the number of entries, here and in the two maps that go with it. */
 struct {
@@ -165,48 +122,9 @@ struct {
 	__type(value, struct last_fault);
 } last_faults SEC(".maps");
 
-/* Goes up whenever a VM ends: what CPUs remember may be of another VM at the same address. From 1. */
-__u32 epoch = 1;
-
-__u64 births;
 __u64 lost_events;	/* no slot for the VM or no series was free */
 __u64 lost_stacks;	/* their time is kept, in no stack */
 __u64 slow_floor_ns;	/* what is faster is not among the slowest */
-
-static __u32 slot_of(__u64 key)
-{
-	__u32 *slot = bpf_map_lookup_elem(&slots, &key);
-
-	return slot ? *slot : NO_SLOT;
-}
-
-/* Called in the context of the VM's process: a vCPU runs in no other. */
-static __u32 slot_add(struct kvm *kvm)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	__u64 key = (__u64)kvm;
-	struct trace_vm *vm;
-	__u32 slot;
-
-	if (bpf_map_pop_elem(&free_slots, &slot))
-		return NO_SLOT;
-	vm = bpf_map_lookup_elem(&vms, &slot);
-	if (!vm)
-		return NO_SLOT;
-
-	vm->kvm = key;
-	vm->pid = bpf_get_current_pid_tgid() >> 32;
-	BPF_CORE_READ_STR_INTO(&vm->comm, task, group_leader, comm);
-	bpf_probe_read_kernel_str(&vm->dir, sizeof(vm->dir),
-				  BPF_CORE_READ(kvm, debugfs_dentry, d_name.name));
-	if (bpf_map_update_elem(&slots, &key, &slot, BPF_NOEXIST)) {
-		/* Another vCPU had an event of the same VM. */
-		bpf_map_push_elem(&free_slots, &slot, 0);
-		return slot_of(key);
-	}
-	vm->birth = __sync_fetch_and_add(&births, 1) + 1;
-	return slot;
-}
 
 static __u32 series_of(struct trace_series_key *key)
 {
@@ -254,9 +172,7 @@ static struct trace_series *look_up_series(const struct event *ev, __u32 *found)
 	struct trace_series *s;
 	__u32 id;
 
-	key.vm = slot_of((__u64)ev->kvm);
-	if (key.vm == NO_SLOT)
-		key.vm = slot_add(ev->kvm);
+	key.vm = slot_of(ev->kvm);
 	if (key.vm == NO_SLOT) {
 		__sync_fetch_and_add(&lost_events, 1);
 		return NULL;
@@ -346,7 +262,7 @@ static __noinline void keep_slow(void *ctx, const struct event *ev)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u64 frames[TRACE_FRAMES] = {};
-	char comm[TRACE_COMM_LEN] = {};
+	char comm[TASK_COMM_LEN] = {};
 	struct trace_slow_table *table;
 	struct trace_slow *entry;
 	__u32 zero = 0, pid, at, least = 0;
@@ -455,25 +371,6 @@ static __always_inline struct event map_event(__u32 alias, __u32 level, __u64 pa
 		.pages = pages,
 		.done_pages = new_pages,
 	};
-}
-
-/*
- * The last reference is gone: no event of this VM comes any more, its address may be used again. First of the
- * programs, thus attached first: no end is missed of a VM that was counted.
- */
-SEC("fentry/kvm_arch_destroy_vm")
-int BPF_PROG(end_vm, struct kvm *kvm)
-{
-	__u64 key = (__u64)kvm;
-	__u32 slot = slot_of(key);
-	struct trace_vm *vm = bpf_map_lookup_elem(&vms, &slot);
-
-	if (!vm)
-		return 0;
-	bpf_map_delete_elem(&slots, &key);
-	__sync_fetch_and_add(&epoch, 1);
-	vm->ended = 1;
-	return 0;
 }
 
 SEC("tp_btf/kvm_stage2_fault")

@@ -247,7 +247,7 @@ static int read_snapshot(struct reader *r, struct snapshot *s)
 	s->cost_runs = read_number(r, UINT64_MAX);
 	s->folded = read_number(r, 1);
 	/* Bounds of what can be written keep a damaged file from asking for all memory. */
-	vms = read_number(r, TRACE_MAX_VMS);
+	vms = read_number(r, VM_SLOTS);
 	series = read_number(r, TRACE_SERIES_MAX);
 	slow = read_number(r, TRACE_SLOW);
 	stacks = read_number(r, TRACE_STACKS);

@@ -71,7 +71,7 @@ struct snapshot_slow {
 	pid_t pid;
 	uint32_t vcpu;
 	struct trace_kind kind;
-	char name[TRACE_COMM_LEN];
+	char name[TASK_COMM_LEN];
 	char *frames;		/* innermost first, separated by ';' */
 };
 

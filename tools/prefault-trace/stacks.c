@@ -55,7 +55,7 @@ static int add_slow(struct snapshot *s, const struct trace_slow *entry, const st
 	slow->pid = entry->pid;
 	slow->vcpu = entry->vcpu;
 	slow->kind = entry->kind;
-	snprintf(slow->name, sizeof(slow->name), "%.*s", TRACE_COMM_LEN - 1, entry->comm);
+	snprintf(slow->name, sizeof(slow->name), "%.*s", TASK_COMM_LEN - 1, entry->comm);
 	print_frames(out, symbols, (const uint64_t *)entry->frames, count, false);
 	s->slow_count++;
 	return fclose(out) ? -ENOMEM : 0;
@@ -95,7 +95,7 @@ static int add_folded(struct snapshot *s, const struct stack_maps *maps, const s
 {
 	struct snapshot_stack *stack = &s->stacks[s->stack_count];
 	uint64_t frames[TRACE_FOLDED_FRAMES] = {};
-	char name[TRACE_COMM_LEN];
+	char name[TASK_COMM_LEN];
 	size_t count = 0, len;
 	FILE *out = open_memstream(&stack->folded, &len);
 
@@ -104,7 +104,7 @@ static int add_folded(struct snapshot *s, const struct stack_maps *maps, const s
 	stack->count = sum->count;
 	stack->ns = sum->ns;
 	stack->pid = key->pid;
-	snprintf(name, sizeof(name), "%.*s", TRACE_COMM_LEN - 1, key->comm);
+	snprintf(name, sizeof(name), "%.*s", TASK_COMM_LEN - 1, key->comm);
 	print_name(out, name);
 	fprintf(out, "-%u;", key->pid);
 	if (key->stack >= 0 && !bpf_map_lookup_elem(maps->stacks, &key->stack, frames))

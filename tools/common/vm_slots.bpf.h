@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The slots of VMs in BPF: one is taken at a VM's first event, and given back by the collector after the VM's
+ * end. For a program's only source, before its own programs: what sees the end of a VM is to be attached first,
+ * so that no end is missed of a VM that was counted.
+ */
+#ifndef MEMATTR_VM_SLOTS_BPF_H
+#define MEMATTR_VM_SLOTS_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "vm_slots.h"
+
+/* No slot is free: can be stored like a slot, so that the next event need not ask again. */
+#define NO_SLOT (~0U)
+
+/* Only the members that are read; their places come from the running kernel's BTF. */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct kvm {
+	struct dentry *debugfs_dentry;
+};
+
+struct task_struct {
+	struct task_struct *group_leader;
+	char comm[TASK_COMM_LEN];
+};
+#pragma clang attribute pop
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, VM_SLOTS);
+	__type(key, __u32);
+	__type(value, struct vm_slot);
+} vms SEC(".maps");
+
+/* struct kvm * -> slot */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, VM_SLOTS);
+	__type(key, __u64);
+	__type(value, __u32);
+} slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, VM_SLOTS);
+	__type(value, __u32);
+} free_slots SEC(".maps");
+
+/* Goes up whenever a slot changes hands: what CPUs remember may be of another VM at the same address. From 1. */
+__u32 epoch = 1;
+
+__u64 births;
+
+static __u32 find_slot(__u64 key)
+{
+	__u32 *slot = bpf_map_lookup_elem(&slots, &key);
+
+	return slot ? *slot : NO_SLOT;
+}
+
+/* Called in the context of the VM's process: KVM takes ioctls of a VM and its vCPUs from no other. */
+static __u32 add_slot(struct kvm *kvm)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 key = (__u64)kvm;
+	struct vm_slot *vm;
+	__u32 slot;
+
+	if (bpf_map_pop_elem(&free_slots, &slot))
+		return NO_SLOT;
+	vm = bpf_map_lookup_elem(&vms, &slot);
+	if (!vm)
+		return NO_SLOT;
+
+	vm->kvm = key;
+	vm->pid = bpf_get_current_pid_tgid() >> 32;
+	BPF_CORE_READ_STR_INTO(&vm->comm, task, group_leader, comm);
+	bpf_probe_read_kernel_str(&vm->dir, sizeof(vm->dir),
+				  BPF_CORE_READ(kvm, debugfs_dentry, d_name.name));
+	if (bpf_map_update_elem(&slots, &key, &slot, BPF_NOEXIST)) {
+		/* Another CPU had an event of the same VM. */
+		bpf_map_push_elem(&free_slots, &slot, 0);
+		return find_slot(key);
+	}
+	vm->birth = __sync_fetch_and_add(&births, 1) + 1;
+	return slot;
+}
+
+static __u32 slot_of(struct kvm *kvm)
+{
+	__u32 slot = find_slot((__u64)kvm);
+
+	return slot == NO_SLOT ? add_slot(kvm) : slot;
+}
+
+/* The last reference is gone: no event of this VM comes any more, its address may be used again. */
+SEC("fentry/kvm_arch_destroy_vm")
+int BPF_PROG(end_vm, struct kvm *kvm)
+{
+	__u64 key = (__u64)kvm;
+	__u32 slot = find_slot(key);
+	struct vm_slot *vm = bpf_map_lookup_elem(&vms, &slot);
+
+	if (!vm)
+		return 0;
+	bpf_map_delete_elem(&slots, &key);
+	__sync_fetch_and_add(&epoch, 1);
+	vm->ended = 1;
+	return 0;
+}
+
+#endif
