@@ -167,8 +167,8 @@ static struct snapshot *filled(void)
 	s->wall = 1795281974;
 	s->measured = ALL;
 	s->lost_events = 3;
-	s->cost_known = true;
-	s->cost_ns = UINT64_MAX;
+	s->cost.known = true;
+	s->cost.ns = UINT64_MAX;
 	s->folded = true;
 	for (int i = 0; i < METRIC_COUNT; i++)
 		snprintf(s->hooks[i].metric, sizeof(s->hooks[i].metric), "metric %d", i);
@@ -227,7 +227,7 @@ static void test_record(void **state)
 	(void)state;
 	assert_int_equal(read_back(text, strlen(text), &copy), 0);
 	assert_non_null(copy);
-	assert_int_equal(copy->cost_ns, UINT64_MAX);
+	assert_int_equal(copy->cost.ns, UINT64_MAX);
 	assert_int_equal(copy->vms[0].fd, -1);
 	assert_string_equal(copy->vms[0].name, "two words");
 	assert_int_equal(copy->series[1].kind.result, -EFAULT);

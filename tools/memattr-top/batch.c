@@ -3,7 +3,6 @@
 #include "views.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,32 +25,6 @@ static const struct {
 	[COLUMN_POLICY] = { "POLICY", "POLICY", 0 },
 };
 
-/* Columns are separated by blanks: a name must not have any. */
-static void print_text(const char *text, int width)
-{
-	char word[VM_NAME_LEN];
-
-	snprintf(word, sizeof(word), "%s", text);
-	for (char *c = word; *c; c++)
-		if (*c == ' ')
-			*c = '_';
-	printf(" %*s", width, word);
-}
-
-static void print_cell(const struct cell *cell, enum column column, bool totals, int width)
-{
-	bool latency = column == COLUMN_P50_NS || column == COLUMN_P99_NS;
-
-	if (cell->kind == CELL_NOT_MEASURED)
-		printf(" %*s", width, "n/a");
-	else if (cell->kind == CELL_NO_SAMPLE)
-		printf(" %*s", width, "-");
-	else if (latency)
-		printf(" %*.3f", width, cell->number / 1000);
-	else
-		printf(" %*.*f", width, totals || column == COLUMN_PID ? 0 : 1, cell->number);
-}
-
 static void print_heading(bool totals)
 {
 	printf("%-8s", "TIME");
@@ -65,54 +38,13 @@ static void print_row(const struct row *row, const char *clock, bool totals)
 	printf("%s", clock);
 	for (int i = 0; i < COLUMN_COUNT; i++) {
 		if (i == COLUMN_NAME)
-			print_text(row->vm->name, headings[i].width);
+			word_print(row->vm->name, headings[i].width);
 		else if (i == COLUMN_POLICY)
-			print_text(row->policy, headings[i].width);
+			word_print(row->policy, headings[i].width);
 		else
-			print_cell(&row->cells[i], i, totals, headings[i].width);
+			cell_print(&row->cells[i], column_unit(i), totals, headings[i].width);
 	}
 	printf("\n");
-}
-
-/* To stderr, so that stdout is the table and nothing else. */
-static void print_hooks(const struct snapshot *s)
-{
-	for (int metric = 0; metric < METRIC_VM_END; metric++) {
-		const struct snapshot_hook *hook = &s->hooks[metric];
-
-		fprintf(stderr, "%s: %s: %s%s%s%s\n", program_invocation_short_name,
-			hook->metric, hook->hook, hook->note[0] ? " (" : "", hook->note,
-			hook->note[0] ? ")" : "");
-	}
-}
-
-static void print_cost(const struct snapshot *s)
-{
-	fprintf(stderr, "%s: lost: %llu events; ", program_invocation_short_name,
-		(unsigned long long)s->lost_events);
-	if (s->cost_known)
-		fprintf(stderr, "own cost: %llu ns in %llu BPF runs\n",
-			(unsigned long long)s->cost_ns, (unsigned long long)s->cost_runs);
-	else
-		fprintf(stderr, "own cost: n/a\n");
-}
-
-/* False: a signal says to stop. */
-static bool wait_until(uint64_t deadline_ns, const sigset_t *stop)
-{
-	for (;;) {
-		uint64_t now_ns = monotonic_ns();
-		struct timespec left = {};
-
-		if (now_ns < deadline_ns) {
-			left.tv_sec = (deadline_ns - now_ns) / 1000000000;
-			left.tv_nsec = (deadline_ns - now_ns) % 1000000000;
-		}
-		if (sigtimedwait(stop, NULL, &left) > 0)
-			return false;
-		if (errno == EAGAIN)
-			return true;
-	}
 }
 
 /* @empty: there was nothing in the interval before, and it was said. */
@@ -147,13 +79,9 @@ int batch_run(struct collector *collector, const struct view_options *options)
 	sigset_t stop;
 	int err = now ? 0 : -ENOMEM;
 
-	sigemptyset(&stop);
-	sigaddset(&stop, SIGINT);
-	sigaddset(&stop, SIGTERM);
-	sigprocmask(SIG_BLOCK, &stop, NULL);
-
+	catch_stop(&stop);
 	if (now)
-		print_hooks(now);
+		hooks_print(now->hooks, METRIC_VM_END);
 	print_heading(options->rows.totals);
 	/* Whoever reads it knows that counting has begun. */
 	fflush(stdout);
@@ -169,10 +97,13 @@ int batch_run(struct collector *collector, const struct view_options *options)
 		if (options->count && !--left)
 			break;
 	}
-	if (now && !err)
-		print_cost(now);
-	else
+	if (now && !err) {
+		fprintf(stderr, "%s: lost: %llu events; ", program_invocation_short_name,
+			(unsigned long long)now->lost_events);
+		cost_print(&now->cost);
+	} else {
 		fprintf(stderr, "%s: %s\n", program_invocation_short_name, strerror(-err));
+	}
 	snapshot_free(before);
 	snapshot_free(now);
 	return err ? EXIT_FAILED : EXIT_OK;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bpf_maps.h"
+#include "clock.h"
 #include "hooks.h"
 #include "memattr-top.skel.h"
 
@@ -346,28 +347,9 @@ static void tell_siblings_apart(struct snapshot *s)
 	}
 }
 
-static void read_cost(struct collector *c, struct snapshot *s)
-{
-	struct bpf_program *program;
-
-	s->cost_known = c->stats_fd >= 0;
-	bpf_object__for_each_program(program, c->bpf->obj) {
-		struct bpf_prog_info info = {};
-		__u32 len = sizeof(info);
-
-		if (!bpf_program__autoload(program) ||
-		    bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &len))
-			continue;
-		s->cost_ns += info.run_time_ns;
-		s->cost_runs += info.run_cnt;
-		s->lost_events += info.recursion_misses;
-	}
-}
-
 struct snapshot *collector_snapshot(struct collector *c)
 {
 	struct snapshot *s = calloc(1, sizeof(*s));
-	struct timespec now;
 
 	if (!s)
 		return NULL;
@@ -377,8 +359,7 @@ struct snapshot *collector_snapshot(struct collector *c)
 		free(s);
 		return NULL;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	s->time_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
 	s->measured = hooks_measures(&c->hooks) | (c->has_policies ? MEASURE_POLICY : 0);
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
@@ -394,6 +375,6 @@ struct snapshot *collector_snapshot(struct collector *c)
 	s->lost_events = c->bpf->bss->lost_events;
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		s->lost_events += c->cpus[cpu].lost;
-	read_cost(c, s);
+	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
 	return s;
 }

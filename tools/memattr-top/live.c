@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The screen: one table, a menu to sort it by, a prompt for the delay, a page of help. */
 #define _GNU_SOURCE
-#include "format.h"
 #include "screen.h"
 #include "views.h"
 
@@ -145,25 +144,10 @@ static uint64_t count_failed(const struct snapshot *s)
 	return failed;
 }
 
-static void describe_cost(const struct live *live, char *text, size_t size)
-{
-	const struct snapshot *before = live->before, *now = live->now;
-	uint64_t ns, runs;
-
-	if (!now->cost_known || !before || now->time_ns <= before->time_ns) {
-		snprintf(text, size, "BPF cost %s", now->cost_known ? "-" : "n/a");
-		return;
-	}
-	ns = now->cost_ns - before->cost_ns;
-	runs = now->cost_runs - before->cost_runs;
-	snprintf(text, size, "BPF cost %.2f%% of a CPU, %.0f ns/event",
-		 100.0 * ns / (now->time_ns - before->time_ns), runs ? (double)ns / runs : 0);
-}
-
 /* What the figures rest on. Returns the line after it. */
 static int draw_truth(const struct live *live)
 {
-	const struct snapshot *now = live->now;
+	const struct snapshot *before = live->before, *now = live->now;
 	/* The table comes first where there are few lines. */
 	struct flow flow = { .y = 1, .last = (LINES - 4) / 4 };
 	char text[2 * HOOK_TEXT_LEN];
@@ -187,7 +171,8 @@ static int draw_truth(const struct live *live)
 	else
 		snprintf(text, sizeof(text), "failed n/a");
 	flow_put(&flow, failed ? colour(COLOUR_WARNING) : A_NORMAL, text);
-	describe_cost(live, text, sizeof(text));
+	cost_text(before ? &before->cost : NULL, &now->cost, before ? now->time_ns - before->time_ns : 0,
+		  text, sizeof(text));
 	flow_put(&flow, A_NORMAL, text);
 	return (flow.y < flow.last ? flow.y : flow.last) + 1;
 }
@@ -209,24 +194,14 @@ static void draw_heading(const struct live *live, int y)
 	attroff(A_REVERSE);
 }
 
-static void cell_text(const struct row *row, enum column column, char *text, size_t size)
+static void row_text(const struct row *row, enum column column, char *text, size_t size)
 {
-	const struct cell *cell = &row->cells[column];
-
 	if (column == COLUMN_NAME)
 		snprintf(text, size, "%s", row->vm->name);
 	else if (column == COLUMN_POLICY)
 		snprintf(text, size, "%s", row->policy);
-	else if (cell->kind == CELL_NOT_MEASURED)
-		snprintf(text, size, "n/a");
-	else if (cell->kind == CELL_NO_SAMPLE)
-		snprintf(text, size, "-");
-	else if (column == COLUMN_PID)
-		snprintf(text, size, "%.0f", cell->number);
-	else if (column == COLUMN_P50_NS || column == COLUMN_P99_NS)
-		format_ns(text, size, cell->number);
 	else
-		format_count(text, size, cell->number);
+		cell_text(&row->cells[column], column_unit(column), text, size);
 }
 
 static chtype cell_attributes(const struct row *row, enum column column, bool marked)
@@ -255,7 +230,7 @@ static void draw_row(const struct live *live, int y, const struct row *row, bool
 	for (int i = 0; i < COLUMN_COUNT && column_fits(i, x); i = next_column(live, i)) {
 		chtype attributes = cell_attributes(row, i, marked);
 
-		cell_text(row, i, text, sizeof(text));
+		row_text(row, i, text, sizeof(text));
 		attron(attributes);
 		put_cell(y, x, column_width(i), !is_text(i), text);
 		attroff(attributes);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
-#include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,19 +38,6 @@ static const char doc[] =
 	"Exit status: 0 after q, the last interval, SIGINT or SIGTERM; 1 for a failure at "
 	"run time; 2 for wrong arguments; 3 if the kernel or the rights do not suffice; 4 if there is no process "
 	"PID. Columns and keys: memattr-top(8), or h while it runs.";
-
-static double parse_delay(const char *arg, struct argp_state *state)
-{
-	char *end;
-	double seconds = strtod(arg, &end);
-
-	if (end == arg || *end || !isfinite(seconds))
-		argp_error(state, "'%s' is no number of seconds", arg);
-	if (seconds < DELAY_MIN_S || seconds > DELAY_MAX_S)
-		argp_error(state, "a delay of %s s is outside %.1f to %.0f", arg, DELAY_MIN_S,
-			   DELAY_MAX_S);
-	return seconds;
-}
 
 static long parse_positive(const char *arg, const char *what, long max, struct argp_state *state)
 {
@@ -102,14 +87,6 @@ static const struct argp argp = {
 	.parser = parse_option,
 	.doc = doc,
 };
-
-uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 void explain_empty(char *text, size_t size, const struct snapshot *now, pid_t pid)
 {

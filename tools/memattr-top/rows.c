@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum cell_unit column_unit(enum column column)
+{
+	if (column == COLUMN_PID)
+		return UNIT_NAME;
+	return column == COLUMN_P50_NS || column == COLUMN_P99_NS ? UNIT_NS : UNIT_COUNT;
+}
+
 static const struct snapshot_vm no_events;
 
 /* A VM that is not in @before, or was there without an event, had counted nothing: its counts start at 0. */
@@ -107,13 +114,6 @@ static void fill_row(struct row *row, const struct snapshot *before, const struc
 	strike_unmeasured(row, now->measured);
 }
 
-static int compare_cells(const struct cell *a, const struct cell *b)
-{
-	if (a->kind != CELL_NUMBER || b->kind != CELL_NUMBER)
-		return (a->kind != CELL_NUMBER) - (b->kind != CELL_NUMBER);
-	return (a->number < b->number) - (a->number > b->number);
-}
-
 static int compare_rows(const void *left, const void *right, void *arg)
 {
 	const struct row *a = left, *b = right;
@@ -125,7 +125,7 @@ static int compare_rows(const void *left, const void *right, void *arg)
 	else if (options->sort == COLUMN_POLICY)
 		order = strcmp(a->policy, b->policy);
 	else
-		order = compare_cells(&a->cells[options->sort], &b->cells[options->sort]);
+		order = cell_compare(&a->cells[options->sort], &b->cells[options->sort]);
 	/* A process number is a name, not an amount. */
 	if (options->sort == COLUMN_PID)
 		order = -order;

@@ -3,6 +3,7 @@
 #ifndef MEMATTR_TOP_ROWS_H
 #define MEMATTR_TOP_ROWS_H
 
+#include "cell.h"
 #include "snapshot.h"
 
 enum column {
@@ -19,15 +20,6 @@ enum column {
 	COLUMN_P99_NS,
 	COLUMN_POLICY,
 	COLUMN_COUNT,
-};
-
-struct cell {
-	enum {
-		CELL_NUMBER,
-		CELL_NOT_MEASURED,	/* this kernel does not tell: n/a */
-		CELL_NO_SAMPLE,		/* nothing happened that could be measured: - */
-	} kind;
-	double number;
 };
 
 struct row {
@@ -55,5 +47,7 @@ struct rows_options {
 int rows_build(struct rows *rows, const struct snapshot *before, const struct snapshot *now,
 	       const struct rows_options *options);
 void rows_free(struct rows *rows);
+
+enum cell_unit column_unit(enum column column);
 
 #endif

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "counts.h"
+#include "truth.h"
 #include "vm.h"
 
 /* What can be missing on some kernel, each by itself. */
@@ -32,16 +33,6 @@ enum metric {
 	METRIC_ZAPS,
 	METRIC_VM_END,
 	METRIC_COUNT,
-};
-
-#define HOOK_TEXT_LEN 96
-
-#define METRIC_NAME_LEN 16
-
-struct snapshot_hook {
-	char metric[METRIC_NAME_LEN];	/* "exits" */
-	char hook[HOOK_TEXT_LEN];	/* "tp_btf:kvm_exit"; "n/a" */
-	char note[HOOK_TEXT_LEN];	/* what to know about the figures; may be empty */
 };
 
 struct snapshot_vm {
@@ -65,9 +56,7 @@ struct snapshot {
 
 	/* Totals since the start. */
 	uint64_t lost_events;	/* of VMs without a slot, or missed by the kernel */
-	bool cost_known;
-	uint64_t cost_ns;	/* spent in our programs */
-	uint64_t cost_runs;
+	struct snapshot_cost cost;
 
 	bool idle_listed;	/* VMs without an event are in the list too */
 	size_t vm_count;

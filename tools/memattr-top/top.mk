@@ -9,7 +9,8 @@ $(TOP_OBJS): TOOLS_CFLAGS += -I$(TOP_DIR)
 
 $(B)/bin/memattr-top: $(TOP_OBJS)
 
-$(B)/selftests/top/top-unit: selftests/top/top-unit.c $(TOP_DIR)/rows.o $(B)/tools/common/format.o
+$(B)/selftests/top/top-unit: selftests/top/top-unit.c $(TOP_DIR)/rows.o \
+		$(addprefix $(B)/tools/common/,cell.o format.o)
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -Itools/memattr-top $^ -lcmocka -o $@
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 
 #include "kinds.h"
@@ -40,35 +39,11 @@ static const struct {
 	[COLUMN_OLD_PAGES] = { "OLD_PG", 10 },
 };
 
-/* Columns are separated by blanks: a name must not have any. */
-static void print_text(const char *text, int width)
-{
-	char word[VM_NAME_LEN];
-
-	snprintf(word, sizeof(word), "%s", text);
-	for (char *c = word; *c; c++)
-		if (*c == ' ')
-			*c = '_';
-	printf(" %*s", width, word);
-}
-
-static void print_cell(const struct cell *cell, enum column column, bool totals, int width)
-{
-	if (cell->kind == CELL_NOT_MEASURED)
-		printf(" %*s", width, "n/a");
-	else if (cell->kind == CELL_NO_SAMPLE)
-		printf(" %*s", width, "-");
-	else if (column_is_latency(column))
-		printf(" %*.3f", width, cell->number / 1000);
-	else
-		printf(" %*.*f", width, totals || column_is_name(column) ? 0 : 1, cell->number);
-}
-
 static void print_heading(bool totals)
 {
 	printf("%-8s", "TIME");
 	for (int i = 0; i < COLUMN_COUNT; i++) {
-		bool rate = !totals && !column_is_name(i) && !column_is_latency(i);
+		bool rate = !totals && column_unit(i) == UNIT_COUNT;
 		char name[16];
 
 		snprintf(name, sizeof(name), "%s%s", headings[i].name, rate ? "/s" : "");
@@ -82,25 +57,13 @@ static void print_row(const struct row *row, const char *clock, bool totals)
 	printf("%s", clock);
 	for (int i = 0; i < COLUMN_COUNT; i++) {
 		if (i == COLUMN_NAME)
-			print_text(row->vm->name, headings[i].width);
+			word_print(row->vm->name, headings[i].width);
 		else if (i == COLUMN_VCPU && row->vcpu == VCPU_ALL)
-			print_text("all", headings[i].width);
+			word_print("all", headings[i].width);
 		else
-			print_cell(&row->cells[i], i, totals, headings[i].width);
+			cell_print(&row->cells[i], column_unit(i), totals, headings[i].width);
 	}
 	printf("\n");
-}
-
-/* To stderr, so that stdout is the table and nothing else. */
-static void print_hooks(const struct snapshot *s)
-{
-	for (int metric = 0; metric < METRIC_SHOWN; metric++) {
-		const struct snapshot_hook *hook = &s->hooks[metric];
-
-		fprintf(stderr, "%s: %s: %s%s%s%s\n", program_invocation_short_name,
-			hook->metric, hook->hook, hook->note[0] ? " (" : "", hook->note,
-			hook->note[0] ? ")" : "");
-	}
 }
 
 static void print_cost(const struct snapshot *s)
@@ -109,11 +72,8 @@ static void print_cost(const struct snapshot *s)
 		s->lost_events);
 	if (s->folded)
 		fprintf(stderr, ", %" PRIu64 " stacks", s->lost_stacks);
-	if (s->cost_known)
-		fprintf(stderr, "; own cost: %" PRIu64 " ns in %" PRIu64 " BPF runs\n", s->cost_ns,
-			s->cost_runs);
-	else
-		fprintf(stderr, "; own cost: n/a\n");
+	fprintf(stderr, "; ");
+	cost_print(&s->cost);
 	if (s->lost_events)
 		fprintf(stderr, "%s: try: a larger --series, or -p for one process\n",
 			program_invocation_short_name);
@@ -154,24 +114,6 @@ int write_folded(const struct view_options *options, const struct snapshot *s)
 		return diag_fail(EXIT_FAILED, "another place: --folded FILE",
 				 "cannot write the stacks: %s", strerror(errno));
 	return EXIT_OK;
-}
-
-/* False: a signal says to stop. */
-static bool wait_until(uint64_t deadline_ns, const sigset_t *stop)
-{
-	for (;;) {
-		uint64_t now_ns = monotonic_ns();
-		struct timespec left = {};
-
-		if (now_ns < deadline_ns) {
-			left.tv_sec = (deadline_ns - now_ns) / 1000000000;
-			left.tv_nsec = (deadline_ns - now_ns) % 1000000000;
-		}
-		if (sigtimedwait(stop, NULL, &left) > 0)
-			return false;
-		if (errno == EAGAIN)
-			return true;
-	}
 }
 
 /* @empty: there was nothing in the interval before, and it was said. */
@@ -219,13 +161,9 @@ int batch_run(struct source *source, const struct view_options *options)
 	sigset_t stop;
 	int err = 0;
 
-	sigemptyset(&stop);
-	sigaddset(&stop, SIGINT);
-	sigaddset(&stop, SIGTERM);
-	sigprocmask(SIG_BLOCK, &stop, NULL);
-
+	catch_stop(&stop);
 	if (now)
-		print_hooks(now);
+		hooks_print(now->hooks, METRIC_SHOWN);
 	if (!options->json)
 		print_heading(options->rows.totals);
 	/* Whoever reads it knows that counting has begun. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bpf_maps.h"
+#include "clock.h"
 #include "hooks.h"
 #include "prefault-trace.skel.h"
 #include "stacks.h"
@@ -280,24 +281,6 @@ static void free_slots(struct collector *c)
 	}
 }
 
-static void read_cost(struct collector *c, struct snapshot *s)
-{
-	struct bpf_program *program;
-
-	s->cost_known = c->stats_fd >= 0;
-	bpf_object__for_each_program(program, c->bpf->obj) {
-		struct bpf_prog_info info = {};
-		__u32 len = sizeof(info);
-
-		if (!bpf_program__autoload(program) ||
-		    bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &len))
-			continue;
-		s->cost_ns += info.run_time_ns;
-		s->cost_runs += info.run_cnt;
-		s->lost_events += info.recursion_misses;
-	}
-}
-
 static int add_stacks(struct collector *c, struct snapshot *s)
 {
 	const struct stack_maps maps = {
@@ -317,7 +300,6 @@ static int add_stacks(struct collector *c, struct snapshot *s)
 struct snapshot *collector_snapshot(struct collector *c)
 {
 	struct snapshot *s = calloc(1, sizeof(*s));
-	struct timespec now;
 
 	if (!s)
 		return NULL;
@@ -326,8 +308,7 @@ struct snapshot *collector_snapshot(struct collector *c)
 		free(s);
 		return NULL;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	s->time_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
 	s->measured = hooks_measures(&c->hooks);
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
@@ -343,6 +324,6 @@ struct snapshot *collector_snapshot(struct collector *c)
 
 	s->lost_events = c->bpf->bss->lost_events;
 	s->lost_stacks = c->bpf->bss->lost_stacks;
-	read_cost(c, s);
+	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
 	return s;
 }

@@ -189,8 +189,8 @@ static void truth_members(struct json *json, const struct snapshot *now)
 	json_array_end(json);
 	json_u64(json, "lost_events", now->lost_events);
 	number(json, "lost_stacks", now->lost_stacks, now->folded);
-	number(json, "bpf_ns", now->cost_ns, now->cost_known);
-	number(json, "bpf_runs", now->cost_runs, now->cost_known);
+	number(json, "bpf_ns", now->cost.ns, now->cost.known);
+	number(json, "bpf_runs", now->cost.runs, now->cost.known);
 }
 
 void json_snapshot(FILE *out, const struct snapshot *before, const struct snapshot *now,

@@ -116,25 +116,10 @@ static void draw_title(const struct live *live, const struct rows *rows)
 	attroff(A_BOLD);
 }
 
-static void describe_cost(const struct live *live, char *text, size_t size)
-{
-	const struct snapshot *before = live->before, *now = live->now;
-	uint64_t ns, runs;
-
-	if (!now->cost_known || !before || now->time_ns <= before->time_ns) {
-		snprintf(text, size, "BPF cost %s", now->cost_known ? "-" : "n/a");
-		return;
-	}
-	ns = now->cost_ns - before->cost_ns;
-	runs = now->cost_runs - before->cost_runs;
-	snprintf(text, size, "BPF cost %.2f%% of a CPU, %.0f ns/event",
-		 100.0 * ns / (now->time_ns - before->time_ns), runs ? (double)ns / runs : 0);
-}
-
 /* What the figures rest on. Returns the line after it. */
 static int draw_truth(const struct live *live)
 {
-	const struct snapshot *now = live->now;
+	const struct snapshot *before = live->before, *now = live->now;
 	/* The table comes first where there are few lines. */
 	struct flow flow = { .y = 1, .last = (LINES - 4) / 4 };
 	char text[2 * HOOK_TEXT_LEN];
@@ -156,7 +141,8 @@ static int draw_truth(const struct live *live)
 		snprintf(text, sizeof(text), "lost stacks %" PRIu64, now->lost_stacks);
 		flow_put(&flow, now->lost_stacks ? colour(COLOUR_LOSS) : A_NORMAL, text);
 	}
-	describe_cost(live, text, sizeof(text));
+	cost_text(before ? &before->cost : NULL, &now->cost, before ? now->time_ns - before->time_ns : 0,
+		  text, sizeof(text));
 	flow_put(&flow, A_NORMAL, text);
 	return (flow.y < flow.last ? flow.y : flow.last) + 1;
 }
@@ -185,24 +171,14 @@ static int next_place(const struct live *live, int place)
 	return place == FIXED_COLUMNS - 1 ? FIXED_COLUMNS + live->first_column : place + 1;
 }
 
-static void cell_text(const struct row *row, enum column column, char *text, size_t size)
+static void row_text(const struct row *row, enum column column, char *text, size_t size)
 {
-	const struct cell *cell = &row->cells[column];
-
 	if (column == COLUMN_NAME)
 		snprintf(text, size, "%s", row->vm->name);
 	else if (column == COLUMN_VCPU && row->vcpu == VCPU_ALL)
 		snprintf(text, size, "all");
-	else if (cell->kind == CELL_NOT_MEASURED)
-		snprintf(text, size, "n/a");
-	else if (cell->kind == CELL_NO_SAMPLE)
-		snprintf(text, size, "-");
-	else if (column_is_name(column))
-		snprintf(text, size, "%.0f", cell->number);
-	else if (column_is_latency(column))
-		format_ns(text, size, cell->number);
 	else
-		format_count(text, size, cell->number);
+		cell_text(&row->cells[column], column_unit(column), text, size);
 }
 
 static chtype cell_attributes(const struct row *row, enum column column)
@@ -244,7 +220,7 @@ static void draw_row(const struct live *live, int y, const struct row *row)
 		enum column column = order[i];
 		chtype attributes = cell_attributes(row, column);
 
-		cell_text(row, column, text, sizeof(text));
+		row_text(row, column, text, sizeof(text));
 		attron(attributes);
 		put_cell(y, x, column_width(column), column != COLUMN_NAME, text);
 		attroff(attributes);

@@ -39,7 +39,7 @@ int record_write(FILE *file, const struct snapshot *s)
 {
 	fprintf(file, "snapshot %" PRIu64 " %lld %u %" PRIu64 " %" PRIu64 " %d %" PRIu64 " %" PRIu64
 		" %d %zu %zu %zu %zu\n", s->time_ns, (long long)s->wall, s->measured,
-		s->lost_events, s->lost_stacks, s->cost_known, s->cost_ns, s->cost_runs, s->folded,
+		s->lost_events, s->lost_stacks, s->cost.known, s->cost.ns, s->cost.runs, s->folded,
 		s->vm_count, s->series_count, s->slow_count, s->stack_count);
 	for (int i = 0; i < METRIC_COUNT; i++)
 		fprintf(file, "hook\t%s\t%s\t%s\n", s->hooks[i].metric, s->hooks[i].hook,
@@ -242,9 +242,9 @@ static int read_snapshot(struct reader *r, struct snapshot *s)
 	s->measured = read_number(r, UINT32_MAX);
 	s->lost_events = read_number(r, UINT64_MAX);
 	s->lost_stacks = read_number(r, UINT64_MAX);
-	s->cost_known = read_number(r, 1);
-	s->cost_ns = read_number(r, UINT64_MAX);
-	s->cost_runs = read_number(r, UINT64_MAX);
+	s->cost.known = read_number(r, 1);
+	s->cost.ns = read_number(r, UINT64_MAX);
+	s->cost.runs = read_number(r, UINT64_MAX);
 	s->folded = read_number(r, 1);
 	/* Bounds of what can be written keep a damaged file from asking for all memory. */
 	vms = read_number(r, VM_SLOTS);

@@ -6,15 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool column_is_latency(enum column column)
+enum cell_unit column_unit(enum column column)
 {
-	return (column >= COLUMN_P50_NS && column <= COLUMN_MAX_NS) ||
-	       column == COLUMN_CALL_P50_NS || column == COLUMN_CALL_P99_NS;
-}
-
-bool column_is_name(enum column column)
-{
-	return column <= COLUMN_VCPU;
+	if (column <= COLUMN_VCPU)
+		return UNIT_NAME;
+	if ((column >= COLUMN_P50_NS && column <= COLUMN_MAX_NS) ||
+	    column == COLUMN_CALL_P50_NS || column == COLUMN_CALL_P99_NS)
+		return UNIT_NS;
+	return UNIT_COUNT;
 }
 
 static void fill_counts(struct row *row, double seconds)
@@ -111,13 +110,6 @@ static void fill_row(struct row *row, const struct snapshot *before, const struc
 			row->cells[column].kind = CELL_NOT_MEASURED;
 }
 
-static int compare_cells(const struct cell *a, const struct cell *b)
-{
-	if (a->kind != CELL_NUMBER || b->kind != CELL_NUMBER)
-		return (a->kind != CELL_NUMBER) - (b->kind != CELL_NUMBER);
-	return (a->number < b->number) - (a->number > b->number);
-}
-
 static int compare_rows(const void *left, const void *right, void *arg)
 {
 	const struct row *a = left, *b = right;
@@ -127,7 +119,7 @@ static int compare_rows(const void *left, const void *right, void *arg)
 	if (options->sort == COLUMN_NAME)
 		order = strcmp(a->vm->name, b->vm->name);
 	else
-		order = compare_cells(&a->cells[options->sort], &b->cells[options->sort]);
+		order = cell_compare(&a->cells[options->sort], &b->cells[options->sort]);
 	/* These are names, not amounts. */
 	if (options->sort == COLUMN_PID || options->sort == COLUMN_VCPU)
 		order = -order;

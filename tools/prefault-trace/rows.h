@@ -3,6 +3,7 @@
 #ifndef PREFAULT_TRACE_ROWS_H
 #define PREFAULT_TRACE_ROWS_H
 
+#include "cell.h"
 #include "sums.h"
 
 enum column {
@@ -31,15 +32,6 @@ enum column {
 	COLUMN_NEW_PAGES,
 	COLUMN_OLD_PAGES,
 	COLUMN_COUNT,
-};
-
-struct cell {
-	enum {
-		CELL_NUMBER,
-		CELL_NOT_MEASURED,	/* this kernel does not tell: n/a */
-		CELL_NO_SAMPLE,		/* nothing happened that could be measured: - */
-	} kind;
-	double number;
 };
 
 #define VCPU_ALL (-1)
@@ -72,7 +64,6 @@ int rows_build(struct rows *rows, const struct snapshot *before, const struct sn
 	       const struct rows_options *options);
 void rows_free(struct rows *rows);
 
-bool column_is_latency(enum column column);
-bool column_is_name(enum column column);	/* says who, not how much */
+enum cell_unit column_unit(enum column column);
 
 #endif

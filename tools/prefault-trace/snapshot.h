@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "events.h"
+#include "truth.h"
 #include "vm.h"
 
 /* What can be missing on some kernel, each by itself. */
@@ -39,15 +40,6 @@ enum metric {
 
 /* Of these the views tell; the last is no figure. */
 #define METRIC_SHOWN METRIC_VM_END
-
-#define HOOK_TEXT_LEN 96
-#define METRIC_NAME_LEN 16
-
-struct snapshot_hook {
-	char metric[METRIC_NAME_LEN];	/* "faults" */
-	char hook[HOOK_TEXT_LEN];	/* "tp_btf:kvm_stage2_fault"; "n/a" */
-	char note[HOOK_TEXT_LEN];	/* what to know about the figures; may be empty */
-};
 
 struct snapshot_vm {
 	uint64_t birth;		/* tells VMs apart, whatever number or address is used again */
@@ -90,9 +82,7 @@ struct snapshot {
 	/* Totals since the start. */
 	uint64_t lost_events;
 	uint64_t lost_stacks;
-	bool cost_known;
-	uint64_t cost_ns;	/* spent in our programs */
-	uint64_t cost_runs;
+	struct snapshot_cost cost;
 
 	size_t vm_count;
 	struct snapshot_vm *vms;

@@ -12,7 +12,8 @@ $(B)/bin/prefault-trace: $(TRACE_OBJS)
 TRACE_TESTS := $(B)/selftests/prefault
 
 $(TRACE_TESTS)/trace-unit: selftests/prefault/trace-unit.c \
-		$(addprefix $(TRACE_DIR)/,rows.o sums.o snapshot.o record.o kinds.o)
+		$(addprefix $(TRACE_DIR)/,rows.o sums.o snapshot.o record.o kinds.o) \
+		$(addprefix $(B)/tools/common/,cell.o format.o)
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -Itools/prefault-trace $^ -lcmocka -o $@
 

@@ -2,21 +2,10 @@
 #ifndef PREFAULT_TRACE_VIEWS_H
 #define PREFAULT_TRACE_VIEWS_H
 
+#include "args.h"
+#include "clock.h"
 #include "rows.h"
 #include "source.h"
-
-/* Below it a screen cannot be read, and drawing it costs more than counting. An hour is a long time to wait. */
-#define DELAY_MIN_S 0.1
-#define DELAY_MAX_S 3600.0
-
-/* As those of memattr-top. */
-enum exit_code {
-	EXIT_OK = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_SYSTEM = 3,	/* the kernel or the rights do not suffice */
-	EXIT_NO_VM = 4,		/* there is no such process */
-};
 
 struct view_options {
 	struct rows_options rows;
@@ -40,7 +29,5 @@ void explain_empty(char *text, size_t size, pid_t pid);
 
 /* The stacks, if they were asked for. The exit status, having said why it is not 0. */
 int write_folded(const struct view_options *options, const struct snapshot *last);
-
-uint64_t monotonic_ns(void);
 
 #endif

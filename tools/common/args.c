@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "args.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+double parse_delay(const char *arg, struct argp_state *state)
+{
+	char *end;
+	double seconds = strtod(arg, &end);
+
+	if (end == arg || *end || !isfinite(seconds))
+		argp_error(state, "'%s' is no number of seconds", arg);
+	if (seconds < DELAY_MIN_S || seconds > DELAY_MAX_S)
+		argp_error(state, "a delay of %s s is outside %.1f to %.0f", arg, DELAY_MIN_S,
+			   DELAY_MAX_S);
+	return seconds;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "cell.h"
+
+#include <stdio.h>
+
+#include "format.h"
+#include "vm.h"
+
+int cell_compare(const struct cell *a, const struct cell *b)
+{
+	if (a->kind != CELL_NUMBER || b->kind != CELL_NUMBER)
+		return (a->kind != CELL_NUMBER) - (b->kind != CELL_NUMBER);
+	return (a->number < b->number) - (a->number > b->number);
+}
+
+void cell_text(const struct cell *cell, enum cell_unit unit, char *text, size_t size)
+{
+	if (cell->kind == CELL_NOT_MEASURED)
+		snprintf(text, size, "n/a");
+	else if (cell->kind == CELL_NO_SAMPLE)
+		snprintf(text, size, "-");
+	else if (unit == UNIT_NAME)
+		snprintf(text, size, "%.0f", cell->number);
+	else if (unit == UNIT_NS)
+		format_ns(text, size, cell->number);
+	else
+		format_count(text, size, cell->number);
+}
+
+void cell_print(const struct cell *cell, enum cell_unit unit, bool totals, int width)
+{
+	if (cell->kind == CELL_NOT_MEASURED)
+		printf(" %*s", width, "n/a");
+	else if (cell->kind == CELL_NO_SAMPLE)
+		printf(" %*s", width, "-");
+	else if (unit == UNIT_NS)
+		printf(" %*.3f", width, cell->number / 1000);
+	else
+		printf(" %*.*f", width, totals || unit == UNIT_NAME ? 0 : 1, cell->number);
+}
+
+void word_print(const char *text, int width)
+{
+	char word[VM_NAME_LEN];
+
+	snprintf(word, sizeof(word), "%s", text);
+	for (char *c = word; *c; c++)
+		if (*c == ' ')
+			*c = '_';
+	printf(" %*s", width, word);
+}
