@@ -1,26 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The screen: one table, a menu to sort it by, a prompt for the delay, a page of help. */
 #define _GNU_SOURCE
-#include "screen.h"
+#include "view.h"
 #include "views.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define PROMPT_LEN	16
-
-/* On fewer the VMs need all of them. */
-#define LINES_FOR_TITLE	4
-
-enum mode {
-	MODE_TABLE,
-	MODE_HELP,
-	MODE_SORT,	/* menu */
-	MODE_DELAY,	/* prompt */
-};
 
 /* All widths of the narrow layout and the blanks between them make 80 columns. */
 static const struct layout {
@@ -58,21 +44,19 @@ struct live {
 	struct collector *collector;
 	struct view_options options;
 	struct snapshot *before, *now;
-	uint64_t deadline_ns;
-	bool paused;
-	bool quit;
+	struct view view;
 
-	enum mode mode;
-	int first_column;	/* after PID and NAME, which stay */
 	size_t first_row;
 	size_t marked_row;
 	struct mark mark;
-	enum column sort_choice;	/* in the menu */
-	char prompt[PROMPT_LEN];
-	const char *complaint;
 	size_t row_count;	/* as drawn last, as is */
 	int page;		/* rows that fit the screen */
 };
+
+/* PID and NAME stay when the others are scrolled. */
+#define FIXED_COLUMNS	(COLUMN_NAME + 1)
+
+static struct table_column columns[COLUMN_COUNT];
 
 static bool is_text(enum column column)
 {
@@ -88,35 +72,25 @@ static int wide_total(void)
 	return total;
 }
 
-static int column_width(enum column column)
+static void place_columns(struct live *live)
 {
-	if (COLS < wide_total())
-		return layouts[column].narrow_width;
+	bool wide = COLS >= wide_total();
+
+	for (int i = 0; i < COLUMN_COUNT; i++) {
+		const struct layout *layout = &layouts[i];
+
+		columns[i] = (struct table_column){
+			.name = layout->rate,
+			.title = live->view.totals ? layout->total :
+				 wide ? layout->rate : layout->narrow,
+			.width = wide ? layout->wide_width : layout->narrow_width,
+			.text = is_text(i),
+		};
+	}
 	/* What is left over goes to the names. */
-	if (column == COLUMN_NAME)
-		return layouts[column].wide_width + (COLS - wide_total()) / 2;
-	return layouts[column].wide_width;
-}
-
-static const char *column_title(const struct live *live, enum column column)
-{
-	const struct layout *layout = &layouts[column];
-
-	if (live->options.rows.totals)
-		return layout->total;
-	return COLS < wide_total() ? layout->narrow : layout->rate;
-}
-
-/* Half a number is another number: only text may be cut. */
-static bool column_fits(enum column column, int x)
-{
-	return x + (is_text(column) ? 1 : column_width(column)) <= COLS;
-}
-
-/* The next column that is drawn after @column. */
-static int next_column(const struct live *live, int column)
-{
-	return column == COLUMN_NAME ? COLUMN_NAME + 1 + live->first_column : column + 1;
+	if (wide)
+		columns[COLUMN_NAME].width += (COLS - wide_total()) / 2;
+	table_place(&live->view.table);
 }
 
 static void draw_title(const struct live *live, size_t vm_count)
@@ -126,13 +100,8 @@ static void draw_title(const struct live *live, size_t vm_count)
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&live->now->wall));
 	snprintf(text, sizeof(text), "memattr-top %s  %zu VM%s%s  every %.4g s  %s", clock, vm_count,
 		 vm_count == 1 ? "" : "s", live->options.rows.pid ? " of one process" : "",
-		 live->options.delay_s,
-		 live->options.rows.totals ? "totals" : "per second");
-	attron(A_BOLD);
-	put(0, 0, text);
-	if (live->paused)
-		put(0, strlen(text) + 2, "PAUSED");
-	attroff(A_BOLD);
+		 live->view.delay_s, live->view.totals ? "totals" : "per second");
+	view_title(&live->view, text);
 }
 
 static uint64_t count_failed(const struct snapshot *s)
@@ -155,17 +124,7 @@ static int draw_truth(const struct live *live)
 
 	if (flow.last < 1)
 		return 1;
-	for (int metric = 0; metric < METRIC_VM_END; metric++) {
-		const struct snapshot_hook *hook = &now->hooks[metric];
-		bool missing = !strcmp(hook->hook, "n/a");
-
-		/* A note says that the figures are not quite what the heading says. */
-		snprintf(text, sizeof(text), "%s %s%s", hook->metric, hook->hook,
-			 hook->note[0] && !missing ? "(*)" : "");
-		flow_put(&flow, missing ? colour(COLOUR_WARNING) : A_NORMAL, text);
-	}
-	snprintf(text, sizeof(text), "lost %llu", (unsigned long long)now->lost_events);
-	flow_put(&flow, now->lost_events ? colour(COLOUR_LOSS) : A_NORMAL, text);
+	view_truth(&flow, now->hooks, METRIC_VM_END, now->lost_events);
 	if (now->measured & MEASURE_REQUESTS)
 		snprintf(text, sizeof(text), "failed %llu", (unsigned long long)failed);
 	else
@@ -175,23 +134,6 @@ static int draw_truth(const struct live *live)
 		  text, sizeof(text));
 	flow_put(&flow, A_NORMAL, text);
 	return (flow.y < flow.last ? flow.y : flow.last) + 1;
-}
-
-static void draw_heading(const struct live *live, int y)
-{
-	int x = 0;
-
-	attron(A_REVERSE);
-	put_cell(y, 0, COLS, false, "");
-	for (int i = 0; i < COLUMN_COUNT && column_fits(i, x); i = next_column(live, i)) {
-		chtype sorted = i == (int)live->options.rows.sort ? A_BOLD | A_UNDERLINE : 0;
-
-		attron(sorted);
-		put_cell(y, x, column_width(i), !is_text(i), column_title(live, i));
-		attroff(sorted);
-		x += column_width(i) + 1;
-	}
-	attroff(A_REVERSE);
 }
 
 static void row_text(const struct row *row, enum column column, char *text, size_t size)
@@ -220,21 +162,15 @@ static chtype cell_attributes(const struct row *row, enum column column, bool ma
 static void draw_row(const struct live *live, int y, const struct row *row, bool marked)
 {
 	char text[VM_NAME_LEN];
-	int x = 0;
 
 	if (marked) {
 		attron(A_REVERSE);
 		put_cell(y, 0, COLS, false, "");
 		attroff(A_REVERSE);
 	}
-	for (int i = 0; i < COLUMN_COUNT && column_fits(i, x); i = next_column(live, i)) {
-		chtype attributes = cell_attributes(row, i, marked);
-
+	for (int i = 0; i < COLUMN_COUNT; i++) {
 		row_text(row, i, text, sizeof(text));
-		attron(attributes);
-		put_cell(y, x, column_width(i), !is_text(i), text);
-		attroff(attributes);
-		x += column_width(i) + 1;
+		table_cell(&live->view.table, y, i, cell_attributes(row, i, marked), text);
 	}
 }
 
@@ -262,39 +198,24 @@ static void settle_mark(struct live *live, const struct rows *rows)
 		live->first_row = rows->count > (size_t)live->page ? rows->count - live->page : 0;
 }
 
-static void draw_bottom(const struct live *live)
-{
-	char text[128];
-
-	if (LINES < LINES_FOR_TITLE && live->mode != MODE_DELAY)
-		return;
-	if (live->mode == MODE_DELAY) {
-		snprintf(text, sizeof(text), "Delay in seconds (%.1f to %.0f): %s", DELAY_MIN_S,
-			 DELAY_MAX_S, live->prompt);
-		put(LINES - 1, 0, text);
-	} else if (live->complaint) {
-		attron(colour(COLOUR_WARNING));
-		put(LINES - 1, 0, live->complaint);
-		attroff(colour(COLOUR_WARNING));
-	} else {
-		put(LINES - 1, 0, "q Quit  h Help  Space Pause  < > F6 Sort  R Reverse  t Totals  d Delay  +/-");
-	}
-}
-
 static void draw_table(struct live *live)
 {
+	struct rows_options *options = &live->options.rows;
 	struct rows rows;
-	int y;
+	int y = 0;
 
-	if (rows_build(&rows, live->before, live->now, &live->options.rows))
+	options->totals = live->view.totals;
+	options->sort = live->view.table.sort;
+	options->reverse = live->view.reverse;
+	if (rows_build(&rows, live->before, live->now, options))
 		return;
-	y = 0;
 	if (LINES >= LINES_FOR_TITLE) {
 		draw_title(live, rows.count);
 		y = draw_truth(live);
 	}
+	place_columns(live);
 	if (LINES > 1)
-		draw_heading(live, y++);
+		table_heading(&live->view.table, y++);
 	live->page = LINES - y - (LINES >= LINES_FOR_TITLE);
 	settle_mark(live, &rows);
 	for (int i = 0; i < live->page && live->first_row + i < rows.count; i++) {
@@ -305,7 +226,7 @@ static void draw_table(struct live *live)
 	if (!rows.count) {
 		char text[128];
 
-		explain_empty(text, sizeof(text), live->now, live->options.rows.pid);
+		explain_empty(text, sizeof(text), live->now, options->pid);
 		put(y, 0, text);
 	}
 	/* For the next move. */
@@ -314,31 +235,9 @@ static void draw_table(struct live *live)
 
 		live->mark = (struct mark){ true, vm->pid, vm->creator_tid, vm->fd };
 	}
-	draw_bottom(live);
+	view_bottom(&live->view,
+		    "q Quit  h Help  Space Pause  < > F6 Sort  R Reverse  t Totals  d Delay  +/-");
 	rows_free(&rows);
-}
-
-static void draw_sort_menu(const struct live *live)
-{
-	/* With fewer lines than columns the menu scrolls. */
-	int fit = LINES - 2 < COLUMN_COUNT ? LINES - 2 : COLUMN_COUNT;
-	int first = (int)live->sort_choice < fit ? 0 : (int)live->sort_choice - fit + 1;
-
-	attron(A_REVERSE);
-	put_cell(0, 0, 22, false, " Sort by (Enter, Esc)");
-	attroff(A_REVERSE);
-	for (int i = 0; i < fit; i++) {
-		int column = first + i;
-		char text[32];
-
-		snprintf(text, sizeof(text), " %s", layouts[column].rate);
-		if (column == (int)live->sort_choice)
-			attron(A_REVERSE);
-		put_cell(1 + i, 0, 22, false, text);
-		attroff(A_REVERSE);
-	}
-	if (fit >= 0)
-		put_cell(1 + fit, 0, 22, false, "");
 }
 
 static void draw_help(const struct live *live)
@@ -381,63 +280,14 @@ static void draw_help(const struct live *live)
 static void draw(struct live *live)
 {
 	erase();
-	if (live->mode == MODE_HELP)
+	if (live->view.mode == VIEW_HELP)
 		draw_help(live);
 	else
 		draw_table(live);
-	if (live->mode == MODE_SORT)
-		draw_sort_menu(live);
+	if (live->view.mode == VIEW_SORT)
+		put_cell(table_menu(&live->view.table, live->view.sort_choice), 0, TABLE_MENU_WIDTH,
+			 false, "");
 	refresh();
-}
-
-static void set_delay(struct live *live, double seconds)
-{
-	if (seconds < DELAY_MIN_S || seconds > DELAY_MAX_S) {
-		live->complaint = "That delay is out of range.";
-		return;
-	}
-	live->options.delay_s = seconds;
-	live->deadline_ns = live->now->time_ns + seconds * 1e9;
-}
-
-static void delay_key(struct live *live, int key)
-{
-	char *end;
-	double seconds;
-
-	if (!prompt_key(live->prompt, sizeof(live->prompt), key))
-		return;
-	live->mode = MODE_TABLE;
-	seconds = strtod(live->prompt, &end);
-	if (end == live->prompt)
-		return;
-	if (*end)
-		live->complaint = "That is no number of seconds.";
-	else
-		set_delay(live, seconds);
-}
-
-static void sort_key(struct live *live, int key)
-{
-	switch (key) {
-	case KEY_UP:
-		if (live->sort_choice > 0)
-			live->sort_choice--;
-		return;
-	case KEY_DOWN:
-		if (live->sort_choice + 1 < COLUMN_COUNT)
-			live->sort_choice++;
-		return;
-	case '\n':
-	case KEY_ENTER:
-		live->options.rows.sort = live->sort_choice;
-		live->mode = MODE_TABLE;
-		return;
-	case ESCAPE:
-	case 'q':
-		live->mode = MODE_TABLE;
-		return;
-	}
 }
 
 static void move_mark(struct live *live, long by)
@@ -453,49 +303,9 @@ static void move_mark(struct live *live, long by)
 	live->mark = (struct mark){ .set = true, .pid = -1 };
 }
 
-static void table_key(struct live *live, int key)
+static void move_key(struct live *live, int key)
 {
-	enum column *sort = &live->options.rows.sort;
-
 	switch (key) {
-	case 'q':
-		live->quit = true;
-		break;
-	case 'h':
-	case '?':
-	case KEY_F(1):
-		live->mode = MODE_HELP;
-		break;
-	case ' ':
-		live->paused = !live->paused;
-		/* Going on shows what happened meanwhile at once. */
-		live->deadline_ns = monotonic_ns();
-		break;
-	case '<':
-		*sort = (*sort + COLUMN_COUNT - 1) % COLUMN_COUNT;
-		break;
-	case '>':
-		*sort = (*sort + 1) % COLUMN_COUNT;
-		break;
-	case KEY_F(6):
-		live->sort_choice = *sort;
-		live->mode = MODE_SORT;
-		break;
-	case 'R':
-		live->options.rows.reverse = !live->options.rows.reverse;
-		break;
-	case 't':
-		live->options.rows.totals = !live->options.rows.totals;
-		break;
-	case 's':
-	case 'd':
-		live->prompt[0] = '\0';
-		live->mode = MODE_DELAY;
-		break;
-	case '+':
-	case '-':
-		set_delay(live, step_delay(live->options.delay_s, key == '+'));
-		break;
 	case KEY_UP:
 		move_mark(live, -1);
 		break;
@@ -514,30 +324,7 @@ static void table_key(struct live *live, int key)
 	case KEY_END:
 		move_mark(live, live->row_count);
 		break;
-	case KEY_LEFT:
-		if (live->first_column > 0)
-			live->first_column--;
-		break;
-	case KEY_RIGHT:
-		if (COLUMN_NAME + 1 + live->first_column < COLUMN_COUNT - 1)
-			live->first_column++;
-		break;
 	}
-}
-
-static void handle_key(struct live *live, int key)
-{
-	live->complaint = NULL;
-	if (key == CONTROL('L'))
-		clearok(curscr, TRUE);
-	else if (live->mode == MODE_DELAY)
-		delay_key(live, key);
-	else if (live->mode == MODE_SORT)
-		sort_key(live, key);
-	else if (live->mode == MODE_HELP)
-		live->mode = MODE_TABLE;
-	else
-		table_key(live, key);
 }
 
 static int take_snapshot(struct live *live)
@@ -549,71 +336,52 @@ static int take_snapshot(struct live *live)
 	snapshot_free(live->before);
 	live->before = live->now;
 	live->now = s;
-	live->deadline_ns = s->time_ns + live->options.delay_s * 1e9;
+	view_taken(&live->view, s->time_ns);
 	return 0;
 }
 
-static int timeout_ms(const struct live *live)
+static int run(struct live *live)
 {
-	uint64_t now_ns = monotonic_ns();
-
-	if (live->paused)
-		return -1;
-	if (now_ns >= live->deadline_ns)
-		return 0;
-	/* Rounded up: waking early would mean waking twice. */
-	return (live->deadline_ns - now_ns) / 1000000 + 1;
-}
-
-static int run(struct live *live, int signals)
-{
+	struct view *view = &live->view;
 	unsigned long left = live->options.count;
-	struct pollfd fds[] = {
-		{ .fd = STDIN_FILENO, .events = POLLIN },
-		{ .fd = signals, .events = POLLIN },
-	};
-	int key;
+	int err = take_snapshot(live), key;
 
-	if (take_snapshot(live))
-		return -ENOMEM;
-	while (!live->quit) {
+	while (!err && !view->quit) {
 		draw(live);
-		if (poll(fds, 2, timeout_ms(live)) < 0 && errno != EINTR)
-			return -errno;
-		if (fds[1].revents)
-			live->quit |= !screen_signal(signals);
-		if (fds[0].revents) {
-			while ((key = getch()) != ERR)
-				handle_key(live, key);
-			/* Nobody is left at the terminal. */
-			if (fds[0].revents & (POLLHUP | POLLERR))
-				return 0;
-		}
-		if (live->paused || monotonic_ns() < live->deadline_ns)
+		err = view_wait(view);
+		while ((key = view_key(view)) != ERR)
+			move_key(live, key);
+		if (err || !view_is_due(view))
 			continue;
-		if (take_snapshot(live))
-			return -ENOMEM;
+		err = take_snapshot(live);
 		if (live->options.count && !--left)
-			return 0;
+			break;
 	}
-	return 0;
+	return err;
 }
 
 int live_run(struct collector *collector, const struct view_options *options)
 {
-	struct live live = { .collector = collector, .options = *options };
-	SCREEN *screen;
-	int signals, err;
+	struct live live = {
+		.collector = collector,
+		.options = *options,
+		.view = {
+			.table = {
+				.columns = columns,
+				.count = COLUMN_COUNT,
+				.fixed = FIXED_COLUMNS,
+				.sort = options->rows.sort,
+			},
+			.totals = options->rows.totals,
+			.delay_s = options->delay_s,
+		},
+	};
+	int err = view_open(&live.view, "memattr-top -b, or another TERM");
 
-	signals = screen_signals();
-	screen = screen_open();
-	if (!screen)
-		return diag_fail(EXIT_FAILED, "memattr-top -b, or another TERM",
-				 "no screen on a terminal of type '%s'", getenv("TERM") ?: "");
-	err = run(&live, signals);
-	endwin();
-	delscreen(screen);
-	close(signals);
+	if (err)
+		return err;
+	err = run(&live);
+	view_close(&live.view);
 	snapshot_free(live.before);
 	snapshot_free(live.now);
 	if (err)

@@ -1,31 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The screen: one table, the slowest faults, a menu to sort, a prompt for the delay, a page of help. */
 #define _GNU_SOURCE
-#include "screen.h"
+#include "view.h"
 #include "views.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "format.h"
 #include "kinds.h"
-
-#define PROMPT_LEN	16
-
-/* On fewer the VMs need all of them. */
-#define LINES_FOR_TITLE	4
-
-enum mode {
-	MODE_TABLE,
-	MODE_SLOWEST,
-	MODE_HELP,
-	MODE_SORT,	/* menu */
-	MODE_DELAY,	/* prompt */
-};
 
 static const struct layout {
 	const char *title;
@@ -70,23 +55,17 @@ static const enum column order[COLUMN_COUNT] = {
 /* These stay when the others are scrolled. */
 #define FIXED_COLUMNS 3
 
+static struct table_column columns[COLUMN_COUNT];
+
 struct live {
 	struct source *source;
 	struct view_options options;
 	struct snapshot *before, *now;
-	uint64_t deadline_ns;
-	bool paused;
-	bool ended;		/* the record has */
-	bool quit;
+	struct view view;
 
-	enum mode mode;
-	int first_column;	/* after those that stay */
 	size_t first_row;
 	size_t row_count;	/* as drawn last, as is */
 	int page;		/* rows that fit the screen */
-	int sort_choice;	/* in the menu, place in order[] */
-	char prompt[PROMPT_LEN];
-	const char *complaint;
 };
 
 static int place_of(enum column column)
@@ -97,6 +76,27 @@ static int place_of(enum column column)
 	return 0;
 }
 
+static void place_columns(struct live *live)
+{
+	int total = COLUMN_COUNT - 1;
+
+	for (int i = 0; i < COLUMN_COUNT; i++) {
+		const struct layout *layout = &layouts[order[i]];
+
+		columns[i] = (struct table_column){
+			.name = layout->title,
+			.title = layout->title,
+			.width = layout->width,
+			.text = order[i] == COLUMN_NAME,
+		};
+		total += layout->width;
+	}
+	/* Names get what is left over of a wide screen. */
+	if (COLS > total)
+		columns[place_of(COLUMN_NAME)].width += COLS - total;
+	table_place(&live->view.table);
+}
+
 static void draw_title(const struct live *live, const struct rows *rows)
 {
 	const struct rows_options *options = &live->options.rows;
@@ -105,15 +105,9 @@ static void draw_title(const struct live *live, const struct rows *rows)
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&live->now->wall));
 	snprintf(text, sizeof(text), "prefault-trace %s  %zu %s%s%s  every %.4g s  %s", clock,
 		 rows->count, options->vcpus ? "vCPU" : "VM", rows->count == 1 ? "" : "s",
-		 options->pid ? " of one process" : "", live->options.delay_s,
+		 options->pid ? " of one process" : "", live->view.delay_s,
 		 options->totals ? "totals" : "per second");
-	attron(A_BOLD);
-	put(0, 0, text);
-	if (live->ended)
-		put(0, strlen(text) + 2, "END OF RECORD");
-	else if (live->paused)
-		put(0, strlen(text) + 2, "PAUSED");
-	attroff(A_BOLD);
+	view_title(&live->view, text);
 }
 
 /* What the figures rest on. Returns the line after it. */
@@ -126,17 +120,7 @@ static int draw_truth(const struct live *live)
 
 	if (flow.last < 1)
 		return 1;
-	for (int metric = 0; metric < METRIC_SHOWN; metric++) {
-		const struct snapshot_hook *hook = &now->hooks[metric];
-		bool missing = !strcmp(hook->hook, "n/a");
-
-		/* A note says that the figures are not quite what the heading says. */
-		snprintf(text, sizeof(text), "%s %s%s", hook->metric, hook->hook,
-			 hook->note[0] && !missing ? "(*)" : "");
-		flow_put(&flow, missing ? colour(COLOUR_WARNING) : A_NORMAL, text);
-	}
-	snprintf(text, sizeof(text), "lost %" PRIu64, now->lost_events);
-	flow_put(&flow, now->lost_events ? colour(COLOUR_LOSS) : A_NORMAL, text);
+	view_truth(&flow, now->hooks, METRIC_SHOWN, now->lost_events);
 	if (now->folded) {
 		snprintf(text, sizeof(text), "lost stacks %" PRIu64, now->lost_stacks);
 		flow_put(&flow, now->lost_stacks ? colour(COLOUR_LOSS) : A_NORMAL, text);
@@ -145,30 +129,6 @@ static int draw_truth(const struct live *live)
 		  text, sizeof(text));
 	flow_put(&flow, A_NORMAL, text);
 	return (flow.y < flow.last ? flow.y : flow.last) + 1;
-}
-
-/* Names get what is left over of a wide screen. */
-static int column_width(enum column column)
-{
-	int total = COLUMN_COUNT - 1;
-
-	if (column != COLUMN_NAME)
-		return layouts[column].width;
-	for (int i = 0; i < COLUMN_COUNT; i++)
-		total += layouts[i].width;
-	return layouts[column].width + (COLS > total ? COLS - total : 0);
-}
-
-/* Half a number is another number: only text may be cut. */
-static bool column_fits(enum column column, int x)
-{
-	return x + (column == COLUMN_NAME ? 1 : column_width(column)) <= COLS;
-}
-
-/* The place of the next column that is drawn. */
-static int next_place(const struct live *live, int place)
-{
-	return place == FIXED_COLUMNS - 1 ? FIXED_COLUMNS + live->first_column : place + 1;
 }
 
 static void row_text(const struct row *row, enum column column, char *text, size_t size)
@@ -193,57 +153,13 @@ static chtype cell_attributes(const struct row *row, enum column column)
 	return A_NORMAL;
 }
 
-static void draw_heading(const struct live *live, int y)
-{
-	int x = 0;
-
-	attron(A_REVERSE);
-	put_cell(y, 0, COLS, false, "");
-	for (int i = 0; i < COLUMN_COUNT && column_fits(order[i], x); i = next_place(live, i)) {
-		enum column column = order[i];
-		chtype sorted = column == live->options.rows.sort ? A_BOLD | A_UNDERLINE : 0;
-
-		attron(sorted);
-		put_cell(y, x, column_width(column), column != COLUMN_NAME, layouts[column].title);
-		attroff(sorted);
-		x += column_width(column) + 1;
-	}
-	attroff(A_REVERSE);
-}
-
 static void draw_row(const struct live *live, int y, const struct row *row)
 {
 	char text[VM_NAME_LEN];
-	int x = 0;
 
-	for (int i = 0; i < COLUMN_COUNT && column_fits(order[i], x); i = next_place(live, i)) {
-		enum column column = order[i];
-		chtype attributes = cell_attributes(row, column);
-
-		row_text(row, column, text, sizeof(text));
-		attron(attributes);
-		put_cell(y, x, column_width(column), column != COLUMN_NAME, text);
-		attroff(attributes);
-		x += column_width(column) + 1;
-	}
-}
-
-static void draw_bottom(const struct live *live)
-{
-	char text[128];
-
-	if (LINES < LINES_FOR_TITLE && live->mode != MODE_DELAY)
-		return;
-	if (live->mode == MODE_DELAY) {
-		snprintf(text, sizeof(text), "Delay in seconds (%.1f to %.0f): %s", DELAY_MIN_S,
-			 DELAY_MAX_S, live->prompt);
-		put(LINES - 1, 0, text);
-	} else if (live->complaint) {
-		attron(colour(COLOUR_WARNING));
-		put(LINES - 1, 0, live->complaint);
-		attroff(colour(COLOUR_WARNING));
-	} else {
-		put(LINES - 1, 0, "q Quit  h Help  Space Pause  v vCPUs  l Slowest  < > F6 Sort  t Totals  d Delay");
+	for (int i = 0; i < COLUMN_COUNT; i++) {
+		row_text(row, order[i], text, sizeof(text));
+		table_cell(&live->view.table, y, i, cell_attributes(row, order[i]), text);
 	}
 }
 
@@ -259,17 +175,22 @@ static void settle_first_row(struct live *live, size_t count)
 
 static void draw_table(struct live *live)
 {
+	struct rows_options *options = &live->options.rows;
 	struct rows rows;
 	int y = 0;
 
-	if (rows_build(&rows, live->before, live->now, &live->options.rows))
+	options->totals = live->view.totals;
+	options->sort = order[live->view.table.sort];
+	options->reverse = live->view.reverse;
+	if (rows_build(&rows, live->before, live->now, options))
 		return;
 	if (LINES >= LINES_FOR_TITLE) {
 		draw_title(live, &rows);
 		y = draw_truth(live);
 	}
+	place_columns(live);
 	if (LINES > 1)
-		draw_heading(live, y++);
+		table_heading(&live->view.table, y++);
 	live->page = LINES - y - (LINES >= LINES_FOR_TITLE);
 	settle_first_row(live, rows.count);
 	for (int i = 0; i < live->page && live->first_row + i < rows.count; i++)
@@ -277,10 +198,11 @@ static void draw_table(struct live *live)
 	if (!rows.count) {
 		char text[128];
 
-		explain_empty(text, sizeof(text), live->options.rows.pid);
+		explain_empty(text, sizeof(text), options->pid);
 		put(y, 0, text);
 	}
-	draw_bottom(live);
+	view_bottom(&live->view,
+		    "q Quit  h Help  Space Pause  v vCPUs  l Slowest  < > F6 Sort  t Totals  d Delay");
 	rows_free(&rows);
 }
 
@@ -340,26 +262,6 @@ static void draw_slowest(struct live *live)
 		    "n/a: this kernel does not tell how long a fault takes");
 }
 
-static void draw_sort_menu(const struct live *live)
-{
-	/* With fewer lines than columns the menu scrolls. */
-	int fit = LINES - 2 < COLUMN_COUNT ? LINES - 2 : COLUMN_COUNT;
-	int first = live->sort_choice < fit ? 0 : live->sort_choice - fit + 1;
-
-	attron(A_REVERSE);
-	put_cell(0, 0, 22, false, " Sort by (Enter, Esc)");
-	attroff(A_REVERSE);
-	for (int i = 0; i < fit; i++) {
-		char text[32];
-
-		snprintf(text, sizeof(text), " %s", layouts[order[first + i]].title);
-		if (first + i == live->sort_choice)
-			attron(A_REVERSE);
-		put_cell(1 + i, 0, 22, false, text);
-		attroff(A_REVERSE);
-	}
-}
-
 static void draw_help(const struct live *live)
 {
 	static const char * const keys[] = {
@@ -398,65 +300,15 @@ static void draw_help(const struct live *live)
 static void draw(struct live *live)
 {
 	erase();
-	if (live->mode == MODE_HELP)
+	if (live->view.mode == VIEW_HELP)
 		draw_help(live);
-	else if (live->mode == MODE_SLOWEST)
+	else if (live->view.mode == VIEW_OTHER)
 		draw_slowest(live);
 	else
 		draw_table(live);
-	if (live->mode == MODE_SORT)
-		draw_sort_menu(live);
+	if (live->view.mode == VIEW_SORT)
+		table_menu(&live->view.table, live->view.sort_choice);
 	refresh();
-}
-
-static void set_delay(struct live *live, double seconds)
-{
-	if (seconds < DELAY_MIN_S || seconds > DELAY_MAX_S) {
-		live->complaint = "That delay is out of range.";
-		return;
-	}
-	live->options.delay_s = seconds;
-	live->deadline_ns = monotonic_ns() + seconds * 1e9;
-}
-
-static void delay_key(struct live *live, int key)
-{
-	char *end;
-	double seconds;
-
-	if (!prompt_key(live->prompt, sizeof(live->prompt), key))
-		return;
-	live->mode = MODE_TABLE;
-	seconds = strtod(live->prompt, &end);
-	if (end == live->prompt)
-		return;
-	if (*end)
-		live->complaint = "That is no number of seconds.";
-	else
-		set_delay(live, seconds);
-}
-
-static void sort_key(struct live *live, int key)
-{
-	switch (key) {
-	case KEY_UP:
-		if (live->sort_choice > 0)
-			live->sort_choice--;
-		return;
-	case KEY_DOWN:
-		if (live->sort_choice + 1 < COLUMN_COUNT)
-			live->sort_choice++;
-		return;
-	case '\n':
-	case KEY_ENTER:
-		live->options.rows.sort = order[live->sort_choice];
-		live->mode = MODE_TABLE;
-		return;
-	case ESCAPE:
-	case 'q':
-		live->mode = MODE_TABLE;
-		return;
-	}
 }
 
 /* The end is settled when it is drawn. */
@@ -467,57 +319,14 @@ static void scroll_rows(struct live *live, long by)
 	live->first_row = to > 0 ? to : 0;
 }
 
-static void step_sort(struct live *live, int by)
-{
-	int place = place_of(live->options.rows.sort) + by;
-
-	live->options.rows.sort = order[(place + COLUMN_COUNT) % COLUMN_COUNT];
-}
-
-static void table_key(struct live *live, int key)
+static void own_key(struct live *live, int key)
 {
 	switch (key) {
-	case 'q':
-		live->quit = true;
-		break;
-	case 'h':
-	case '?':
-	case KEY_F(1):
-		live->mode = MODE_HELP;
-		break;
 	case 'l':
-		live->mode = MODE_SLOWEST;
+		live->view.mode = VIEW_OTHER;
 		break;
 	case 'v':
 		live->options.rows.vcpus = !live->options.rows.vcpus;
-		break;
-	case ' ':
-		live->paused = !live->paused;
-		/* Going on shows what happened meanwhile at once. */
-		live->deadline_ns = monotonic_ns();
-		break;
-	case '<':
-	case '>':
-		step_sort(live, key == '<' ? -1 : 1);
-		break;
-	case KEY_F(6):
-		live->sort_choice = place_of(live->options.rows.sort);
-		live->mode = MODE_SORT;
-		break;
-	case 'R':
-		live->options.rows.reverse = !live->options.rows.reverse;
-		break;
-	case 't':
-		live->options.rows.totals = !live->options.rows.totals;
-		break;
-	case 's':
-	case 'd':
-		live->prompt[0] = '\0';
-		live->mode = MODE_DELAY;
-		break;
-	case '+':
-	case '-':
-		set_delay(live, step_delay(live->options.delay_s, key == '+'));
 		break;
 	case KEY_UP:
 	case KEY_DOWN:
@@ -531,30 +340,7 @@ static void table_key(struct live *live, int key)
 	case KEY_END:
 		live->first_row = key == KEY_HOME ? 0 : live->row_count;
 		break;
-	case KEY_LEFT:
-		if (live->first_column > 0)
-			live->first_column--;
-		break;
-	case KEY_RIGHT:
-		if (FIXED_COLUMNS + live->first_column < COLUMN_COUNT - 1)
-			live->first_column++;
-		break;
 	}
-}
-
-static void handle_key(struct live *live, int key)
-{
-	live->complaint = NULL;
-	if (key == CONTROL('L'))
-		clearok(curscr, TRUE);
-	else if (live->mode == MODE_DELAY)
-		delay_key(live, key);
-	else if (live->mode == MODE_SORT)
-		sort_key(live, key);
-	else if (live->mode == MODE_HELP || live->mode == MODE_SLOWEST)
-		live->mode = MODE_TABLE;
-	else
-		table_key(live, key);
 }
 
 /* False: @why says why, or the record has ended. */
@@ -567,59 +353,33 @@ static bool take_snapshot(struct live *live, struct diag *why)
 	snapshot_free(live->before);
 	live->before = live->now;
 	live->now = s;
-	live->deadline_ns = monotonic_ns() + live->options.delay_s * 1e9;
+	view_taken(&live->view, monotonic_ns());
 	return true;
 }
 
-static int timeout_ms(const struct live *live)
+static void run(struct live *live, struct diag *why)
 {
-	uint64_t now_ns = monotonic_ns();
-
-	if (live->paused || live->ended)
-		return -1;
-	if (now_ns >= live->deadline_ns)
-		return 0;
-	/* Rounded up: waking early would mean waking twice. */
-	return (live->deadline_ns - now_ns) / 1000000 + 1;
-}
-
-static bool is_due(const struct live *live)
-{
-	return !live->paused && !live->ended && monotonic_ns() >= live->deadline_ns;
-}
-
-static void run(struct live *live, int signals, struct diag *why)
-{
+	struct view *view = &live->view;
 	unsigned long left = live->options.count;
-	struct pollfd fds[] = {
-		{ .fd = STDIN_FILENO, .events = POLLIN },
-		{ .fd = signals, .events = POLLIN },
-	};
-	int key;
+	int err, key;
 
 	if (!take_snapshot(live, why))
 		return;
-	while (!live->quit) {
+	while (!view->quit) {
 		draw(live);
-		if (poll(fds, 2, timeout_ms(live)) < 0 && errno != EINTR) {
-			diag_set(why, "", "%s", strerror(errno));
+		err = view_wait(view);
+		if (err) {
+			diag_set(why, "", "%s", strerror(-err));
 			return;
 		}
-		if (fds[1].revents)
-			live->quit |= !screen_signal(signals);
-		if (fds[0].revents) {
-			while ((key = getch()) != ERR)
-				handle_key(live, key);
-			/* Nobody is left at the terminal. */
-			if (fds[0].revents & (POLLHUP | POLLERR))
-				return;
-		}
-		if (live->quit || !is_due(live))
+		while ((key = view_key(view)) != ERR)
+			own_key(live, key);
+		if (!view_is_due(view))
 			continue;
 		if (!take_snapshot(live, why)) {
 			if (why->cause[0])
 				return;
-			live->ended = true;
+			view->ended = true;
 		} else if (live->options.count && !--left) {
 			return;
 		}
@@ -628,19 +388,27 @@ static void run(struct live *live, int signals, struct diag *why)
 
 int live_run(struct source *source, const struct view_options *options)
 {
-	struct live live = { .source = source, .options = *options };
+	struct live live = {
+		.source = source,
+		.options = *options,
+		.view = {
+			.table = {
+				.columns = columns,
+				.count = COLUMN_COUNT,
+				.fixed = FIXED_COLUMNS,
+				.sort = place_of(options->rows.sort),
+			},
+			.totals = options->rows.totals,
+			.delay_s = options->delay_s,
+		},
+	};
 	struct diag why = {};
-	int signals = screen_signals();
-	SCREEN *screen = screen_open();
-	int status = EXIT_OK;
+	int status = view_open(&live.view, "prefault-trace -b, or another TERM");
 
-	if (!screen)
-		return diag_fail(EXIT_FAILED, "prefault-trace -b, or another TERM",
-				 "no screen on a terminal of type '%s'", getenv("TERM") ?: "");
-	run(&live, signals, &why);
-	endwin();
-	delscreen(screen);
-	close(signals);
+	if (status)
+		return status;
+	run(&live, &why);
+	view_close(&live.view);
 	if (live.now)
 		status = write_folded(options, live.now);
 	snapshot_free(live.before);

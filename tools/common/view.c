@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "view.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "args.h"
+#include "clock.h"
+#include "diag.h"
+
+int view_open(struct view *view, const char *next)
+{
+	view->signals = screen_signals();
+	view->screen = screen_open();
+	if (view->screen)
+		return EXIT_OK;
+	return diag_fail(EXIT_FAILED, next, "no screen on a terminal of type '%s'",
+			 getenv("TERM") ?: "");
+}
+
+void view_close(struct view *view)
+{
+	endwin();
+	delscreen(view->screen);
+	close(view->signals);
+}
+
+bool view_is_due(const struct view *view)
+{
+	return !view->quit && !view->paused && !view->ended && monotonic_ns() >= view->deadline_ns;
+}
+
+void view_taken(struct view *view, uint64_t now_ns)
+{
+	view->taken_ns = now_ns;
+	view->deadline_ns = now_ns + view->delay_s * 1e9;
+}
+
+static int timeout_ms(const struct view *view)
+{
+	uint64_t now_ns = monotonic_ns();
+
+	if (view->paused || view->ended)
+		return -1;
+	if (now_ns >= view->deadline_ns)
+		return 0;
+	/* Rounded up: waking early would mean waking twice. */
+	return (view->deadline_ns - now_ns) / 1000000 + 1;
+}
+
+int view_wait(struct view *view)
+{
+	struct pollfd fds[] = {
+		{ .fd = STDIN_FILENO, .events = POLLIN },
+		{ .fd = view->signals, .events = POLLIN },
+	};
+
+	if (poll(fds, 2, timeout_ms(view)) < 0 && errno != EINTR)
+		return -errno;
+	if (fds[1].revents)
+		view->quit |= !screen_signal(view->signals);
+	view->has_keys = fds[0].revents;
+	/* Nobody is left at the terminal. */
+	if (fds[0].revents & (POLLHUP | POLLERR))
+		view->quit = true;
+	return 0;
+}
+
+static void set_delay(struct view *view, double seconds)
+{
+	if (seconds < DELAY_MIN_S || seconds > DELAY_MAX_S) {
+		view->complaint = "That delay is out of range.";
+		return;
+	}
+	view->delay_s = seconds;
+	view_taken(view, view->taken_ns);
+}
+
+static void delay_key(struct view *view, int key)
+{
+	char *end;
+	double seconds;
+
+	if (!prompt_key(view->prompt, sizeof(view->prompt), key))
+		return;
+	view->mode = VIEW_TABLE;
+	seconds = strtod(view->prompt, &end);
+	if (end == view->prompt)
+		return;
+	if (*end)
+		view->complaint = "That is no number of seconds.";
+	else
+		set_delay(view, seconds);
+}
+
+static void sort_key(struct view *view, int key)
+{
+	switch (key) {
+	case KEY_UP:
+		if (view->sort_choice > 0)
+			view->sort_choice--;
+		return;
+	case KEY_DOWN:
+		if (view->sort_choice + 1 < view->table.count)
+			view->sort_choice++;
+		return;
+	case '\n':
+	case KEY_ENTER:
+		view->table.sort = view->sort_choice;
+		view->mode = VIEW_TABLE;
+		return;
+	case ESCAPE:
+	case 'q':
+		view->mode = VIEW_TABLE;
+		return;
+	}
+}
+
+/* False: the key is not one that every view has. */
+static bool table_key(struct view *view, int key)
+{
+	struct table *table = &view->table;
+
+	switch (key) {
+	case 'q':
+		view->quit = true;
+		return true;
+	case 'h':
+	case '?':
+	case KEY_F(1):
+		view->mode = VIEW_HELP;
+		return true;
+	case ' ':
+		view->paused = !view->paused;
+		/* Going on shows what happened meanwhile at once. */
+		view->deadline_ns = monotonic_ns();
+		return true;
+	case '<':
+		table->sort = (table->sort + table->count - 1) % table->count;
+		return true;
+	case '>':
+		table->sort = (table->sort + 1) % table->count;
+		return true;
+	case KEY_F(6):
+		view->sort_choice = table->sort;
+		view->mode = VIEW_SORT;
+		return true;
+	case 'R':
+		view->reverse = !view->reverse;
+		return true;
+	case 't':
+		view->totals = !view->totals;
+		return true;
+	case 's':
+	case 'd':
+		view->prompt[0] = '\0';
+		view->mode = VIEW_DELAY;
+		return true;
+	case '+':
+	case '-':
+		set_delay(view, step_delay(view->delay_s, key == '+'));
+		return true;
+	case KEY_LEFT:
+		if (table->skipped > 0)
+			table->skipped--;
+		return true;
+	case KEY_RIGHT:
+		if (table->fixed + table->skipped < table->count - 1)
+			table->skipped++;
+		return true;
+	}
+	return false;
+}
+
+int view_key(struct view *view)
+{
+	int key;
+
+	while (view->has_keys && (key = getch()) != ERR) {
+		view->complaint = NULL;
+		if (key == CONTROL('L'))
+			clearok(curscr, TRUE);
+		else if (view->mode == VIEW_DELAY)
+			delay_key(view, key);
+		else if (view->mode == VIEW_SORT)
+			sort_key(view, key);
+		else if (view->mode != VIEW_TABLE)
+			view->mode = VIEW_TABLE;
+		else if (!table_key(view, key))
+			return key;
+	}
+	return ERR;
+}
+
+void view_title(const struct view *view, const char *text)
+{
+	attron(A_BOLD);
+	put(0, 0, text);
+	if (view->ended || view->paused)
+		put(0, strlen(text) + 2, view->ended ? "END OF RECORD" : "PAUSED");
+	attroff(A_BOLD);
+}
+
+void view_truth(struct flow *flow, const struct snapshot_hook *hooks, int count, uint64_t lost_events)
+{
+	char text[2 * HOOK_TEXT_LEN];
+
+	for (const struct snapshot_hook *hook = hooks; hook < hooks + count; hook++) {
+		bool missing = !strcmp(hook->hook, "n/a");
+
+		/* A note says that the figures are not quite what the heading says. */
+		snprintf(text, sizeof(text), "%s %s%s", hook->metric, hook->hook,
+			 hook->note[0] && !missing ? "(*)" : "");
+		flow_put(flow, missing ? colour(COLOUR_WARNING) : A_NORMAL, text);
+	}
+	snprintf(text, sizeof(text), "lost %" PRIu64, lost_events);
+	flow_put(flow, lost_events ? colour(COLOUR_LOSS) : A_NORMAL, text);
+}
+
+void view_bottom(const struct view *view, const char *keys)
+{
+	char text[128];
+
+	if (LINES < LINES_FOR_TITLE && view->mode != VIEW_DELAY)
+		return;
+	if (view->mode == VIEW_DELAY) {
+		snprintf(text, sizeof(text), "Delay in seconds (%.1f to %.0f): %s", DELAY_MIN_S,
+			 DELAY_MAX_S, view->prompt);
+		put(LINES - 1, 0, text);
+	} else if (view->complaint) {
+		attron(colour(COLOUR_WARNING));
+		put(LINES - 1, 0, view->complaint);
+		attroff(colour(COLOUR_WARNING));
+	} else {
+		put(LINES - 1, 0, keys);
+	}
+}
