@@ -5,7 +5,7 @@
 
 #include <argp.h>
 
-/* Below it a screen cannot be read, and drawing it costs more than counting. An hour is a long time to wait. */
+/* Below it a screen cannot be read, and drawing it costs more than counting. An hour is long to wait. */
 #define DELAY_MIN_S 0.1
 #define DELAY_MAX_S 3600.0
 

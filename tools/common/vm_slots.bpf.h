@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The slots of VMs in BPF: one is taken at a VM's first event, and given back by the collector after the VM's
- * end. For a program's only source, before its own programs: what sees the end of a VM is to be attached first,
- * so that no end is missed of a VM that was counted.
+ * The slots of VMs in BPF: one is taken at a VM's first event, and given back by the collector after its end.
+ * To be included before a tool's own programs: the one here is the first, thus attached first, and misses no
+ * end of a VM that was counted.
  */
 #ifndef MEMATTR_VM_SLOTS_BPF_H
 #define MEMATTR_VM_SLOTS_BPF_H
@@ -59,7 +59,10 @@ struct {
 	__type(value, __u32);
 } free_slots SEC(".maps");
 
-/* Goes up whenever a slot changes hands: what CPUs remember may be of another VM at the same address. From 1. */
+/*
+ * Goes up whenever a slot changes hands: what CPUs remember may be of another VM at the same address. They
+ * begin with 0.
+ */
 __u32 epoch = 1;
 
 __u64 births;

@@ -45,52 +45,12 @@ struct collector {
 	size_t idle_count;
 };
 
-/* Nothing works at all: name the cause of each, they may differ. */
-static void no_hooks(const struct hooks *hooks, struct diag *why)
-{
-	char text[DIAG_TEXT_LEN] = "";
-	size_t len = 0;
-
-	for (int metric = 0; metric < METRIC_VM_END; metric++) {
-		struct snapshot_hook hook;
-
-		hooks_describe(hooks, metric, &hook);
-		len += snprintf(text + len, sizeof(text) - len, "%s %s: %s", len ? ";" : "",
-				hook.metric, hook.note);
-		if (len >= sizeof(text))
-			break;
-	}
-	diag_set(why, "boot Linux 6.8 or later with CONFIG_BPF_EVENTS=y, or the patched kernel",
-		 "nothing can be measured here:%s", text);
-}
-
-static int probe(struct collector *c, struct diag *why)
-{
-	int err;
-
-	/* The rights first: without them the rest cannot be told. */
-	if (!diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_ADMIN_RIGHTS, why) ||
-	    !diag_has(DIAG_KVM_BTF, why))
-		return -EPERM;
-	err = hooks_probe(&c->hooks);
-	if (err) {
-		diag_set(why, "run it again with -v", "cannot read the kernel's types: %s",
-			 strerror(-err));
-		return err;
-	}
-	if (!hooks_measures(&c->hooks)) {
-		no_hooks(&c->hooks, why);
-		return -ENOENT;
-	}
-	return 0;
-}
-
 static int load(struct collector *c, struct diag *why)
 {
 	int err;
 
 	c->bpf = memattr_top_bpf__open();
-	err = c->bpf ? hooks_select(&c->hooks, c->bpf->obj) : -errno;
+	err = c->bpf ? ladder_select(&ladder, &c->hooks, c->bpf->obj) : -errno;
 	if (!err)
 		err = bpf_map__set_max_entries(c->bpf->maps.cpus, c->cpu_count);
 	if (!err)
@@ -127,7 +87,7 @@ struct collector *collector_open(struct diag *why)
 	c->debugfs_watch = -1;
 	c->cpu_count = libbpf_num_possible_cpus();
 
-	if (probe(c, why) || load(c, why)) {
+	if (ladder_probe(&ladder, &c->hooks, why) || load(c, why)) {
 		collector_close(c);
 		return NULL;
 	}
@@ -361,9 +321,9 @@ struct snapshot *collector_snapshot(struct collector *c)
 	}
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
-	s->measured = hooks_measures(&c->hooks) | (c->has_policies ? MEASURE_POLICY : 0);
+	s->measured = ladder_measures(&c->hooks) | (c->has_policies ? MEASURE_POLICY : 0);
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
-		hooks_describe(&c->hooks, metric, &s->hooks[metric]);
+		ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
 
 	for (uint32_t slot = 0; slot < VM_SLOTS; slot++)
 		if (c->vms[slot].birth)

@@ -22,7 +22,7 @@ struct top_counts {
 	__u64 latency[H2_BUCKETS];	/* ns, of to_private and to_shared */
 };
 
-/* One per CPU, of 8 KiB; only this CPU writes, so that an exit takes neither an atomic nor a shared cache line. */
+/* One per CPU, 8 KiB; only it writes, so that an exit takes neither an atomic nor a shared cache line. */
 struct top_cpu {
 	/* The VM of the last exit here: spares the lookup for as long as the epoch stays the same. */
 	__u64 kvm;

@@ -3,34 +3,8 @@
 #ifndef MEMATTR_TOP_HOOKS_H
 #define MEMATTR_TOP_HOOKS_H
 
-#include "hook.h"
-#include "snapshot.h"
+#include "ladder.h"
 
-struct bpf_object;
-
-struct hook {
-	enum metric metric;
-	unsigned int measures;	/* enum measure */
-	struct hook_site site;
-	const char *program;	/* in memattr-top.bpf.c */
-	const char *note;
-};
-
-struct hooks {
-	const struct hook *active[METRIC_COUNT];	/* NULL: none of them works */
-	int errors[METRIC_COUNT];	/* why not, of the last one tried: -errno */
-};
-
-/*
- * Tries each metric's hooks on this kernel, best first, by attaching an empty program. 0, or -errno if
- * the types of the kernel cannot be read.
- */
-int hooks_probe(struct hooks *hooks);
-
-/* Autoload for the programs of the active hooks, and for no other. */
-int hooks_select(const struct hooks *hooks, struct bpf_object *object);
-
-void hooks_describe(const struct hooks *hooks, enum metric metric, struct snapshot_hook *text);
-unsigned int hooks_measures(const struct hooks *hooks);
+extern const struct ladder ladder;
 
 #endif

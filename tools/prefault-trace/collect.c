@@ -36,44 +36,6 @@ struct collector {
 	struct symbols *symbols;	/* NULL: not needed yet */
 };
 
-/* Nothing works at all: name the cause of each, they may differ. */
-static void no_hooks(const struct hooks *hooks, struct diag *why)
-{
-	char text[DIAG_TEXT_LEN] = "";
-	size_t len = 0;
-
-	for (int metric = 0; metric <= METRIC_CALLS && len < sizeof(text); metric++) {
-		struct snapshot_hook hook;
-
-		hooks_describe(hooks, metric, &hook);
-		len += snprintf(text + len, sizeof(text) - len, "%s %s: %s", len ? ";" : "",
-				hook.metric, hook.note);
-	}
-	diag_set(why, "boot Linux 6.8 or later with CONFIG_BPF_EVENTS=y, or the patched kernel",
-		 "nothing can be measured here:%s", text);
-}
-
-static int probe(struct collector *c, struct diag *why)
-{
-	int err;
-
-	/* The rights first: without them the rest cannot be told. */
-	if (!diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_ADMIN_RIGHTS, why) ||
-	    !diag_has(DIAG_KVM_BTF, why))
-		return -EPERM;
-	err = hooks_probe(&c->hooks);
-	if (err) {
-		diag_set(why, "run it again with -v", "cannot read the kernel's types: %s",
-			 strerror(-err));
-		return err;
-	}
-	if (!hooks_measures(&c->hooks)) {
-		no_hooks(&c->hooks, why);
-		return -ENOENT;
-	}
-	return 0;
-}
-
 static int size_maps(struct collector *c)
 {
 	int err = bpf_map__set_max_entries(c->bpf->maps.series, c->options.series);
@@ -93,7 +55,7 @@ static int load(struct collector *c, struct diag *why)
 	int err;
 
 	c->bpf = prefault_trace_bpf__open();
-	err = c->bpf ? hooks_select(&c->hooks, c->bpf->obj) : -errno;
+	err = c->bpf ? hooks_select(&c->hooks, c->bpf) : -errno;
 	if (!err)
 		err = size_maps(c);
 	if (!err) {
@@ -132,7 +94,7 @@ struct collector *collector_open(const struct collector_options *options, struct
 	}
 	c->options = *options;
 	c->stats_fd = -1;
-	if (probe(c, why) || load(c, why)) {
+	if (ladder_probe(&ladder, &c->hooks, why) || load(c, why)) {
 		collector_close(c);
 		return NULL;
 	}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "ladder.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int probe(const struct hook_prober *prober, const struct hook *hook)
+{
+	const struct hook_site begin = { HOOK_FENTRY, hook->site.target };
+	const struct hook_site needed = { HOOK_FENTRY, hook->needs };
+	int err;
+
+	if (hook->needs && !hook_exists(prober, &needed))
+		return -ENOENT;
+	err = hook_probe(prober, &hook->site);
+	if (!err && hook->both_ends)
+		err = hook_probe(prober, &begin);
+	return err;
+}
+
+static int probe_all(const struct ladder *ladder, struct hooks *hooks)
+{
+	struct hook_prober prober;
+	int err = hook_prober_open(&prober);
+
+	if (err)
+		return err;
+	for (const struct hook *hook = ladder->hooks; hook < ladder->hooks + ladder->count; hook++) {
+		if (hooks->active[hook->metric])
+			continue;
+		hooks->errors[hook->metric] = probe(&prober, hook);
+		if (!hooks->errors[hook->metric])
+			hooks->active[hook->metric] = hook;
+	}
+	hook_prober_close(&prober);
+	return 0;
+}
+
+/* Nothing works at all: name the cause of each, they may differ. */
+static void no_hooks(const struct ladder *ladder, const struct hooks *hooks, struct diag *why)
+{
+	char text[DIAG_TEXT_LEN] = "";
+	size_t len = 0;
+
+	for (int metric = 0; metric < ladder->vital && len < sizeof(text); metric++) {
+		struct snapshot_hook hook;
+
+		ladder_describe(ladder, hooks, metric, &hook);
+		len += snprintf(text + len, sizeof(text) - len, "%s %s: %s", len ? ";" : "",
+				hook.metric, hook.note);
+	}
+	diag_set(why, "boot Linux 6.8 or later with CONFIG_BPF_EVENTS=y, or the patched kernel",
+		 "nothing can be measured here:%s", text);
+}
+
+int ladder_probe(const struct ladder *ladder, struct hooks *hooks, struct diag *why)
+{
+	int err;
+
+	*hooks = (struct hooks){};
+	/* The rights first: without them the rest cannot be told. */
+	if (!diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_ADMIN_RIGHTS, why) ||
+	    !diag_has(DIAG_KVM_BTF, why))
+		return -EPERM;
+	err = probe_all(ladder, hooks);
+	if (err) {
+		diag_set(why, "run it again with -v", "cannot read the kernel's types: %s",
+			 strerror(-err));
+		return err;
+	}
+	if (!ladder_measures(hooks)) {
+		no_hooks(ladder, hooks, why);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+int ladder_select(const struct ladder *ladder, const struct hooks *hooks, struct bpf_object *object)
+{
+	for (const struct hook *hook = ladder->hooks; hook < ladder->hooks + ladder->count; hook++) {
+		for (int i = 0; i < HOOK_PROGRAMS && hook->programs[i]; i++) {
+			struct bpf_program *program =
+				bpf_object__find_program_by_name(object, hook->programs[i]);
+
+			if (!program)
+				return -ENOENT;
+			bpf_program__set_autoload(program, hooks->active[hook->metric] == hook);
+		}
+	}
+	return 0;
+}
+
+void ladder_describe(const struct ladder *ladder, const struct hooks *hooks, int metric,
+		     struct snapshot_hook *text)
+{
+	const struct hook *hook = hooks->active[metric];
+
+	*text = (struct snapshot_hook){};
+	snprintf(text->metric, sizeof(text->metric), "%s", ladder->metrics[metric]);
+	if (!hook) {
+		snprintf(text->hook, sizeof(text->hook), "n/a");
+		hook_error_text(hooks->errors[metric], text->note, sizeof(text->note));
+		return;
+	}
+	hook_name(&hook->site, text->hook, sizeof(text->hook));
+	snprintf(text->note, sizeof(text->note), "%s", hook->note ?: "");
+}
+
+unsigned int ladder_measures(const struct hooks *hooks)
+{
+	unsigned int measures = 0;
+
+	for (int metric = 0; metric < METRICS_MAX; metric++)
+		if (hooks->active[metric])
+			measures |= hooks->active[metric]->measures;
+	return measures;
+}
