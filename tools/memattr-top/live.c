@@ -5,7 +5,6 @@
 #include "views.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* All widths of the narrow layout and the blanks between them make 80 columns. */

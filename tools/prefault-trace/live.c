@@ -4,9 +4,7 @@
 #include "view.h"
 #include "views.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "format.h"
