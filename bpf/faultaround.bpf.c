@@ -6,7 +6,8 @@
  * This policy watches where faults come: one right behind what was mapped last has the next pages
  * mapped with it, twice as many each time. A page that is mapped and not used is memory that the host
  * could have kept, so a walk is followed only as long as it goes on: after some faults elsewhere the
- * window closes. A random walk maps nothing but what it touches.
+ * window closes. A random walk maps nothing but what it touches. Where memory is taken away before
+ * the guest has used it, by conversions or holes, the window halves instead, down to nothing.
  *
  * Use it for guests with private memory that they use in order: at boot, for huge buffers, or that
  * start to run all of their memory in. Not for those that touch one page here and there for good:
@@ -26,6 +27,7 @@ struct walk {
 	u64 kvm;
 	u64 next;	/* behind what was mapped for it */
 	u64 other;	/* behind the last fault elsewhere: maybe the next walk */
+	u64 unused;	/* what the VM had mapped for nothing, at the last window */
 	u32 pages;	/* the last window */
 	u32 misses;	/* faults elsewhere since then */
 };
@@ -39,11 +41,22 @@ int BPF_PROG(faultaround_vm_attach, struct kvm *kvm)
 	return min_pages > max_pages ? -ERANGE : 0;
 }
 
+/* Pages that were zapped untouched since the last window. Of all of the VM: few of its vCPUs walk at a time. */
+static u64 wasted_pages(struct walk *walk, struct kvm *kvm)
+{
+	u64 unused = kvm->stat.prefaulted_unused.counter;
+	u64 wasted = unused - walk->unused;
+
+	walk->unused = unused;
+	return wasted;
+}
+
 SEC("struct_ops/prefault")
 int BPF_PROG(faultaround_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *fault)
 {
 	u64 gfn = fault->gfn_start;
 	struct walk *walk;
+	u32 pages;
 
 	if (fault->reason != KVM_MEMATTR_PREFAULT_FAULT)
 		return 0;
@@ -57,9 +70,10 @@ int BPF_PROG(faultaround_prefault, struct kvm *kvm, struct kvm_memattr_prefault_
 	}
 
 	if (gfn == walk->next && walk->pages) {
-		walk->pages = walk->pages * 2 < max_pages ? walk->pages * 2 : max_pages;
+		pages = wasted_pages(walk, kvm) * 2 > walk->pages ? walk->pages / 2 : walk->pages * 2;
 	} else if (gfn == walk->other) {
-		walk->pages = min_pages;
+		wasted_pages(walk, kvm);
+		pages = min_pages;
 	} else {
 		walk->other = gfn + 1;
 		if (++walk->misses >= patience)
@@ -68,6 +82,13 @@ int BPF_PROG(faultaround_prefault, struct kvm *kvm, struct kvm_memattr_prefault_
 	}
 
 	walk->misses = 0;
+	walk->pages = pages > max_pages ? max_pages : pages;
+	if (walk->pages < min_pages) {
+		/* The next fault elsewhere, or here again, may begin another walk. */
+		walk->pages = 0;
+		walk->other = gfn + 1;
+		return 0;
+	}
 	walk->next = gfn + 1 + walk->pages;
 	fault->window_start = gfn + 1;
 	fault->window_end = walk->next;

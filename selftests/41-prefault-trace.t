@@ -80,7 +80,7 @@ sub start_trace {
 	$trace->{pid} = open3(my $in, $trace->{out}, $trace->{err} = gensym, $TRACE, @_);
 	close $in;
 	# The hooks are told last before it: one line for each.
-	for (1 .. 4) {
+	for (1 .. 5) {
 		$trace->{said} .= readline($trace->{err}) // '';
 	}
 	return $trace;
@@ -292,6 +292,63 @@ sub shared_pages {
 	   'a huge page mapped ahead: all of its pages');
 }
 
+# What the guest made of what was mapped ahead, and when a pre-fault came too late.
+sub what_use {
+	# Of each round's 100 pages it touches 50; what is dropped, or left at the end, was for nothing.
+	my ($line) = count_all(qw(-v 2 -t 50 -m 100 -r 3));
+	is("@$line{qw(NEW_PG TOUCHED_PG UNUSED_PG UNTOUCHED_PG USED_% PREFAULTED)}", '600 300 300 0 50.0 0',
+	   'half of what was mapped ahead was for nothing');
+	($line) = count_all(qw(-t 0 -s 50 -P));
+	is("@$line{qw(NEW_PG TOUCHED_PG UNUSED_PG USED_%)}", '50 50 0 100.0', 'shared pages: all were of use');
+	($line, my $did) = count_all(qw(-t 0 -s 50 -P -W));
+	is("@$line{qw(FAULTS PREFAULTED)} $did->{pf_taken}", '51 50 51',
+	   'write-protected ones: each faults all the same');
+	($line) = count_all(qw(-t 10));
+	is("@$line{qw(TOUCHED_PG UNUSED_PG UNTOUCHED_PG USED_%)}", '0 0 0 -', 'nothing was mapped ahead');
+}
+
+# The VM still runs: what it has not touched yet.
+sub use_of_living {
+	my $vmm = start_vmm(qw(-t 50 -m 100));
+	my $trace = start_trace(qw(-j -d 0.2));
+	print { $vmm->{in} } "go\n";
+	my ($last, @seen);
+	while (defined(my $text = readline $trace->{out})) {
+		$last = last_vm($text, $vmm->{pid});
+		push @seen, $last->{use} if $last->{use};
+		last if $last->{ended};
+	}
+	close $vmm->{in};
+	waitpid $vmm->{pid}, 0;
+	stop_trace($trace);
+	is_deeply($last->{use}, { prefaulted_pages => 100, touched_pages => 50, unused_pages => 50,
+				  untouched_pages => 0 }, 'at its end: 50 of 100 pages') or diag(explain(\@seen));
+	ok(!(grep { $_->{prefaulted_pages} < $_->{touched_pages} + $_->{unused_pages} + $_->{untouched_pages} }
+	     grep { defined $_->{prefaulted_pages} } @seen), 'never more than were mapped');
+}
+
+# A policy that wants 9 pages around each fault of private memory.
+sub windows {
+	my $pid = open3(my $in, my $out, undef, qw(build/bin/memattr-policy load
+			build/selftests/bpf/fault.bpf.o --all window_end_add=9 window_flags=1));
+	like(readline($out) // '', qr/attached/, 'a policy');
+	my $vmm = start_vmm(qw(-t 90));
+	my $trace = start_trace(qw(-j --totals -d 600));
+	my $did = finish_vmm($vmm);
+	stop_trace($trace);
+	kill INT => $pid;
+	waitpid $pid, 0;
+	my $vm = last_vm($trace->{text}, $vmm->{pid});
+	is($vm->{faults}{private}, 10, 'has one fault for 9 pages');
+	is_deeply($vm->{windows}, { count => 10, proposed_pages => 90, granted_pages => 90 },
+		  'a window for each') or diag(explain($vm->{windows}));
+	is("$vm->{mapped_ahead}{new_pages} $vm->{mapped_ahead}{old_pages}", '80 10',
+	   'the page that faulted was mapped already');
+	is($vm->{use}{touched_pages}, 80, 'all of them were of use');
+	is_deeply([ map { "$_->{reason} $_->{count}" } grep { $_->{event} eq 'window' }
+		    map { @{ $_->{series} } } @{ $vm->{vcpus} } ], [ 'fault 10' ], 'and why');
+}
+
 sub too_many {
 	my $vmm = start_vmm(qw(-t 20 -s 3));
 	my $trace = start_trace(qw(-b --totals -d 600 --series 1));
@@ -341,7 +398,7 @@ sub live {
 	finish_vmm($vmm);
 	start_live(160, 30, $TRACE, '--totals -d 0.3 --replay /tmp/record');
 	see(qr/END OF RECORD/, 'a replay on the screen');
-	see(qr/faults tp_btf:kvm_stage2_fault\b.*batches tp_btf:kvm_prefault_batch\b/s, 'the events behind it');
+	see(qr/faults tp_btf:kvm_stage2_fault\b.*mapped ahead tp_btf:kvm_prefault_map\b.*use debugfs:mmu_prefault_stat/s, 'the events behind it');
 	see(qr/lost 0\b/, 'nothing lost');
 	see(qr/BPF cost \d+\.\d+% of a CPU, [1-9]\d* ns\/event/, 'the own cost');
 	see(qr/^ +\d+ prefault-vmm +all +$faults +4\d\d +1\d /m, 'faults of the VM');
@@ -383,14 +440,14 @@ sub live {
 # Colours stand for what is missing, which nothing is on the patched kernel.
 sub live_stock {
 	start_live(120, 24, $TRACE, '-d 0.3');
-	see(qr/batches n\/a.*single pages fexit:kvm_tdp_page_fault\(\*\)/s, 'what is missing, and what is not quite right');
+	see(qr/mapped ahead fexit:kvm_tdp_page_fault\(\*\).*windows n\/a.*use n\/a/s, 'what is missing, and what is not quite right');
 	like(tmux('capture-pane -ep'), $COLOUR, 'in colours');
 	press('h');
 	see(qr/\(\*\) .*may count as new/, 'that the help page explains');
 	press('x', 'q');
 	see_end('q: ends with 0, the terminal as before');
 	start_live(120, 24, 'NO_COLOR=1', $TRACE, '-d 0.3');
-	see(qr/batches n\/a/, 'NO_COLOR');
+	see(qr/windows n\/a/, 'NO_COLOR');
 	unlike(tmux('capture-pane -ep'), $COLOUR, 'without colours');
 	press('q');
 	see_end('q: the same');
@@ -438,14 +495,19 @@ my %parts = (
 		no_vm();
 		my ($trace, $line, $did) = one_run();
 		for my $hook ('faults: tp_btf:kvm_stage2_fault', 'pre-faults: tp_btf:kvm_pre_fault_memory',
-			      'batches: tp_btf:kvm_prefault_batch') {
+			      'mapped ahead: tp_btf:kvm_prefault_map', 'windows: tp_btf:kvm_memattr_prefault',
+			      'use: debugfs:mmu_prefault_stat') {
 			like($trace->{said}, qr/^prefault-trace: $hook$/m, $hook);
 		}
 		is($line->{NEW_PG}, $did->{new_pages}, 'new pages are those of the first time');
+		is("@$line{qw(TOUCHED_PG UNUSED_PG USED_%)}", "$did->{new_pages} 0 100.0", 'all were touched');
 		json(replays($trace, $did), $did, read_file('/tmp/folded'));
 		percentiles();
 		two_vms();
 		shared_pages();
+		what_use();
+		use_of_living();
+		windows();
 		too_many();
 		one_after_another();
 		live($did->{pf_taken});
@@ -456,7 +518,11 @@ my %parts = (
 		my ($trace, $line, $did) = one_run();
 		like($trace->{said}, qr/^prefault-trace: $_/m, $_) for
 			'faults: fexit:kvm_tdp_page_fault', 'pre-faults: fexit:kvm_vcpu_ioctl',
-			'batches: n/a \(this kernel maps page by page\)';
+			'mapped ahead: fexit:kvm_tdp_page_fault \(.*may count as new\)',
+			'windows: n/a \(this kernel has no event for it\)',
+			'use: n/a \(this kernel does not count it\)';
+		is("@$line{qw(PREFAULTED WINDOWS TOUCHED_PG UNUSED_PG UNTOUCHED_PG USED_%)}",
+		   join(' ', ('n/a') x 6), 'the rest is n/a');
 		json(replays($trace, $did), $did, read_file('/tmp/folded'));
 		shared_pages();
 		live_stock();

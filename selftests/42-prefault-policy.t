@@ -249,6 +249,11 @@ start_loader $fault --pid $vm window_end_add=200 $alloc
 ok "a conversion" vm ok private 1024 512
 ok "has nothing mapped by itself" takes 0 200 read 1024 200
 ok "but when the guest goes on, up to the window's end" takes 1 200 read 1224 200
+vm ok shared 0 16384
+ok "a conversion that begins outside of memslots" vm ok before 16 32
+ok "has mapped what lies inside of one" takes 0 32 read 0 32
+vm ok shared 0 16384
+vm ok private 1024 512
 ok "KVM_PRE_FAULT_MEMORY" takes 0 1 prefault 1500 1
 ok "too" takes 0 35 read 1500 36
 ok "that is where private memory ends" state 'policy: fault'

@@ -58,6 +58,8 @@ struct kvm_vm_stat_generic {
 
 struct kvm_vm_stat {
 	struct kvm_vm_stat_generic generic;
+	atomic64_t prefaulted_pages;		/* mapped ahead of the guest */
+	atomic64_t prefaulted_unused;		/* those of them that were zapped untouched */
 };
 
 /* The VM. Its address is the VM's key in maps, from vm_attach to vm_detach. */

@@ -6,6 +6,7 @@
  *	walk [PAGES]		that much memory, 1 GiB if not said, shared at first
  *	private FIRST PAGES	KVM_SET_MEMORY_ATTRIBUTES: "ok" or an errno's name
  *	shared FIRST PAGES
+ *	before GAP PAGES	as private, but of the GAP pages before its memory, too
  *	allocate FIRST PAGES	of guest_memfd
  *	punch FIRST PAGES
  *	prefault FIRST PAGES	KVM_PRE_FAULT_MEMORY, as often as it takes
@@ -108,6 +109,15 @@ static int convert(uint64_t first, uint64_t count, bool private)
 	return 0;
 }
 
+static int convert_from_before(uint64_t gap, uint64_t count)
+{
+	if (try_set(vm.fd, -gap, count, true))
+		return errno;
+	for (uint64_t page = 0; page < count; page++)
+		known[page].private = true;
+	return 0;
+}
+
 static bool accept_memory(uint64_t first, uint64_t count)
 {
 	for (uint64_t end = first + count; first < end; first += BLOCK_PAGES)
@@ -183,6 +193,8 @@ static void command(const char *line)
 		answer_errno(convert(a, b, true));
 	else if (!strncmp(line, "shared ", 7))
 		answer_errno(convert(a, b, false));
+	else if (!strncmp(line, "before ", 7))
+		answer_errno(convert_from_before(a, b));
 	else if (!strncmp(line, "allocate ", 9))
 		answer_errno(allocate(a, b, 0));
 	else if (!strncmp(line, "punch ", 6))

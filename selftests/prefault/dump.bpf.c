@@ -19,8 +19,8 @@ __u64 lost;
 struct kvm_vcpu;
 
 SEC("tp_btf/kvm_stage2_fault")
-int BPF_PROG(dump_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, int level, int ret,
-	     __u64 ns)
+int BPF_PROG(dump_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, int level,
+	     _Bool prefaulted, int ret, __u64 ns)
 {
 	struct dumped_fault fault = { .ns = ns, .pid = bpf_get_current_pid_tgid() >> 32 };
 

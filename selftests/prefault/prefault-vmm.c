@@ -2,12 +2,13 @@
 /*
  * A VM that has a known number of stage-2 faults and pre-faults.
  *
- * usage: prefault-vmm [-v VCPUS] [-t TOUCHED] [-m MAPPED] [-c CHUNK] [-s SHARED] [-r ROUNDS] [-n NAME] [-PH]
+ * usage: prefault-vmm [-v VCPUS] [-t TOUCHED] [-m MAPPED] [-c CHUNK] [-s SHARED] [-r ROUNDS] [-n NAME] [-PHW]
  *
  * Of each vCPU's private memory the first MAPPED pages are pre-faulted, CHUNK at a time, and then once more.
  * Its guest touches TOUCHED pages of it and SHARED pages of the shared memory. Before each further round the
  * private memory is dropped, so that all of it starts anew. With -P the SHARED pages are written to and
- * pre-faulted, too; with -H they are one huge page.
+ * pre-faulted, too; with -W they are write-protected after that, by dirty logging; with -H they are one huge
+ * page.
  *
  * Says "ready" when the VM exists, and waits for a line. Then it runs, and prints what it did, and what KVM's
  * own statistics say of it, as JSON.
@@ -52,7 +53,7 @@ struct vcpu {
 static struct {
 	unsigned int vcpus;
 	uint64_t touched, mapped, chunk, shared, rounds;
-	bool pre_fault_shared, huge;
+	bool pre_fault_shared, huge, protect;
 } opt = { .vcpus = 1, .touched = 64, .chunk = 64, .rounds = 1 };
 
 static struct vcpu vcpus[MAX_VCPUS];
@@ -85,11 +86,13 @@ static void *shared_memory(size_t size, bool huge, bool written)
 	return mem;
 }
 
-static void add_slot(unsigned int slot, uint64_t gpa, uint64_t size, void *mem, int gmem)
+static void *shared;
+
+static void add_slot(unsigned int slot, uint64_t gpa, uint64_t size, void *mem, int gmem, uint32_t flags)
 {
 	struct kvm_userspace_memory_region2 region = {
 		.slot = slot,
-		.flags = gmem < 0 ? 0 : KVM_MEM_GUEST_MEMFD,
+		.flags = flags | (gmem < 0 ? 0 : KVM_MEM_GUEST_MEMFD),
 		.guest_phys_addr = gpa,
 		.memory_size = size,
 		.userspace_addr = (uintptr_t)mem,
@@ -169,6 +172,9 @@ static void *run(void *arg)
 		touch(vcpu, private, opt.touched);
 		if (!round && opt.pre_fault_shared)
 			pre_fault(vcpu, SHARED_GPA + vcpu->id * SHARED_STRIDE, opt.shared);
+		if (!round && opt.protect)
+			add_slot(SHARED_SLOT, SHARED_GPA, opt.vcpus * SHARED_STRIDE, shared, -1,
+				 KVM_MEM_LOG_DIRTY_PAGES);
 		if (!round)
 			touch(vcpu, SHARED_GPA + vcpu->id * SHARED_STRIDE, opt.shared);
 	}
@@ -222,10 +228,10 @@ static void create_vm(void)
 	if (gmem_fd < 0)
 		err(3, "KVM_CREATE_GUEST_MEMFD");
 	memcpy(page, code, sizeof(code));
-	add_slot(CODE_SLOT, CODE_GPA, PAGE, page, -1);
-	add_slot(SHARED_SLOT, SHARED_GPA, opt.vcpus * SHARED_STRIDE,
-		 shared_memory(opt.vcpus * SHARED_STRIDE, opt.huge, opt.pre_fault_shared), -1);
-	add_slot(PRIVATE_SLOT, PRIVATE_GPA, gmem.size, shared_memory(gmem.size, false, false), gmem_fd);
+	shared = shared_memory(opt.vcpus * SHARED_STRIDE, opt.huge, opt.pre_fault_shared);
+	add_slot(CODE_SLOT, CODE_GPA, PAGE, page, -1, 0);
+	add_slot(SHARED_SLOT, SHARED_GPA, opt.vcpus * SHARED_STRIDE, shared, -1, 0);
+	add_slot(PRIVATE_SLOT, PRIVATE_GPA, gmem.size, shared_memory(gmem.size, false, false), gmem_fd, 0);
 	if (ioctl(vm_fd, KVM_SET_MEMORY_ATTRIBUTES, &private))
 		err(1, "KVM_SET_MEMORY_ATTRIBUTES");
 
@@ -288,7 +294,7 @@ int main(int argc, char **argv)
 	uint64_t start_ns;
 	int option;
 
-	while ((option = getopt(argc, argv, "v:t:m:c:s:r:n:PH")) != -1) {
+	while ((option = getopt(argc, argv, "v:t:m:c:s:r:n:PHW")) != -1) {
 		switch (option) {
 		case 'v': opt.vcpus = atoi(optarg); break;
 		case 't': opt.touched = atoll(optarg); break;
@@ -298,12 +304,13 @@ int main(int argc, char **argv)
 		case 'r': opt.rounds = atoll(optarg); break;
 		case 'P': opt.pre_fault_shared = true; break;
 		case 'H': opt.huge = true; break;
+		case 'W': opt.protect = true; break;
 		case 'n': prctl(PR_SET_NAME, optarg); break;
 		default: return 2;
 		}
 	}
 	if (!opt.vcpus || opt.vcpus > MAX_VCPUS || !opt.chunk || opt.shared * PAGE > SHARED_STRIDE ||
-	    opt.touched * PAGE > STRIDE || opt.mapped * PAGE > STRIDE)
+	    opt.touched * PAGE > STRIDE || opt.mapped * PAGE > STRIDE || (opt.protect && opt.vcpus > 1))
 		errx(2, "out of bounds");
 	create_vm();
 	pthread_barrier_init(&barrier, NULL, opt.vcpus);

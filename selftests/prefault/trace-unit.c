@@ -15,7 +15,8 @@
 #include "record.h"
 #include "rows.h"
 
-#define ALL (MEASURE_FAULTS | MEASURE_FAULT_ENDS | MEASURE_CALLS | MEASURE_PAGES)
+#define ALL (MEASURE_FAULTS | MEASURE_FAULT_ENDS | MEASURE_CALLS | MEASURE_PAGES | MEASURE_LATE | \
+	     MEASURE_WINDOWS | MEASURE_USE)
 #define MAX_ERROR 0.07
 
 static int compare_numbers(const void *a, const void *b)
@@ -62,12 +63,19 @@ static struct snapshot_series series_of(uint32_t vcpu, struct trace_kind kind, u
 	return series;
 }
 
-static const struct trace_kind private_4k = { EVENT_FAULT, ALIAS_PRIVATE, 1, ACCESS_WRITE, RESULT_FIXED };
-static const struct trace_kind shared_2m = { EVENT_FAULT, ALIAS_SHARED, 2, ACCESS_READ, RESULT_FIXED };
-static const struct trace_kind failed = { EVENT_FAULT, ALIAS_PRIVATE, 0, ACCESS_READ, -EFAULT };
-static const struct trace_kind unknown = { EVENT_FAULT, ALIAS_UNKNOWN, 0, ACCESS_READ, RESULT_UNKNOWN };
-static const struct trace_kind call = { EVENT_CALL, ALIAS_UNKNOWN, 0, ACCESS_UNKNOWN, 0 };
-static const struct trace_kind map = { EVENT_MAP, ALIAS_PRIVATE, 1, ACCESS_UNKNOWN, 0 };
+static const struct trace_kind private_4k = { EVENT_FAULT, ALIAS_PRIVATE, 1, ACCESS_WRITE, RESULT_FIXED, 0, 0 };
+static const struct trace_kind shared_2m = { EVENT_FAULT, ALIAS_SHARED, 2, ACCESS_READ, RESULT_FIXED, 0, 0 };
+static const struct trace_kind failed = { EVENT_FAULT, ALIAS_PRIVATE, 0, ACCESS_READ, -EFAULT, 0, 0 };
+static const struct trace_kind unknown = { EVENT_FAULT, ALIAS_UNKNOWN, 0, ACCESS_READ, RESULT_UNKNOWN, 0, 0 };
+static const struct trace_kind call = { EVENT_CALL, ALIAS_UNKNOWN, 0, ACCESS_UNKNOWN, 0, 0, 0 };
+static const struct trace_kind map = { EVENT_MAP, ALIAS_PRIVATE, 1, ACCESS_UNKNOWN, 0, 0, 0 };
+static const struct trace_kind late = {
+	.event = EVENT_FAULT, .alias = ALIAS_SHARED, .level = 1, .access = ACCESS_WRITE,
+	.result = RESULT_FIXED, .prefaulted = true,
+};
+static const struct trace_kind window = {
+	.event = EVENT_WINDOW, .alias = ALIAS_PRIVATE, .access = ACCESS_UNKNOWN, .reason = REASON_CONVERT,
+};
 
 static void assert_cell(const struct row *row, enum column column, double number)
 {
@@ -140,6 +148,56 @@ static void test_rows(void **state)
 	rows_free(&rows);
 }
 
+/* Of what was mapped ahead: since the VM was created, or since the snapshot before. */
+static void test_use(void **state)
+{
+	struct snapshot_vm earlier = { .birth = 1, .use = { true, 100, 10, 90 } };
+	struct snapshot_vm vm = { .birth = 1, .use = { true, 400, 20, 80 } };
+	struct snapshot_series series[] = { series_of(0, late, 6, 100), series_of(NO_VCPU, window, 2, 0) };
+	struct snapshot before = { .time_ns = 1, .measured = ALL, .vms = &earlier, .vm_count = 1 };
+	struct snapshot now = { .time_ns = 2000000001, .measured = ALL, .vms = &vm, .vm_count = 1,
+				.series = series, .series_count = 2 };
+	struct rows_options options = {};
+	struct rows rows;
+
+	(void)state;
+	series[1].pages = 900;
+	series[1].done_pages = 512;
+	sort_series(&now);
+	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
+	assert_cell(&rows.rows[0], COLUMN_TOUCHED, 150);
+	assert_cell(&rows.rows[0], COLUMN_UNUSED, 5);
+	assert_cell(&rows.rows[0], COLUMN_UNTOUCHED, 80);
+	assert_cell(&rows.rows[0], COLUMN_USED_PERCENT, 75);
+	assert_cell(&rows.rows[0], COLUMN_PREFAULTED, 3);
+	rows_free(&rows);
+
+	/* Not seen before, and then its statistics were set to 0. */
+	earlier.use.known = false;
+	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
+	assert_int_equal(rows.rows[0].cells[COLUMN_TOUCHED].kind, CELL_NO_SAMPLE);
+	rows_free(&rows);
+	earlier.use.known = true;
+	vm.use = (struct snapshot_use){ true, 0, 0, 80 };
+	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
+	assert_cell(&rows.rows[0], COLUMN_TOUCHED, 0);
+	assert_cell(&rows.rows[0], COLUMN_UNUSED, 0);
+	assert_int_equal(rows.rows[0].cells[COLUMN_USED_PERCENT].kind, CELL_NO_SAMPLE);
+	rows_free(&rows);
+
+	/* Neither a conversion nor these belong to a vCPU. */
+	options = (struct rows_options){ .totals = true, .vcpus = true };
+	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
+	assert_int_equal(rows.count, 2);
+	assert_cell(&rows.rows[0], COLUMN_VCPU, 0);
+	assert_int_equal(rows.rows[0].cells[COLUMN_UNTOUCHED].kind, CELL_NO_SAMPLE);
+	assert_int_equal(rows.rows[1].cells[COLUMN_VCPU].kind, CELL_NO_SAMPLE);
+	assert_cell(&rows.rows[1], COLUMN_WINDOWS, 2);
+	assert_cell(&rows.rows[1], COLUMN_PROPOSED_PAGES, 900);
+	assert_cell(&rows.rows[1], COLUMN_GRANTED_PAGES, 512);
+	rows_free(&rows);
+}
+
 /* Never 0. */
 static void test_not_measured(void **state)
 {
@@ -176,11 +234,13 @@ static struct snapshot *filled(void)
 	s->vm_count = 1;
 	s->vms = calloc(1, sizeof(*s->vms));
 	s->vms[0] = (struct snapshot_vm){ .birth = 1, .pid = 7, .fd = -1, .ended = true,
-					  .name = "two words" };
-	s->series_count = 2;
-	s->series = calloc(2, sizeof(*s->series));
+					  .use = { true, UINT64_MAX, 2, 3 }, .name = "two words" };
+	s->series_count = 4;
+	s->series = calloc(4, sizeof(*s->series));
 	s->series[0] = series_of(0, private_4k, UINT64_MAX, 1);
-	s->series[1] = series_of(4000000000, failed, 5, UINT64_MAX);
+	s->series[1] = series_of(4000000000, late, 5, 1);
+	s->series[2] = series_of(4000000000, failed, 5, UINT64_MAX);
+	s->series[3] = series_of(NO_VCPU, window, 5, 0);
 	s->slow_count = 1;
 	s->slow = calloc(1, sizeof(*s->slow));
 	s->slow[0] = (struct snapshot_slow){ .ns = 9, .gpa = UINT64_MAX, .pid = 7, .kind = failed,
@@ -230,8 +290,11 @@ static void test_record(void **state)
 	assert_int_equal(copy->cost.ns, UINT64_MAX);
 	assert_int_equal(copy->vms[0].fd, -1);
 	assert_string_equal(copy->vms[0].name, "two words");
-	assert_int_equal(copy->series[1].kind.result, -EFAULT);
-	assert_int_equal(copy->series[1].latency[H2_BUCKETS - 1], 5);
+	assert_int_equal(copy->series[2].kind.result, -EFAULT);
+	assert_int_equal(copy->series[2].latency[H2_BUCKETS - 1], 5);
+	assert_true(copy->series[1].kind.prefaulted);
+	assert_int_equal(copy->series[3].kind.reason, REASON_CONVERT);
+	assert_true(copy->vms[0].use.known && copy->vms[0].use.prefaulted == UINT64_MAX);
 	again = written(copy);
 	assert_string_equal(again, text);
 	free(again);
@@ -278,6 +341,8 @@ static void test_words(void **state)
 	assert_string_equal(kind_level(3), "1G");
 	assert_string_equal(kind_level(200), "unknown");
 	assert_string_equal(kind_alias(ALIAS_UNKNOWN), "unknown");
+	assert_string_equal(kind_reason(REASON_IOCTL), "ioctl");
+	assert_string_equal(kind_reason(9), "unknown");
 }
 
 int main(void)
@@ -285,6 +350,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_percentiles),
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_use),
 		cmocka_unit_test(test_not_measured),
 		cmocka_unit_test(test_record),
 		cmocka_unit_test(test_damaged_record),

@@ -21,10 +21,17 @@ void cell_text(const struct cell *cell, enum cell_unit unit, char *text, size_t 
 		snprintf(text, size, "-");
 	else if (unit == UNIT_NAME)
 		snprintf(text, size, "%.0f", cell->number);
+	else if (unit == UNIT_PERCENT)
+		snprintf(text, size, "%.1f", cell->number);
 	else if (unit == UNIT_NS)
 		format_ns(text, size, cell->number);
 	else
 		format_count(text, size, cell->number);
+}
+
+static bool is_whole(enum cell_unit unit, bool totals)
+{
+	return unit == UNIT_NAME || unit == UNIT_LEVEL || (unit == UNIT_COUNT && totals);
 }
 
 void cell_print(const struct cell *cell, enum cell_unit unit, bool totals, int width)
@@ -36,7 +43,7 @@ void cell_print(const struct cell *cell, enum cell_unit unit, bool totals, int w
 	else if (unit == UNIT_NS)
 		printf(" %*.3f", width, cell->number / 1000);
 	else
-		printf(" %*.*f", width, totals || unit == UNIT_NAME ? 0 : 1, cell->number);
+		printf(" %*.*f", width, is_whole(unit, totals) ? 0 : 1, cell->number);
 }
 
 void word_print(const char *text, int width)

@@ -18,6 +18,8 @@ struct cell {
 enum cell_unit {
 	UNIT_NAME,	/* the number says who, not how much */
 	UNIT_COUNT,	/* or a rate */
+	UNIT_LEVEL,	/* a count of this moment */
+	UNIT_PERCENT,
 	UNIT_NS,
 };
 

@@ -27,8 +27,19 @@ struct dentry {
 	struct qstr d_name;
 };
 
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+/* Both come with the memattr kernel series. */
+struct kvm_vm_stat {
+	atomic64_t prefaulted_pages;
+	atomic64_t prefaulted_unused;
+};
+
 struct kvm {
 	struct dentry *debugfs_dentry;
+	struct kvm_vm_stat stat;
 };
 
 struct task_struct {
@@ -121,6 +132,10 @@ int BPF_PROG(end_vm, struct kvm *kvm)
 		return 0;
 	bpf_map_delete_elem(&slots, &key);
 	__sync_fetch_and_add(&epoch, 1);
+	if (bpf_core_field_exists(kvm->stat.prefaulted_pages)) {
+		vm->prefaulted = BPF_CORE_READ(kvm, stat.prefaulted_pages.counter);
+		vm->unused = BPF_CORE_READ(kvm, stat.prefaulted_unused.counter);
+	}
 	vm->ended = 1;
 	return 0;
 }

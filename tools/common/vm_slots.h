@@ -21,6 +21,8 @@ struct vm_slot {
 	__u64 kvm;		/* address of the VM's struct kvm, the key of the slots map */
 	__u32 ended;
 	__u32 pid;		/* process */
+	/* At its end, if the kernel counts them: pages mapped ahead, and those that were not touched. */
+	__u64 prefaulted, unused;
 	char comm[TASK_COMM_LEN];	/* for when the process is gone before its name was read */
 	char dir[VM_DIR_LEN];	/* the VM's folder in debugfs; empty: it has none */
 };

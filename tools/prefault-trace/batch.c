@@ -37,6 +37,14 @@ static const struct {
 	[COLUMN_DONE_PAGES] = { "DONE_PG", 10 },
 	[COLUMN_NEW_PAGES] = { "NEW_PG", 10 },
 	[COLUMN_OLD_PAGES] = { "OLD_PG", 10 },
+	[COLUMN_PREFAULTED] = { "PREFAULTED", 12 },
+	[COLUMN_WINDOWS] = { "WINDOWS", 9 },
+	[COLUMN_PROPOSED_PAGES] = { "WANTED_PG", 11 },
+	[COLUMN_GRANTED_PAGES] = { "GRANTED_PG", 12 },
+	[COLUMN_TOUCHED] = { "TOUCHED_PG", 12 },
+	[COLUMN_UNUSED] = { "UNUSED_PG", 11 },
+	[COLUMN_UNTOUCHED] = { "UNTOUCHED_PG", 12 },
+	[COLUMN_USED_PERCENT] = { "USED_%", 7 },
 };
 
 static void print_heading(bool totals)

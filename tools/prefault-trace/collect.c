@@ -16,11 +16,13 @@
 #include "hooks.h"
 #include "prefault-trace.skel.h"
 #include "stacks.h"
+#include "use.h"
 
 /* What userspace knows of a VM. */
 struct owner {
 	uint64_t birth;		/* of the slot it stands for: the slot may be another VM's now */
 	struct vm vm;
+	struct use use;
 };
 
 struct collector {
@@ -34,6 +36,8 @@ struct collector {
 	bool listed[VM_SLOTS];	/* in the snapshot that is being made */
 	bool leaving[VM_SLOTS];	/* for the last time: it has ended */
 	struct symbols *symbols;	/* NULL: not needed yet */
+	bool has_use;
+	struct snapshot_hook use_hook;
 };
 
 static int size_maps(struct collector *c)
@@ -98,6 +102,7 @@ struct collector *collector_open(const struct collector_options *options, struct
 		collector_close(c);
 		return NULL;
 	}
+	c->has_use = use_probe(&c->use_hook);
 	/* Not vital: without it the cost reads n/a. */
 	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	return c;
@@ -128,6 +133,23 @@ static bool has_ended(struct collector *c, struct vm_slot *shared)
 	return true;
 }
 
+/* After has_ended(): at the end it is the kernel's last word. */
+static void find_use(struct collector *c, const struct vm_slot *shared, struct owner *owner,
+		     struct snapshot_vm *vm)
+{
+	if (!c->has_use)
+		return;
+	if (!vm->ended)
+		use_read(&owner->use, shared->dir);
+	else if (shared->ended)
+		owner->use.last = (struct snapshot_use){
+			.known = true,
+			.prefaulted = shared->prefaulted,
+			.unused = shared->unused,
+		};
+	vm->use = owner->use.last;
+}
+
 static void add_vms(struct collector *c, struct snapshot *s)
 {
 	for (uint32_t slot = 0; slot < VM_SLOTS; slot++) {
@@ -140,7 +162,7 @@ static void add_vms(struct collector *c, struct snapshot *s)
 		if (!c->listed[slot])
 			continue;
 		if (owner->birth != shared->birth) {
-			owner->birth = shared->birth;
+			*owner = (struct owner){ .birth = shared->birth };
 			vm_slot_owner(shared, &owner->vm);
 		}
 		vm->birth = shared->birth;
@@ -148,6 +170,7 @@ static void add_vms(struct collector *c, struct snapshot *s)
 		vm->fd = owner->vm.fd;
 		/* Before the counts: what comes between the two is in the next snapshot. */
 		vm->ended = c->leaving[slot] = has_ended(c, shared);
+		find_use(c, shared, owner, vm);
 		memcpy(vm->name, owner->vm.name, sizeof(vm->name));
 		s->vm_count++;
 	}
@@ -272,9 +295,12 @@ struct snapshot *collector_snapshot(struct collector *c)
 	}
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
-	s->measured = hooks_measures(&c->hooks);
+	s->measured = ladder_measures(&c->hooks);
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
-		hooks_describe(&c->hooks, metric, &s->hooks[metric]);
+		ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
+	s->hooks[METRIC_USE] = c->use_hook;
+	if (c->has_use)
+		s->measured |= MEASURE_USE;
 
 	add_vms(c, s);
 	if (add_series(c, s) || add_stacks(c, s)) {

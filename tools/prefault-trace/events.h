@@ -26,6 +26,7 @@ enum trace_event {
 	EVENT_FAULT,	/* the guest touched what was not mapped for it, or not so */
 	EVENT_CALL,	/* one KVM_PRE_FAULT_MEMORY */
 	EVENT_MAP,	/* pages that were mapped before the guest asked */
+	EVENT_WINDOW,	/* a policy proposed what else to map */
 };
 
 enum trace_alias {
@@ -39,6 +40,13 @@ enum trace_access {
 	ACCESS_WRITE,
 	ACCESS_EXEC,
 	ACCESS_UNKNOWN,	/* nothing was accessed */
+};
+
+/* Why a policy was asked, enum kvm_memattr_prefault_reason. */
+enum trace_reason {
+	REASON_FAULT,
+	REASON_CONVERT,
+	REASON_IOCTL,
 };
 
 #define LEVEL_NONE	0	/* nothing was mapped; then 1, 2, 3: 4K, 2M, 1G */
@@ -59,8 +67,13 @@ struct trace_kind {
 	__u8 alias;
 	__u8 level;
 	__u8 access;
-	__s32 result;
+	__s16 result;
+	__u8 prefaulted;	/* EVENT_FAULT: the page had been mapped ahead, and not touched */
+	__u8 reason;	/* EVENT_WINDOW */
 };
+
+/* The vCPU of what is no vCPU's: a conversion is the VM's. */
+#define NO_VCPU (~0U)
 
 /* Running totals of one kind of event of one vCPU. */
 struct trace_series {
@@ -71,8 +84,8 @@ struct trace_series {
 	__u64 count;
 	__u64 ns;	/* of all */
 	__u64 max_ns;
-	__u64 pages;	/* EVENT_CALL: asked for; EVENT_MAP: mapped, or found so */
-	__u64 done_pages;	/* EVENT_CALL: done; EVENT_MAP: that were not mapped before */
+	__u64 pages;	/* EVENT_CALL: asked for; EVENT_MAP: mapped, or found so; EVENT_WINDOW: proposed */
+	__u64 done_pages;	/* EVENT_CALL: done; EVENT_MAP: not mapped before; EVENT_WINDOW: granted */
 	__u64 latency[H2_BUCKETS];
 };
 

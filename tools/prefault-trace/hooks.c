@@ -3,19 +3,18 @@
 #include "hooks.h"
 
 #include <bpf/libbpf.h>
-#include <errno.h>
-#include <stdio.h>
 
 #include "prefault-trace.skel.h"
 #include "snapshot.h"
 
 /*
- * Of each metric the best first. Three tracepoints come with the memattr kernel series. KVM has
+ * Of each metric the best first. Four tracepoints come with the memattr kernel series. KVM has
  * KVM_PRE_FAULT_MEMORY since Linux 6.11; kvm_tdp_page_fault can be traced up to 7.2.
  */
 static const struct hook hooks[] = {
 	{
-		.metric = METRIC_FAULTS, .measures = MEASURE_FAULTS | MEASURE_FAULT_ENDS,
+		.metric = METRIC_FAULTS,
+		.measures = MEASURE_FAULTS | MEASURE_FAULT_ENDS | MEASURE_LATE,
 		.site = { HOOK_TP_BTF, "kvm_stage2_fault" },
 		.programs = { "stage2_fault" },
 	}, {
@@ -39,13 +38,19 @@ static const struct hook hooks[] = {
 		.programs = { "vcpu_ioctl_begin", "vcpu_ioctl_end" },
 		.note = "waiting for the vCPU is part of the latency",
 	}, {
-		.metric = METRIC_BATCHES, .measures = MEASURE_BATCHES,
-		.site = { HOOK_TP_BTF, "kvm_prefault_batch" },
-		.programs = { "prefault_batch" },
+		.metric = METRIC_PAGES, .measures = MEASURE_PAGES,
+		.site = { HOOK_TP_BTF, "kvm_prefault_map" },
+		.programs = { "prefault_map" },
 	}, {
-		.metric = METRIC_SINGLES, .measures = MEASURE_SINGLES,
+		/* Up to 6.13 KVM sets an entry that is there anew, without the Dirty bit, and calls it fixed. */
+		.metric = METRIC_PAGES, .measures = MEASURE_PAGES,
 		.site = { HOOK_FEXIT, "kvm_tdp_page_fault" }, .needs = "kvm_arch_vcpu_pre_fault_memory",
 		.programs = { "prefetch_page" },
+		.note = "a page that was mapped before may count as new",
+	}, {
+		.metric = METRIC_WINDOWS, .measures = MEASURE_WINDOWS,
+		.site = { HOOK_TP_BTF, "kvm_memattr_prefault" },
+		.programs = { "memattr_prefault" },
 	}, {
 		.metric = METRIC_VM_END,
 		.site = { HOOK_FENTRY, "kvm_arch_destroy_vm" },
@@ -56,8 +61,9 @@ static const struct hook hooks[] = {
 static const char * const metric_names[] = {
 	[METRIC_FAULTS] = "faults",
 	[METRIC_CALLS] = "pre-faults",
-	[METRIC_BATCHES] = "batches",
-	[METRIC_SINGLES] = "single pages",
+	[METRIC_PAGES] = "mapped ahead",
+	[METRIC_WINDOWS] = "windows",
+	[METRIC_USE] = "use",
 	[METRIC_VM_END] = "VM end",
 };
 
@@ -70,12 +76,6 @@ const struct ladder ladder = {
 	.vital = METRIC_CALLS + 1,
 };
 
-/* The kernel maps many pages at a time. */
-static bool has_batches(const struct hooks *found)
-{
-	return found->errors[METRIC_BATCHES] != -ENOENT;
-}
-
 int hooks_select(const struct hooks *found, struct prefault_trace_bpf *bpf)
 {
 	const struct hook *faults = found->active[METRIC_FAULTS];
@@ -85,22 +85,4 @@ int hooks_select(const struct hooks *found, struct prefault_trace_bpf *bpf)
 	if (!err && faults && faults->both_ends)
 		err = bpf_program__set_autoload(bpf->progs.prefetch_page, false);
 	return err;
-}
-
-void hooks_describe(const struct hooks *found, int metric, struct snapshot_hook *text)
-{
-	ladder_describe(&ladder, found, metric, text);
-	if (has_batches(found))
-		return;
-	if (metric == METRIC_BATCHES)
-		snprintf(text->note, sizeof(text->note), "this kernel maps page by page");
-	/* Up to 6.13 KVM sets such an entry anew, without the Dirty bit, and calls it fixed. */
-	if (metric == METRIC_SINGLES && found->active[METRIC_SINGLES])
-		snprintf(text->note, sizeof(text->note), "a page that was mapped before may count as new");
-}
-
-unsigned int hooks_measures(const struct hooks *found)
-{
-	/* Nothing is missed of what there is not. */
-	return ladder_measures(found) | (has_batches(found) ? 0 : MEASURE_BATCHES);
 }

@@ -9,9 +9,7 @@ struct prefault_trace_bpf;
 
 extern const struct ladder ladder;
 
-/* As those of the ladder, but for what one hook means for another. */
+/* As ladder_select(), but for what one hook means for another. */
 int hooks_select(const struct hooks *found, struct prefault_trace_bpf *bpf);
-void hooks_describe(const struct hooks *found, int metric, struct snapshot_hook *text);
-unsigned int hooks_measures(const struct hooks *found);
 
 #endif

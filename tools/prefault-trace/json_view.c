@@ -50,7 +50,7 @@ static void latency_object(struct json *json, const char *key, const struct late
 static void sums_members(struct json *json, const struct sums *sums, unsigned int measured)
 {
 	bool ends = measured & MEASURE_FAULT_ENDS, calls = measured & MEASURE_CALLS;
-	bool pages = (measured & MEASURE_PAGES) == MEASURE_PAGES;
+	bool pages = measured & MEASURE_PAGES, windows = measured & MEASURE_WINDOWS;
 
 	json_object(json, "faults");
 	number(json, "count", sums->faults, measured & MEASURE_FAULTS);
@@ -64,6 +64,7 @@ static void sums_members(struct json *json, const struct sums *sums, unsigned in
 	number(json, "retried", sums->retried, ends);
 	number(json, "other", sums->other, ends);
 	number(json, "failed", sums->failed, ends);
+	number(json, "prefaulted", sums->prefaulted, measured & MEASURE_LATE);
 	latency_object(json, "ns", &sums->fault, ends);
 	json_object_end(json);
 
@@ -79,6 +80,23 @@ static void sums_members(struct json *json, const struct sums *sums, unsigned in
 	number(json, "new_pages", sums->new_pages, pages);
 	number(json, "old_pages", sums->mapped_pages - sums->new_pages, pages);
 	json_object_end(json);
+
+	json_object(json, "windows");
+	number(json, "count", sums->windows, windows);
+	number(json, "proposed_pages", sums->proposed_pages, windows);
+	number(json, "granted_pages", sums->granted_pages, windows);
+	json_object_end(json);
+}
+
+/* Since the VM was created, whatever the interval. */
+static void use_object(struct json *json, const struct snapshot_use *use)
+{
+	json_object(json, "use");
+	number(json, "prefaulted_pages", use->prefaulted, use->known);
+	number(json, "touched_pages", snapshot_touched(use), use->known);
+	number(json, "unused_pages", use->unused, use->known);
+	number(json, "untouched_pages", use->untouched, use->known);
+	json_object_end(json);
 }
 
 static void kind_members(struct json *json, const struct trace_kind *kind)
@@ -91,18 +109,26 @@ static void kind_members(struct json *json, const struct trace_kind *kind)
 
 static void series_object(struct json *json, const struct snapshot_series *series)
 {
+	static const char * const done_pages[] = {
+		[EVENT_CALL] = "done_pages",
+		[EVENT_MAP] = "new_pages",
+		[EVENT_WINDOW] = "granted_pages",
+	};
 	struct latency latency = { .count = series->count, .ns = series->ns };
-	bool timed = series->kind.event != EVENT_MAP && series->kind.result != RESULT_UNKNOWN;
+	bool timed = series->kind.event <= EVENT_CALL && series->kind.result != RESULT_UNKNOWN;
 
 	memcpy(latency.buckets, series->latency, sizeof(latency.buckets));
 	json_object(json, NULL);
 	json_string(json, "event", kind_event(series->kind.event));
 	kind_members(json, &series->kind);
+	if (series->kind.event == EVENT_FAULT)
+		json_bool(json, "prefaulted", series->kind.prefaulted);
+	if (series->kind.event == EVENT_WINDOW)
+		json_string(json, "reason", kind_reason(series->kind.reason));
 	json_u64(json, "count", series->count);
 	if (series->kind.event != EVENT_FAULT) {
 		json_u64(json, "pages", series->pages);
-		json_u64(json, series->kind.event == EVENT_MAP ? "new_pages" : "done_pages",
-			 series->done_pages);
+		json_u64(json, done_pages[series->kind.event], series->done_pages);
 	}
 	if (timed)
 		latency_object(json, "ns", &latency, true);
@@ -113,7 +139,7 @@ static void vcpu_object(struct json *json, const struct row *row, const struct s
 			const struct snapshot *now)
 {
 	json_object(json, NULL);
-	json_u64(json, "vcpu", row->vcpu);
+	number(json, "vcpu", row->vcpu, row->vcpu != NO_VCPU);
 	sums_members(json, &row->sums, now->measured);
 	json_array(json, "series");
 	for (size_t i = 0; i < now->series_count; i++) {
@@ -143,6 +169,7 @@ static void vm_object(struct json *json, const struct row *row, const struct row
 	json_string(json, "name", vm->name);
 	json_bool(json, "ended", vm->ended);
 	sums_members(json, &row->sums, now->measured);
+	use_object(json, &vm->use);
 	json_array(json, "vcpus");
 	for (size_t i = 0; i < vcpus->count; i++)
 		if (vcpus->rows[i].vm == vm)

@@ -20,6 +20,7 @@ const char *kind_event(uint8_t event)
 		[EVENT_FAULT] = "fault",
 		[EVENT_CALL] = "call",
 		[EVENT_MAP] = "map",
+		[EVENT_WINDOW] = "window",
 	};
 
 	return WORD(words, event);
@@ -51,6 +52,17 @@ const char *kind_access(uint8_t access)
 	};
 
 	return WORD(words, access);
+}
+
+const char *kind_reason(uint8_t reason)
+{
+	static const char * const words[] = {
+		[REASON_FAULT] = "fault",
+		[REASON_CONVERT] = "convert",
+		[REASON_IOCTL] = "ioctl",
+	};
+
+	return WORD(words, reason);
 }
 
 const char *kind_result(uint8_t event, int32_t result)

@@ -39,15 +39,24 @@ static const struct layout {
 	[COLUMN_DONE_PAGES] = { "DONE", 5, "pages the calls have done" },
 	[COLUMN_NEW_PAGES] = { "NEW", 5, "pages mapped ahead that were not mapped before" },
 	[COLUMN_OLD_PAGES] = { "OLD", 5, "those that were: work for nothing" },
+	[COLUMN_USED_PERCENT] = { "USED%", 5, "of all pages mapped ahead the guest has touched" },
+	[COLUMN_TOUCHED] = { "TOUCH", 5, "pages mapped ahead that it touched" },
+	[COLUMN_UNUSED] = { "UNUSE", 5, "taken away before it touched them" },
+	[COLUMN_UNTOUCHED] = { "IDLE", 5, "mapped ahead and not touched, now" },
+	[COLUMN_PREFAULTED] = { "LATE", 5, "faults of pages that were mapped ahead meanwhile" },
+	[COLUMN_WINDOWS] = { "WIND", 5, "windows that a policy wanted mapped" },
+	[COLUMN_PROPOSED_PAGES] = { "WANT", 5, "pages in them" },
+	[COLUMN_GRANTED_PAGES] = { "GRANT", 5, "those that KVM was willing to map" },
 };
 
 /* As they are shown: what is asked first comes first. */
 static const enum column order[COLUMN_COUNT] = {
 	COLUMN_PID, COLUMN_NAME, COLUMN_VCPU, COLUMN_FAULTS, COLUMN_PRIVATE, COLUMN_SHARED,
 	COLUMN_P50_NS, COLUMN_P99_NS, COLUMN_CALLS, COLUMN_CALL_P50_NS, COLUMN_NEW_PAGES,
-	COLUMN_OLD_PAGES, COLUMN_4K, COLUMN_2M, COLUMN_1G, COLUMN_P90_NS, COLUMN_MAX_NS,
-	COLUMN_SPURIOUS, COLUMN_RETRIED, COLUMN_OTHER, COLUMN_FAILED, COLUMN_FAILED_CALLS,
-	COLUMN_CALL_P99_NS, COLUMN_DONE_PAGES,
+	COLUMN_USED_PERCENT, COLUMN_TOUCHED, COLUMN_UNUSED, COLUMN_UNTOUCHED, COLUMN_OLD_PAGES,
+	COLUMN_WINDOWS, COLUMN_PROPOSED_PAGES, COLUMN_GRANTED_PAGES, COLUMN_PREFAULTED, COLUMN_4K,
+	COLUMN_2M, COLUMN_1G, COLUMN_P90_NS, COLUMN_MAX_NS, COLUMN_SPURIOUS, COLUMN_RETRIED,
+	COLUMN_OTHER, COLUMN_FAILED, COLUMN_FAILED_CALLS, COLUMN_CALL_P99_NS, COLUMN_DONE_PAGES,
 };
 
 /* These stay when the others are scrolled. */

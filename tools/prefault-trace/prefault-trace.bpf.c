@@ -18,6 +18,13 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* Only the members that are read; their places come from the running kernel's BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+/* Comes with the memattr kernel series. */
+struct kvm_memattr_prefault_ctx {
+	__u64 window_start, window_end;
+	__u32 reason;
+	__s32 vcpu_id;
+};
+
 struct kvm_vcpu {
 	struct kvm *kvm;
 	int vcpu_id;
@@ -213,10 +220,15 @@ static struct trace_series *find_series(const struct event *ev)
 	return s;
 }
 
+static _Bool is_wanted_here(void)
+{
+	return !only_pid || bpf_get_current_pid_tgid() >> 32 == only_pid;
+}
+
 static _Bool is_wanted(struct kvm_vcpu *vcpu)
 {
 	/* The verifier takes every argument of a module's tracepoint for one that may be NULL. */
-	return vcpu && (!only_pid || bpf_get_current_pid_tgid() >> 32 == only_pid);
+	return vcpu && is_wanted_here();
 }
 
 static void add_time(struct trace_series *s, __u64 ns)
@@ -318,7 +330,8 @@ static void count(void *ctx, const struct event *ev)
 		__sync_fetch_and_add(&s->pages, ev->pages);
 	if (ev->done_pages)
 		__sync_fetch_and_add(&s->done_pages, ev->done_pages);
-	if (ev->kind.event == EVENT_MAP || ev->kind.result == RESULT_UNKNOWN)
+	if (ev->kind.event == EVENT_MAP || ev->kind.event == EVENT_WINDOW ||
+	    ev->kind.result == RESULT_UNKNOWN)
 		return;
 	add_time(s, ev->ns);
 	/* Once the table is full of slower ones, almost no fault gets past this. */
@@ -374,13 +387,14 @@ static __always_inline struct event map_event(__u32 alias, __u32 level, __u64 pa
 }
 
 SEC("tp_btf/kvm_stage2_fault")
-int BPF_PROG(stage2_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, int level, int ret,
-	     __u64 ns)
+int BPF_PROG(stage2_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, int level,
+	     _Bool prefaulted, int ret, __u64 ns)
 {
 	struct event ev = { .kind = fault_kind(error_code, level, ret), .gpa = gpa, .ns = ns };
 
 	if (!is_wanted(vcpu))
 		return 0;
+	ev.kind.prefaulted = prefaulted;
 	ev.kvm = vcpu->kvm;
 	ev.vcpu = vcpu->vcpu_id;
 	count(ctx, &ev);
@@ -401,13 +415,13 @@ int BPF_PROG(pre_fault_memory, struct kvm_vcpu *vcpu, __u64 gpa, __u64 size, __u
 	return 0;
 }
 
-SEC("tp_btf/kvm_prefault_batch")
-int BPF_PROG(prefault_batch, struct kvm_vcpu *vcpu, __u64 gfn, int pages, int new_pages)
+SEC("tp_btf/kvm_prefault_map")
+int BPF_PROG(prefault_map, struct kvm_vcpu *vcpu, __u64 gfn, _Bool private, int level, __u64 pages,
+	     __u64 new_pages)
 {
-	struct event ev = map_event(ALIAS_PRIVATE, 1, pages, new_pages);
+	struct event ev = map_event(private ? ALIAS_PRIVATE : ALIAS_SHARED, level, pages, new_pages);
 
-	/* Of a batch of none every page is mapped by itself, and counted there. */
-	if (!is_wanted(vcpu) || pages <= 0)
+	if (!is_wanted(vcpu))
 		return 0;
 	ev.kvm = vcpu->kvm;
 	ev.vcpu = vcpu->vcpu_id;
@@ -415,7 +429,30 @@ int BPF_PROG(prefault_batch, struct kvm_vcpu *vcpu, __u64 gfn, int pages, int ne
 	return 0;
 }
 
-/* --- at functions, for kernels and for pages without a tracepoint of their own --- */
+SEC("tp_btf/kvm_memattr_prefault")
+int BPF_PROG(memattr_prefault, struct kvm *kvm, const struct kvm_memattr_prefault_ctx *window,
+	     __u64 start, __u64 end)
+{
+	struct event ev = {
+		.kind = {
+			.event = EVENT_WINDOW,
+			.alias = ALIAS_PRIVATE,
+			.access = ACCESS_UNKNOWN,
+		},
+		.kvm = kvm,
+		.pages = end - start,
+	};
+
+	if (!kvm || !window || !is_wanted_here())
+		return 0;
+	ev.kind.reason = window->reason;
+	ev.vcpu = window->vcpu_id;
+	ev.done_pages = window->window_end - window->window_start;
+	count(ctx, &ev);
+	return 0;
+}
+
+/* --- at functions, for kernels without these tracepoints --- */
 
 static void count_prefetch(void *ctx, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, int ret)
 {

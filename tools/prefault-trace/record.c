@@ -9,12 +9,19 @@
 #include <string.h>
 
 /* The number goes up when a reader of the one before would get it wrong. */
-#define HEADER "prefault-trace record 1\n"
+#define HEADER "prefault-trace record 2\n"
 
 static void write_kind(FILE *file, const struct trace_kind *kind)
 {
-	fprintf(file, " %u %u %u %u %d", kind->event, kind->alias, kind->level, kind->access,
-		kind->result);
+	fprintf(file, " %u %u %u %u %d %u %u", kind->event, kind->alias, kind->level, kind->access,
+		kind->result, kind->prefaulted, kind->reason);
+}
+
+static void write_vm(FILE *file, const struct snapshot_vm *vm)
+{
+	fprintf(file, "vm %" PRIu64 " %d %d %d %d %" PRIu64 " %" PRIu64 " %" PRIu64 "\t%s\n", vm->birth,
+		vm->pid, vm->fd, vm->ended, vm->use.known, vm->use.prefaulted, vm->use.unused,
+		vm->use.untouched, vm->name);
 }
 
 static void write_series(FILE *file, const struct snapshot_series *series)
@@ -45,8 +52,7 @@ int record_write(FILE *file, const struct snapshot *s)
 		fprintf(file, "hook\t%s\t%s\t%s\n", s->hooks[i].metric, s->hooks[i].hook,
 			s->hooks[i].note);
 	for (size_t i = 0; i < s->vm_count; i++)
-		fprintf(file, "vm %" PRIu64 " %d %d %d\t%s\n", s->vms[i].birth, s->vms[i].pid,
-			s->vms[i].fd, s->vms[i].ended, s->vms[i].name);
+		write_vm(file, &s->vms[i]);
 	for (size_t i = 0; i < s->series_count; i++)
 		write_series(file, &s->series[i]);
 	for (size_t i = 0; i < s->slow_count; i++) {
@@ -161,11 +167,13 @@ static struct trace_kind read_kind(struct reader *r)
 {
 	struct trace_kind kind = {};
 
-	kind.event = read_number(r, EVENT_MAP);
+	kind.event = read_number(r, EVENT_WINDOW);
 	kind.alias = read_number(r, ALIAS_UNKNOWN);
 	kind.level = read_number(r, 3);
 	kind.access = read_number(r, ACCESS_UNKNOWN);
 	kind.result = read_signed(r);
+	kind.prefaulted = read_number(r, 1);
+	kind.reason = read_number(r, REASON_IOCTL);
 	return kind;
 }
 
@@ -176,6 +184,10 @@ static void read_vm(struct reader *r, struct snapshot_vm *vm)
 	vm->pid = read_number(r, INT32_MAX);
 	vm->fd = read_signed(r);
 	vm->ended = read_number(r, 1);
+	vm->use.known = read_number(r, 1);
+	vm->use.prefaulted = read_number(r, UINT64_MAX);
+	vm->use.unused = read_number(r, UINT64_MAX);
+	vm->use.untouched = read_number(r, UINT64_MAX);
 	copy_text(r, vm->name, sizeof(vm->name));
 }
 

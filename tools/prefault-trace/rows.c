@@ -13,7 +13,14 @@ enum cell_unit column_unit(enum column column)
 	if ((column >= COLUMN_P50_NS && column <= COLUMN_MAX_NS) ||
 	    column == COLUMN_CALL_P50_NS || column == COLUMN_CALL_P99_NS)
 		return UNIT_NS;
-	return UNIT_COUNT;
+	if (column == COLUMN_UNTOUCHED)
+		return UNIT_LEVEL;
+	return column == COLUMN_USED_PERCENT ? UNIT_PERCENT : UNIT_COUNT;
+}
+
+static void fill_number(struct row *row, enum column column, double number)
+{
+	row->cells[column] = (struct cell){ .kind = CELL_NUMBER, .number = number };
 }
 
 static void fill_counts(struct row *row, double seconds)
@@ -38,23 +45,21 @@ static void fill_counts(struct row *row, double seconds)
 		{ COLUMN_DONE_PAGES, sums->done_pages },
 		{ COLUMN_NEW_PAGES, sums->new_pages },
 		{ COLUMN_OLD_PAGES, sums->mapped_pages - sums->new_pages },
+		{ COLUMN_PREFAULTED, sums->prefaulted },
+		{ COLUMN_WINDOWS, sums->windows },
+		{ COLUMN_PROPOSED_PAGES, sums->proposed_pages },
+		{ COLUMN_GRANTED_PAGES, sums->granted_pages },
 	};
 
 	for (size_t i = 0; i < sizeof(cells) / sizeof(*cells); i++)
-		row->cells[cells[i].column] = (struct cell){
-			.kind = CELL_NUMBER,
-			.number = cells[i].count / seconds,
-		};
+		fill_number(row, cells[i].column, cells[i].count / seconds);
 }
 
 static void fill_percentile(struct row *row, enum column column, const struct latency *latency,
 			    double percent)
 {
 	if (latency->count)
-		row->cells[column] = (struct cell){
-			.kind = CELL_NUMBER,
-			.number = h2_percentile(latency->buckets, percent),
-		};
+		fill_number(row, column, h2_percentile(latency->buckets, percent));
 }
 
 static void fill_latency(struct row *row)
@@ -65,6 +70,39 @@ static void fill_latency(struct row *row)
 	fill_percentile(row, COLUMN_MAX_NS, &row->sums.fault, 100);
 	fill_percentile(row, COLUMN_CALL_P50_NS, &row->sums.call, 50);
 	fill_percentile(row, COLUMN_CALL_P99_NS, &row->sums.call, 99);
+}
+
+/* Somebody may have set KVM's statistics to 0. */
+static uint64_t growth(uint64_t before, uint64_t now)
+{
+	return now > before ? now - before : 0;
+}
+
+/* Of VMs: KVM does not tell which vCPU a page was mapped for. */
+static void fill_use(struct row *row, const struct snapshot *before, const struct snapshot *now,
+		     bool totals)
+{
+	const struct snapshot_use *use = &row->vm->use;
+	const struct snapshot_use none = {}, *then = &none;
+	const struct snapshot_vm *earlier;
+	double seconds = 1;
+
+	if (row->vcpu != VCPU_ALL || !use->known)
+		return;
+	fill_number(row, COLUMN_UNTOUCHED, use->untouched);
+	if (use->prefaulted)
+		fill_number(row, COLUMN_USED_PERCENT, 100.0 * snapshot_touched(use) / use->prefaulted);
+	if (!totals) {
+		/* Of what was counted before we came there is no telling when it was. */
+		earlier = before ? snapshot_vm(before, row->vm->birth) : NULL;
+		if (!earlier || !earlier->use.known || now->time_ns <= before->time_ns)
+			return;
+		then = &earlier->use;
+		seconds = (now->time_ns - before->time_ns) / 1e9;
+	}
+	fill_number(row, COLUMN_TOUCHED,
+		    growth(snapshot_touched(then), snapshot_touched(use)) / seconds);
+	fill_number(row, COLUMN_UNUSED, growth(then->unused, use->unused) / seconds);
 }
 
 static unsigned int column_needs(enum column column)
@@ -86,6 +124,17 @@ static unsigned int column_needs(enum column column)
 	case COLUMN_NEW_PAGES:
 	case COLUMN_OLD_PAGES:
 		return MEASURE_PAGES;
+	case COLUMN_PREFAULTED:
+		return MEASURE_LATE;
+	case COLUMN_WINDOWS:
+	case COLUMN_PROPOSED_PAGES:
+	case COLUMN_GRANTED_PAGES:
+		return MEASURE_WINDOWS;
+	case COLUMN_TOUCHED:
+	case COLUMN_UNUSED:
+	case COLUMN_UNTOUCHED:
+	case COLUMN_USED_PERCENT:
+		return MEASURE_USE;
 	default:
 		return MEASURE_FAULT_ENDS;
 	}
@@ -96,15 +145,16 @@ static void fill_row(struct row *row, const struct snapshot *before, const struc
 {
 	for (int column = 0; column < COLUMN_COUNT; column++)
 		row->cells[column].kind = CELL_NO_SAMPLE;
-	row->cells[COLUMN_PID] = (struct cell){ .kind = CELL_NUMBER, .number = row->vm->pid };
-	if (row->vcpu != VCPU_ALL)
-		row->cells[COLUMN_VCPU] = (struct cell){ .kind = CELL_NUMBER, .number = row->vcpu };
+	fill_number(row, COLUMN_PID, row->vm->pid);
+	if (row->vcpu != VCPU_ALL && row->vcpu != NO_VCPU)
+		fill_number(row, COLUMN_VCPU, row->vcpu);
 	if (totals)
 		fill_counts(row, 1);
 	else if (before && now->time_ns > before->time_ns)
 		fill_counts(row, (now->time_ns - before->time_ns) / 1e9);
 	if (totals || before)
 		fill_latency(row);
+	fill_use(row, before, now, totals);
 	for (int column = 0; column < COLUMN_COUNT; column++)
 		if (column_needs(column) & ~now->measured)
 			row->cells[column].kind = CELL_NOT_MEASURED;

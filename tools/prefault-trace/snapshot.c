@@ -37,3 +37,11 @@ const struct snapshot_vm *snapshot_vm(const struct snapshot *s, uint64_t birth)
 			return &s->vms[i];
 	return NULL;
 }
+
+uint64_t snapshot_touched(const struct snapshot_use *use)
+{
+	/* The three are not read at one instant. */
+	uint64_t rest = use->unused + use->untouched;
+
+	return use->prefaulted > rest ? use->prefaulted - rest : 0;
+}

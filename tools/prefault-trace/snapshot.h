@@ -22,18 +22,19 @@ enum measure {
 	MEASURE_FAULTS		= 1 << 0,	/* count and access */
 	MEASURE_FAULT_ENDS	= 1 << 1,	/* level, alias, result, latency */
 	MEASURE_CALLS		= 1 << 2,
-	MEASURE_BATCHES		= 1 << 3,	/* pages mapped ahead, many at a time */
-	MEASURE_SINGLES		= 1 << 4,	/* and one by one */
-	/* Both are needed to tell how many pages were new, or that there are no batches. */
-	MEASURE_PAGES		= MEASURE_BATCHES | MEASURE_SINGLES,
+	MEASURE_PAGES		= 1 << 3,	/* that were mapped ahead */
+	MEASURE_LATE		= 1 << 4,	/* faults of such pages */
+	MEASURE_WINDOWS		= 1 << 5,	/* that policies propose */
+	MEASURE_USE		= 1 << 6,	/* what became of pages that were mapped ahead */
 };
 
-/* What is hooked, each with a ladder of its own (hooks.c). */
+/* Where it comes from: a ladder of hooks (hooks.c), or for METRIC_USE a file (use.c). */
 enum metric {
 	METRIC_FAULTS,
 	METRIC_CALLS,
-	METRIC_BATCHES,
-	METRIC_SINGLES,
+	METRIC_PAGES,
+	METRIC_WINDOWS,
+	METRIC_USE,
 	METRIC_VM_END,
 	METRIC_COUNT,
 };
@@ -41,11 +42,20 @@ enum metric {
 /* Of these the views tell; the last is no figure. */
 #define METRIC_SHOWN METRIC_VM_END
 
+/* Of a VM since it was created: KVM counts by itself. In pages. */
+struct snapshot_use {
+	bool known;
+	uint64_t prefaulted;	/* mapped ahead */
+	uint64_t unused;	/* taken away before the guest touched them */
+	uint64_t untouched;	/* mapped, and not touched until now */
+};
+
 struct snapshot_vm {
 	uint64_t birth;		/* tells VMs apart, whatever number or address is used again */
 	pid_t pid;
 	int fd;			/* of the VM, inside the process; -1: not known */
 	bool ended;		/* these are its last figures */
+	struct snapshot_use use;
 	char name[VM_NAME_LEN];
 };
 
@@ -102,5 +112,8 @@ int snapshot_compare_series(const void *a, const void *b);
 
 /* The VM that a series is of; NULL: it is not in the snapshot. */
 const struct snapshot_vm *snapshot_vm(const struct snapshot *snapshot, uint64_t birth);
+
+/* Pages that were mapped ahead, and that the guest has touched. */
+uint64_t snapshot_touched(const struct snapshot_use *use);
 
 #endif

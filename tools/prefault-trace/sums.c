@@ -57,6 +57,8 @@ static void add_fault(struct sums *sums, const struct snapshot_series *series)
 		sums->shared_faults += series->count;
 	if (series->kind.level >= 1 && series->kind.level <= 3)
 		sums->levels[series->kind.level] += series->count;
+	if (series->kind.prefaulted)
+		sums->prefaulted += series->count;
 	add_result(sums, series);
 	add_latency(&sums->fault, series);
 }
@@ -78,6 +80,11 @@ void sums_add(struct sums *sums, const struct snapshot_series *series)
 	case EVENT_MAP:
 		sums->mapped_pages += series->pages;
 		sums->new_pages += series->done_pages;
+		break;
+	case EVENT_WINDOW:
+		sums->windows += series->count;
+		sums->proposed_pages += series->pages;
+		sums->granted_pages += series->done_pages;
 		break;
 	}
 }

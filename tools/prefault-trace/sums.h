@@ -15,6 +15,7 @@ struct sums {
 	uint64_t private_faults, shared_faults;
 	uint64_t levels[4];	/* faults that found or made a mapping, by its level; [0] is not used */
 	uint64_t fixed, spurious, retried;
+	uint64_t prefaulted;	/* of pages that had been mapped ahead */
 	uint64_t other;		/* emulated, write-protected and rare ones */
 	uint64_t failed;
 	struct latency fault;
@@ -26,6 +27,9 @@ struct sums {
 
 	uint64_t mapped_pages;	/* ahead, whoever asked; those that were mapped already too */
 	uint64_t new_pages;
+
+	uint64_t windows;	/* that policies proposed */
+	uint64_t proposed_pages, granted_pages;
 };
 
 /* What was counted between the two; without @before, or if it is not in it, since the start. */
