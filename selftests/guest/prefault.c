@@ -439,6 +439,8 @@ static void test_poison(uint8_t *plain)
 		   what, strerror(errno));
 		return;
 	}
+	/* Whoever has such a page mapped gets a signal at once, which KVM has nothing to do with. */
+	bus_errors = 0;
 	err = pre_fault_some(vcpu, &range);
 	ok(!err && range_is(&range, PLAIN_FIRST + 24, 4) &&
 	   pre_fault_some(vcpu, &range) == EHWPOISON && !bus_errors, "%s", what);
