@@ -10,7 +10,7 @@ GUEST_CFLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -nostdlib -f
 	-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns
 
 GUEST_OBJS := $(addprefix $(GUEST_B)/,memattr-guest.o vm.o vcpu.o report.o guest-image.o)
-GUEST_HEADERS := $(addprefix $(GUEST)/,guest-abi.h kvm-abi.h touch.h vmm.h)
+GUEST_HEADERS := $(addprefix $(GUEST)/,guest-abi.h kvm-abi.h prefault.h touch.h vmm.h)
 
 .PHONY: guest
 guest: $(B)/bin/memattr-guest $(addprefix $(GUEST_B)/,bad-input attributes prefault huge walk)
@@ -32,6 +32,8 @@ $(GUEST_B)/guest.bin: $(GUEST)/guest.c $(GUEST)/guest.ld $(GUEST)/guest-abi.h
 	$(LD) -T $(GUEST)/guest.ld --oformat binary --build-id=none -o $@ $(GUEST_B)/guest.o
 
 $(addprefix $(GUEST_B)/,attributes prefault huge walk): $(GUEST_B)/touch.o
+
+$(GUEST_B)/prefault: $(addprefix $(GUEST_B)/prefault-,contract.o slots.o race.o)
 
 $(addprefix $(GUEST_B)/,bad-input attributes prefault huge walk): %: %.o
 	$(CC) $(CFLAGS) -pthread -o $@ $^

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What KVM_PRE_FAULT_MEMORY says to what cannot succeed, and how far it got: bad arguments, memory
+ * that is not there, vCPUs that cannot, signals.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "prefault.h"
+
+#define WORK_PAGES	(3 * BLOCK_PAGES)
+#define PLAIN_FIRST	(WORK_PAGES + BLOCK_PAGES)
+#define PLAIN_PAGES	64u
+#define NO_MEMORY	10u		/* this one of them is private, without guest_memfd */
+#define GONE_FIRST	(PLAIN_FIRST + BLOCK_PAGES)
+#define COW_FIRST	(GONE_FIRST + BLOCK_PAGES)
+#define COW_PAGES	64u
+
+enum { COW_SLOT = PLAIN_SLOT + 1, GONE_SLOT, NEXT_SLOT, HIGH_SLOT };
+
+static void test_einval(void)
+{
+	static const struct {
+		const char *what;
+		uint64_t gpa, size, flags;
+	} cases[] = {
+		{ "an unaligned gpa", AREA_GPA + 1, PAGE, 0 },
+		{ "a gpa that is not page aligned", AREA_GPA + PAGE / 2, PAGE, 0 },
+		{ "an unaligned size", AREA_GPA, PAGE + 1, 0 },
+		{ "a size below a page", AREA_GPA, 1, 0 },
+		{ "a size of 0", AREA_GPA, 0, 0 },
+		{ "an end that overflows", -PAGE, 2 * PAGE, 0 },
+		{ "an end of 0", AREA_GPA, -AREA_GPA, 0 },
+		{ "flags", AREA_GPA, PAGE, 1 },
+		{ "other flags", AREA_GPA, PAGE, 1ull << 63 },
+		{ "a gpa that takes more than 48 bits", 1ull << 48, PAGE, 0 },
+		{ "a gpa of more than 48 bits that is one of memory without them",
+		  1ull << 48 | AREA_GPA, PAGE, 0 },
+		{ "the last page that there can be", -2 * PAGE, PAGE, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct kvm_pre_fault_memory range = {
+			.gpa = cases[i].gpa,
+			.size = cases[i].size,
+			.flags = cases[i].flags,
+		};
+		int err = try_pre_fault(&vm.vcpus[0], &range);
+
+		ok(err == EINVAL && range.gpa == cases[i].gpa && range.size == cases[i].size,
+		   "%s: EINVAL (%s)", cases[i].what, strerror(err));
+	}
+}
+
+/* A memslot may be where no page table of four levels gets to. */
+static void test_high_memslot(void)
+{
+	static const char what[] = "memory that the vCPU's page tables cannot address: EINVAL";
+	const uint64_t gpa = 1ull << 48;
+	struct kvm_userspace_memory_region2 region = {
+		.slot = HIGH_SLOT,
+		.guest_phys_addr = gpa,
+		.memory_size = PAGE,
+		.userspace_addr = (uintptr_t)map_memory(gpa, PAGE),
+	};
+	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = PAGE };
+
+	if (ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION2, &region)) {
+		ok(true, "%s # SKIP the host's addresses are shorter, there is no such memslot",
+		   what);
+		return;
+	}
+	ok(try_pre_fault(&vm.vcpus[0], &range) == EINVAL, "%s", what);
+	set_slot(HIGH_SLOT, gpa, 0, NULL, -1);
+}
+
+static void test_no_memory(void)
+{
+	struct kvm_pre_fault_memory range = range_of(WORK_PAGES - 8, 16);
+	struct vcpu *vcpu = &vm.vcpus[0];
+	uint8_t *gone = map_memory(page_gpa(GONE_FIRST), 2 * PAGE);
+
+	ok(pre_fault_ends_with(ENOENT, FAR_PAGE, 8), "no memslot, shared: ENOENT");
+	set(FAR_PAGE, FAR_PAGE + 8, true);
+	ok(pre_fault_ends_with(ENOENT, FAR_PAGE, 8), "no memslot, private: ENOENT");
+	ok(pre_fault_ends_with(ENOENT, WORK_PAGES, 1), "right behind a memslot: ENOENT");
+
+	for (int private = 0; private < 2; private++) {
+		const char *how = private ? "private" : "shared";
+		int err;
+
+		set(0, WORK_PAGES, private);
+		range = range_of(WORK_PAGES - 8, 16);
+		err = pre_fault_some(vcpu, &range);
+		ok(!err && range_is(&range, WORK_PAGES, 8),
+		   "a range leaves its memslot, %s: success, and what is left is told", how);
+		err = pre_fault_some(vcpu, &range);
+		ok(err == ENOENT && range_is(&range, WORK_PAGES, 8),
+		   "the next call: ENOENT, nothing changes (%s)", strerror(err));
+	}
+
+	set(PLAIN_FIRST + NO_MEMORY, PLAIN_FIRST + NO_MEMORY + 1, true);
+	range = range_of(PLAIN_FIRST, PLAIN_PAGES);
+	ok(!pre_fault_some(vcpu, &range) &&
+	   range_is(&range, PLAIN_FIRST + NO_MEMORY, PLAIN_PAGES - NO_MEMORY),
+	   "a private page without guest_memfd ends a range: success");
+	ok(pre_fault_some(vcpu, &range) == EFAULT, "the next call: EFAULT");
+	ok(pre_fault_ends_with(0, PLAIN_FIRST + NO_MEMORY + 1, PLAIN_PAGES - NO_MEMORY - 1),
+	   "the pages behind it: success");
+
+	set_slot(GONE_SLOT, page_gpa(GONE_FIRST), 2 * PAGE, gone, -1);
+	check(munmap(gone + PAGE, PAGE), "munmap");
+	range = range_of(GONE_FIRST, 2);
+	ok(!pre_fault_some(vcpu, &range) && range_is(&range, GONE_FIRST + 1, 1) &&
+	   pre_fault_some(vcpu, &range) == EFAULT,
+	   "memory that userspace has unmapped: success so far, then EFAULT");
+}
+
+/* The argument itself, and who may pass it. */
+static void test_argument(void)
+{
+	struct kvm_pre_fault_memory *read_only = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+						      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct vcpu *vcpu = &vm.vcpus[0];
+	int status;
+	pid_t pid;
+
+	if (read_only == MAP_FAILED)
+		bail_out("mmap");
+	*read_only = range_of(0, 1);
+	check(mprotect(read_only, PAGE, PROT_READ), "mprotect");
+	ok(try_pre_fault(vcpu, (void *)8) == EFAULT, "an argument at a bad address: EFAULT");
+	ok(try_pre_fault(vcpu, (void *)-PAGE) == EFAULT, "one in the kernel: EFAULT");
+	ok(try_pre_fault(vcpu, read_only) == EFAULT, "one that cannot be written to: EFAULT");
+
+	pid = check(fork(), "fork");
+	if (!pid) {
+		struct kvm_pre_fault_memory range = range_of(0, 1);
+
+		_exit(try_pre_fault(vcpu, &range));
+	}
+	check(waitpid(pid, &status, 0), "waitpid");
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == EIO, "another process's vCPU: EIO");
+	/* What is written to after a fork is copied, the guest's lists too. */
+	warm_up(vcpu);
+}
+
+static void test_success(int gmem_fd)
+{
+	struct kvm_pre_fault_memory range = range_of(0, WORK_PAGES);
+	struct vcpu *vcpu = &vm.vcpus[0];
+	unsigned long long pages;
+	unsigned int count = 0;
+	int err;
+
+	set(0, WORK_PAGES, false);
+	set(0, WORK_PAGES, true);
+	punch(gmem_fd, 0, WORK_PAGES);
+	for (uint64_t page = 1; page < WORK_PAGES; page += 3)
+		vcpu->list[count++] = page_gpa(page);
+	run_list(vcpu, guest_read, count, 0);
+	pages = vm_stat("pages_4k");
+	err = pre_fault_some(vcpu, &range);
+	ok(!err && range_is(&range, WORK_PAGES, 0),
+	   "a whole memslot, a third of it mapped: success, size is 0, gpa is the end");
+	ok(vm_stat("pages_4k") == pages + WORK_PAGES - count, "all of it is mapped, and only that");
+	ok(pages_are_ready(vcpu, 0, WORK_PAGES), "it reads as zero, without a fault");
+
+	write_private(vcpu, 0, WORK_PAGES);
+	pages = vm_stat("pages_4k");
+	range = range_of(0, WORK_PAGES);
+	err = pre_fault_some(vcpu, &range);
+	ok(!err && range_is(&range, WORK_PAGES, 0) && vm_stat("pages_4k") == pages,
+	   "what is mapped counts as done, and stays as it is");
+	ok(pages_are_ready(vcpu, 0, WORK_PAGES), "it keeps what the guest has written");
+
+	set(0, WORK_PAGES, false);
+	ok(pre_fault_ends_with(0, 0, WORK_PAGES) && pages_are_ready(vcpu, 0, WORK_PAGES),
+	   "turned to shared memory and pre-faulted: the guest finds that");
+	set(0, WORK_PAGES, true);
+	ok(pre_fault_ends_with(0, 0, WORK_PAGES) && pages_are_ready(vcpu, 0, WORK_PAGES),
+	   "and back: what the guest had written is there again");
+
+	set(0, WORK_PAGES, false);
+	set(0, WORK_PAGES, true);
+	punch(gmem_fd, 0, WORK_PAGES);
+	for (uint64_t page = 0; page < WORK_PAGES; page += 3)
+		check(fallocate(gmem_fd, FALLOC_FL_KEEP_SIZE, page * PAGE, PAGE), "fallocate");
+	ok(pre_fault_ends_with(0, 0, WORK_PAGES) && pages_are_ready(vcpu, 0, WORK_PAGES),
+	   "every third page was allocated before: all read as zero");
+	write_private(vcpu, 0, WORK_PAGES);
+	ok(pages_are_ready(vcpu, 0, WORK_PAGES), "and each is a page of its own");
+}
+
+/* Private pages, first to @pages, go on in the next memslot. */
+static void test_neighbours(void)
+{
+	uint8_t *memory = map_memory(page_gpa(WORK_PAGES), 8 * PAGE);
+
+	write_shared_words(memory, WORK_PAGES, 8);
+	set_slot(NEXT_SLOT, page_gpa(WORK_PAGES), 8 * PAGE, memory, create_gmem(8 * PAGE));
+	set(WORK_PAGES, WORK_PAGES + 4, true);
+	ok(pre_fault_ends_with(0, WORK_PAGES - 8, 16) &&
+	   pages_are_ready(&vm.vcpus[0], WORK_PAGES - 8, 16),
+	   "a range over two memslots, private and shared");
+}
+
+/* In kB, of the mapping that begins at @memory. */
+static long read_smaps(const void *memory, const char *name)
+{
+	char line[300], start[40];
+	bool found = false;
+	long value = -1;
+	FILE *file = fopen("/proc/self/smaps", "r");
+
+	if (!file)
+		bail_out("/proc/self/smaps");
+	snprintf(start, sizeof(start), "%lx-", (unsigned long)memory);
+	while (value < 0 && fgets(line, sizeof(line), file)) {
+		found |= !strncmp(line, start, strlen(start));
+		if (found && !strncmp(line, name, strlen(name)) && line[strlen(name)] == ':')
+			value = atol(line + strlen(name) + 1);
+	}
+	fclose(file);
+	return value;
+}
+
+static void test_cow(void)
+{
+	struct vcpu *vcpu = &vm.vcpus[0];
+	int fd = check(memfd_create("cow", 0), "memfd_create");
+	uint8_t *shared, *copied;
+
+	check(ftruncate(fd, COW_PAGES * PAGE), "ftruncate");
+	/* Mapped twice, its pages are nobody's private ones. */
+	shared = mmap(NULL, COW_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	copied = mmap(NULL, COW_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (shared == MAP_FAILED || copied == MAP_FAILED)
+		bail_out("mmap");
+	write_shared_words(shared, COW_FIRST, COW_PAGES);
+	set_slot(COW_SLOT, page_gpa(COW_FIRST), COW_PAGES * PAGE, copied, -1);
+
+	ok(pre_fault_ends_with(0, COW_FIRST, COW_PAGES) &&
+	   pages_are_ready(vcpu, COW_FIRST, COW_PAGES), "memory to be copied on write");
+	printf("# Rss %ld kB, Anonymous %ld kB, Private_Dirty %ld kB\n", read_smaps(copied, "Rss"),
+	       read_smaps(copied, "Anonymous"), read_smaps(copied, "Private_Dirty"));
+	ok(read_smaps(copied, "Rss") == COW_PAGES * 4 && !read_smaps(copied, "Anonymous") &&
+	   !read_smaps(copied, "Private_Dirty"), "is mapped, and not copied");
+	vcpu->list[0] = page_gpa(COW_FIRST + 1);
+	run_list(vcpu, guest_write, 1, SHARED_TAG | PRIVATE_TAG);
+	ok(read_smaps(copied, "Anonymous") == 4 &&
+	   *(uint32_t *)(shared + PAGE) == (page_gpa(COW_FIRST + 1) | SHARED_TAG),
+	   "until the guest writes: that page is");
+}
+
+static volatile sig_atomic_t bus_errors;
+
+static void count_bus_error(int signal)
+{
+	(void)signal;
+	bus_errors++;
+}
+
+static void test_poison(uint8_t *plain)
+{
+	static const char what[] = "poisoned memory: success up to it, then EHWPOISON, no SIGBUS";
+	struct sigaction action = { .sa_handler = count_bus_error };
+	struct kvm_pre_fault_memory range = range_of(PLAIN_FIRST + 20, 8);
+	struct vcpu *vcpu = &vm.vcpus[0];
+	int err;
+
+	sigaction(SIGBUS, &action, NULL);
+	if (madvise(plain + 24 * PAGE, PAGE, MADV_HWPOISON)) {
+		ok(true, "%s # SKIP madvise(MADV_HWPOISON): %s, the kernel has no CONFIG_MEMORY_FAILURE",
+		   what, strerror(errno));
+		return;
+	}
+	/* Whoever has such a page mapped gets a signal at once, which KVM has nothing to do with. */
+	bus_errors = 0;
+	err = pre_fault_some(vcpu, &range);
+	ok(!err && range_is(&range, PLAIN_FIRST + 24, 4) &&
+	   pre_fault_some(vcpu, &range) == EHWPOISON && !bus_errors, "%s", what);
+}
+
+void test_contract(void)
+{
+	uint8_t *plain;
+	int gmem_fd;
+
+	create_vm(1);
+	warm_up(&vm.vcpus[0]);
+	gmem_fd = create_work(WORK_PAGES);
+	plain = map_memory(page_gpa(PLAIN_FIRST), PLAIN_PAGES * PAGE);
+	write_shared_words(plain, PLAIN_FIRST, PLAIN_PAGES);
+	set_slot(PLAIN_SLOT, page_gpa(PLAIN_FIRST), PLAIN_PAGES * PAGE, plain, -1);
+
+	test_einval();
+	test_high_memslot();
+	ok(pages_are_right(&vm.vcpus[0], 0, WORK_PAGES, is_content),
+	   "after all that the guest finds its memory as it was");
+	test_no_memory();
+	test_argument();
+	test_success(gmem_fd);
+	test_neighbours();
+	test_cow();
+	test_poison(plain);
+}
+
+/* --- shadow -------------------------------------------------------------- */
+
+void test_shadow(void)
+{
+	struct kvm_pre_fault_memory range = { .gpa = CODE_GPA, .size = PAGE };
+	struct vcpu *vcpu = &vm.vcpus[0];
+	int err;
+
+	create_plain_vm(1);
+	err = pre_fault_some(vcpu, &range);
+	ok(err == EOPNOTSUPP, "shadow page tables: EOPNOTSUPP (%s)", strerror(err));
+	ok(pre_fault_ends_with(EOPNOTSUPP, FAR_PAGE, 1), "whether there is a memslot or not");
+	warm_up(vcpu);
+	ok(vcpu->found[0] == *(uint32_t *)guest_read, "the guest runs");
+}
+
+/* --- signals ------------------------------------------------------------- */
+
+#define INTERVAL_US	2000
+
+void test_signals(unsigned long mib)
+{
+	struct itimerval timer = { { 0, INTERVAL_US }, { 0, INTERVAL_US } };
+	struct sigaction action = { .sa_handler = ignore_signal };
+	unsigned long calls = 0, partial = 0, interrupted = 0, others = 0;
+	const uint64_t pages = mib * 256;
+	struct vcpu *vcpu = &vm.vcpus[0];
+	struct kvm_pre_fault_memory range = range_of(0, pages);
+	unsigned long long faults;
+	uint64_t random = seed_random(mib);
+	bool right = true;
+
+	create_vm(1);
+	set_slot(WORK_SLOT, AREA_GPA, pages * PAGE, map_memory(AREA_GPA, pages * PAGE),
+		 create_gmem(pages * PAGE));
+	check(try_set(vm.fd, 0, pages, true), "KVM_SET_MEMORY_ATTRIBUTES");
+	sigaction(SIGALRM, &action, NULL);
+	check(setitimer(ITIMER_REAL, &timer, NULL), "setitimer");
+	while (range.size && !others) {
+		int err = pre_fault_some(vcpu, &range);
+
+		calls++;
+		partial += !err && range.size;
+		interrupted += err == EINTR;
+		others += err && err != EINTR;
+	}
+	timer = (struct itimerval) { 0 };
+	check(setitimer(ITIMER_REAL, &timer, NULL), "setitimer");
+
+	printf("# %lu calls, %lu got somewhere, %lu EINTR\n", calls, partial, interrupted);
+	ok(partial, "%lu MiB, a signal every %d us: success, with a rest", mib, INTERVAL_US);
+	ok(!others, "EINTR only if nothing was done");
+	ok(range_is(&range, pages, 0), "calling on finishes it");
+	ok(vm_stat("pages_4k") == pages, "and all pages are mapped, once");
+
+	warm_up(vcpu);
+	faults = vm_stat("pf_taken");
+	for (unsigned int i = 0; i < LIST_WORDS; i++)
+		vcpu->list[i] = page_gpa(next_random(&random) % pages);
+	run_list(vcpu, guest_read, LIST_WORDS, 0);
+	for (unsigned int i = 0; i < LIST_WORDS; i++)
+		right &= !vcpu->found[i];
+	ok(right && vm_stat("pf_taken") == faults, "the guest finds zeroes, without a fault");
+}
+

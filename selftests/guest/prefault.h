@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the parts of the test of KVM_PRE_FAULT_MEMORY share; see prefault.c. */
+#ifndef PREFAULT_H
+#define PREFAULT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "touch.h"
+
+#define MS		1000000ull	/* ns */
+#define SPIN_S		5		/* after that long a signal ends what does not end */
+
+/* In the way of nothing else. */
+#define FAR_PAGE	8192u
+
+uint64_t now_ns(void);
+
+struct kvm_pre_fault_memory range_of(uint64_t first, uint64_t pages);
+bool range_is(const struct kvm_pre_fault_memory *range, uint64_t first, uint64_t pages);
+
+/* Returns 0 or an errno. */
+int try_pre_fault(struct vcpu *vcpu, struct kvm_pre_fault_memory *range);
+/* One call. An error means that nothing was done, success that something was. */
+int pre_fault_some(struct vcpu *vcpu, struct kvm_pre_fault_memory *range);
+/* As many calls as it takes. */
+int pre_fault(struct vcpu *vcpu, uint64_t first, uint64_t pages);
+bool pre_fault_ends_with(int expected, uint64_t first, uint64_t pages);
+/* As pre_fault(); EINTR is an alarm's, after SPIN_S. For those who called prepare_alarms(). */
+int pre_fault_until_alarm(struct vcpu *vcpu, uint64_t first, uint64_t pages);
+
+/* Pages of the area that the guest has written to while they were private. */
+extern bool written[AREA_PAGES];
+/* Private pages that were not written to read as zero. */
+bool is_content(uint32_t gpa, uint32_t word, bool private);
+/* The guest puts their words into the private ones of these pages. */
+void write_private(struct vcpu *vcpu, uint64_t first, uint64_t pages);
+/* What the guest itself needs, its code and lists, is mapped. */
+void warm_up(struct vcpu *vcpu);
+/* The content is right, and it takes no fault to see that. */
+bool pages_are_ready(struct vcpu *vcpu, uint64_t first, uint64_t pages);
+
+/* A memslot at the beginning of the area, shared. Returns its guest_memfd. */
+int create_work(uint64_t pages);
+void punch(int gmem_fd, uint64_t first, uint64_t pages);
+/* None of these pages is mapped, all are private. */
+void unmap_private(uint64_t first, uint64_t pages);
+
+pthread_t start_thread(void *(*function)(void *), void *arg);
+void ignore_signal(int signal);
+/* Whoever pre-faults in a loop, and nobody else, gets the alarm. */
+void prepare_alarms(void);
+void let_alarms(bool through);
+
+/* prefault-contract.c */
+void test_contract(void);
+void test_shadow(void);
+void test_signals(unsigned long mib);
+
+/* prefault-slots.c */
+void test_slots(unsigned long rounds);
+void show_spins(void);
+
+/* prefault-race.c */
+void test_parallel(unsigned long rounds);
+void test_random(uint64_t seed, unsigned long rounds);
+void test_holes(unsigned long rounds);
+void test_flips(unsigned long rounds);
+
+#endif
