@@ -34,7 +34,8 @@ shadow()
 }
 
 # What both kernels promise.
-common=("random 1 $rounds" "parallel $rounds" "holes $rounds")
+common=("random 1 $rounds" "parallel $rounds" "holes $rounds"
+	nested dead memory pending)
 spinning=('private memory deleted while it is pre-faulted'
 	'shared memory deleted while it is pre-faulted'
 	'memory of a plain VM deleted while it is pre-faulted'
@@ -48,7 +49,7 @@ for what in "${spinning[@]}"; do
 	ok $? "stock spins: $what"
 done
 
-on_kernel "$patched" prefault contract "signals $mib" "slots $rounds" "${common[@]}" \
+on_kernel "$patched" prefault contract death "signals $mib" "slots $rounds" "${common[@]}" \
 	"random 2 $rounds" "flips $((rounds * 10))" spins
 for what in "${spinning[@]}" "${ending[@]}"; do
 	[ "$(says "$what")" = ends ]

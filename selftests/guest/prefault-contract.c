@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,6 +17,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,8 +33,10 @@
 #define GONE_FIRST	(PLAIN_FIRST + BLOCK_PAGES)
 #define COW_FIRST	(GONE_FIRST + BLOCK_PAGES)
 #define COW_PAGES	64u
+#define READ_ONLY_FIRST	(COW_FIRST + BLOCK_PAGES)
+#define READ_ONLY_PAGES	64u
 
-enum { COW_SLOT = PLAIN_SLOT + 1, GONE_SLOT, NEXT_SLOT, HIGH_SLOT };
+enum { COW_SLOT = PLAIN_SLOT + 1, GONE_SLOT, NEXT_SLOT, HIGH_SLOT, READ_ONLY_SLOT };
 
 static void test_einval(void)
 {
@@ -153,6 +160,7 @@ static void test_argument(void)
 		_exit(try_pre_fault(vcpu, &range));
 	}
 	check(waitpid(pid, &status, 0), "waitpid");
+	/* The check is at the beginning of kvm_vcpu_ioctl(), as that for a dead VM; see test_dead(). */
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == EIO, "another process's vCPU: EIO");
 	/* What is written to after a fork is copied, the guest's lists too. */
 	warm_up(vcpu);
@@ -266,6 +274,32 @@ static void test_cow(void)
 	   "until the guest writes: that page is");
 }
 
+/* A read fault is all that is made of it: nobody needs to be allowed to write. */
+static void test_read_only(void)
+{
+	uint8_t *memory = map_memory(page_gpa(READ_ONLY_FIRST), READ_ONLY_PAGES * PAGE);
+	struct kvm_userspace_memory_region2 region = {
+		.slot = READ_ONLY_SLOT,
+		.flags = KVM_MEM_READONLY,
+		.guest_phys_addr = page_gpa(READ_ONLY_FIRST),
+		.memory_size = READ_ONLY_PAGES * PAGE,
+		.userspace_addr = (uintptr_t)memory,
+	};
+
+	write_shared_words(memory, READ_ONLY_FIRST, READ_ONLY_PAGES);
+	check(ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION2, &region), "KVM_SET_USER_MEMORY_REGION2");
+	ok(pre_fault_ends_with(0, READ_ONLY_FIRST, READ_ONLY_PAGES) &&
+	   pages_are_ready(&vm.vcpus[0], READ_ONLY_FIRST, READ_ONLY_PAGES),
+	   "a memslot that the guest may not write to: success");
+
+	set_slot(READ_ONLY_SLOT, page_gpa(READ_ONLY_FIRST), 0, NULL, -1);
+	check(mprotect(memory, READ_ONLY_PAGES * PAGE, PROT_READ), "mprotect");
+	set_slot(READ_ONLY_SLOT, page_gpa(READ_ONLY_FIRST), READ_ONLY_PAGES * PAGE, memory, -1);
+	ok(pre_fault_ends_with(0, READ_ONLY_FIRST, READ_ONLY_PAGES) &&
+	   pages_are_ready(&vm.vcpus[0], READ_ONLY_FIRST, READ_ONLY_PAGES),
+	   "memory that userspace may not write to: success");
+}
+
 static volatile sig_atomic_t bus_errors;
 
 static void count_bus_error(int signal)
@@ -307,6 +341,8 @@ void test_contract(void)
 	write_shared_words(plain, PLAIN_FIRST, PLAIN_PAGES);
 	set_slot(PLAIN_SLOT, page_gpa(PLAIN_FIRST), PLAIN_PAGES * PAGE, plain, -1);
 
+	ok(ioctl(vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_PRE_FAULT_MEMORY) == 1,
+	   "KVM_CAP_PRE_FAULT_MEMORY is reported");
 	test_einval();
 	test_high_memslot();
 	ok(pages_are_right(&vm.vcpus[0], 0, WORK_PAGES, is_content),
@@ -315,6 +351,7 @@ void test_contract(void)
 	test_argument();
 	test_success(gmem_fd);
 	test_neighbours();
+	test_read_only();
 	test_cow();
 	test_poison(plain);
 }
@@ -335,9 +372,448 @@ void test_shadow(void)
 	ok(vcpu->found[0] == *(uint32_t *)guest_read, "the guest runs");
 }
 
+/* --- nested -------------------------------------------------------------- */
+
+#define EFER_LME		(1ull << 8)
+#define EFER_LMA		(1ull << 10)
+#define EFER_SVME		(1ull << 12)
+#define CR0_PE			(1ull << 0)
+#define CR0_PG			(1ull << 31)
+#define CR4_PAE			(1ull << 5)
+
+/* Of AMD's VMCB, 32 or 64 bit words by their offset. */
+#define VMCB_INTERCEPTS_5	0x010
+#define INTERCEPT_VMRUN		(1u << 0)
+#define VMCB_ASID		0x058
+#define VMCB_NESTED_CTL		0x090
+#define NP_ENABLE		(1ull << 0)
+#define VMCB_NESTED_CR3		0x0b0
+#define VMCB_EFER		0x4d0
+#define VMCB_CR4		0x548
+#define VMCB_CR3		0x550
+#define VMCB_CR0		0x558
+#define VMCB_DR7		0x560
+#define VMCB_DR6		0x568
+#define VMCB_RFLAGS		0x570
+
+struct svm_state {
+	struct kvm_nested_state state;
+	uint8_t vmcb[KVM_STATE_NESTED_SVM_VMCB_SIZE];
+};
+
+#define NESTED_PAGES	64u
+
+/* Gives the vCPU the CPUID that KVM supports. Returns whether that has SVM. */
+static bool set_cpuid(struct vcpu *vcpu)
+{
+	enum { ENTRIES = 256 };
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + ENTRIES * sizeof(cpuid->entries[0]));
+	int kvm_fd = check(open("/dev/kvm", O_RDWR), "/dev/kvm");
+	bool svm = false;
+
+	if (!cpuid)
+		bail_out("calloc");
+	cpuid->nent = ENTRIES;
+	check(ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid), "KVM_GET_SUPPORTED_CPUID");
+	check(ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2");
+	for (unsigned int i = 0; i < cpuid->nent; i++)
+		svm |= cpuid->entries[i].function == 0x80000001 && cpuid->entries[i].ecx & 1 << 2;
+	close(kvm_fd);
+	free(cpuid);
+	return svm;
+}
+
+static void put_u32(uint8_t *vmcb, unsigned int offset, uint32_t value)
+{
+	memcpy(vmcb + offset, &value, sizeof(value));
+}
+
+static void put_u64(uint8_t *vmcb, unsigned int offset, uint64_t value)
+{
+	memcpy(vmcb + offset, &value, sizeof(value));
+}
+
+/*
+ * The vCPU is in L2, in which it never runs: its L1 is a 64-bit one, which has page tables for L2
+ * or not, and L2 is what the vCPU was before.
+ */
+static void enter_l2(struct vcpu *vcpu, bool nested_paging)
+{
+	struct svm_state svm = {
+		.state = {
+			.flags = KVM_STATE_NESTED_GUEST_MODE | KVM_STATE_NESTED_GIF_SET,
+			.format = KVM_STATE_NESTED_FORMAT_SVM,
+			.size = sizeof(svm),
+			.hdr.svm.vmcb_pa = CODE_GPA,
+		},
+	};
+	struct kvm_sregs sregs;
+
+	check(ioctl(vcpu->fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
+	sregs.efer |= EFER_SVME;
+	check(ioctl(vcpu->fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
+
+	put_u32(svm.vmcb, VMCB_INTERCEPTS_5, INTERCEPT_VMRUN);
+	put_u32(svm.vmcb, VMCB_ASID, 1);
+	put_u64(svm.vmcb, VMCB_NESTED_CTL, nested_paging ? NP_ENABLE : 0);
+	/* There is memory, and what it says does not matter to a root. */
+	put_u64(svm.vmcb, VMCB_NESTED_CR3, CODE_GPA);
+	put_u64(svm.vmcb, VMCB_EFER, EFER_LME | EFER_LMA | EFER_SVME);
+	put_u64(svm.vmcb, VMCB_CR4, CR4_PAE);
+	put_u64(svm.vmcb, VMCB_CR3, CODE_GPA);
+	put_u64(svm.vmcb, VMCB_CR0, CR0_PG | CR0_PE);
+	put_u64(svm.vmcb, VMCB_DR7, 0x400);
+	put_u64(svm.vmcb, VMCB_DR6, 0xffff0ff0);
+	put_u64(svm.vmcb, VMCB_RFLAGS, 2);
+	check(ioctl(vcpu->fd, KVM_SET_NESTED_STATE, &svm), "KVM_SET_NESTED_STATE, into L2");
+}
+
+static void leave_l2(struct vcpu *vcpu)
+{
+	struct kvm_nested_state state = {
+		.flags = KVM_STATE_NESTED_GIF_SET,
+		.format = KVM_STATE_NESTED_FORMAT_SVM,
+		.size = sizeof(state),
+	};
+	struct kvm_sregs sregs;
+
+	/* What was L2's is L1's from now on. */
+	check(ioctl(vcpu->fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
+	check(ioctl(vcpu->fd, KVM_SET_NESTED_STATE, &state), "KVM_SET_NESTED_STATE, out of L2");
+	sregs.efer &= ~EFER_SVME;
+	check(ioctl(vcpu->fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
+}
+
+static bool is_in_l2(struct vcpu *vcpu)
+{
+	struct svm_state svm = { .state.size = sizeof(svm) };
+
+	check(ioctl(vcpu->fd, KVM_GET_NESTED_STATE, &svm), "KVM_GET_NESTED_STATE");
+	return svm.state.flags & KVM_STATE_NESTED_GUEST_MODE;
+}
+
+void test_nested(void)
+{
+	struct kvm_pre_fault_memory range = range_of(0, NESTED_PAGES);
+	struct vcpu *vcpu = &vm.vcpus[0];
+	unsigned long long pages;
+	int err;
+
+	create_vm(1);
+	if (!set_cpuid(vcpu)) {
+		ok(true, "a vCPU in L2 # SKIP KVM offers no SVM to its guests");
+		return;
+	}
+	warm_up(vcpu);
+	create_work(NESTED_PAGES);
+	set(0, NESTED_PAGES / 2, true);
+
+	pages = vm_stat("pages_4k");
+	enter_l2(vcpu, true);
+	err = pre_fault_some(vcpu, &range);
+	ok(is_in_l2(vcpu) && err == EOPNOTSUPP,
+	   "a vCPU in L2, with nested page tables: EOPNOTSUPP (%s)", strerror(err));
+	ok(pre_fault_ends_with(EOPNOTSUPP, NESTED_PAGES / 2, 1) &&
+	   pre_fault_ends_with(EOPNOTSUPP, FAR_PAGE, 1),
+	   "whether the memory is private, shared, or not there");
+	ok(vm_stat("pages_4k") == pages, "nothing is mapped");
+	ok(ioctl(vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_PRE_FAULT_MEMORY) == 1,
+	   "although the capability is reported");
+	leave_l2(vcpu);
+	ok(!is_in_l2(vcpu) && pre_fault_ends_with(0, 0, NESTED_PAGES) &&
+	   vm_stat("pages_4k") == pages + NESTED_PAGES, "out of L2: success");
+	ok(pages_are_ready(vcpu, 0, NESTED_PAGES), "the guest finds its memory, without a fault");
+
+	/* KVM's page tables are for L1's addresses then, but L2 has some of its own. */
+	pages = vm_stat("pages_4k");
+	enter_l2(vcpu, false);
+	ok(is_in_l2(vcpu) && pre_fault_ends_with(0, 0, NESTED_PAGES) &&
+	   vm_stat("pages_4k") == pages + NESTED_PAGES,
+	   "in L2 without nested page tables: success, it is mapped for L2");
+	leave_l2(vcpu);
+	ok(pages_are_ready(vcpu, 0, NESTED_PAGES), "and still for L1");
+}
+
+/* --- dead ---------------------------------------------------------------- */
+
+#define DEAD_PAGES	(2 * BLOCK_PAGES)
+
+static pthread_barrier_t pre_faults_go_on;
+
+/* What the call said in which the VM died, if it was in one, and the first after it. */
+static struct {
+	uint64_t rest;
+	int err;
+} death;
+
+static void *pre_fault_to_death(void *unused)
+{
+	struct kvm_pre_fault_memory range;
+	bool first = true;
+
+	(void)unused;
+	do {
+		range = range_of(0, DEAD_PAGES);
+		death.err = pre_fault_some(&vm.vcpus[0], &range);
+		if (!death.err)
+			death.rest = range.size / PAGE;
+		if (first)
+			pthread_barrier_wait(&pre_faults_go_on);
+		first = false;
+	} while (!death.err);
+	return NULL;
+}
+
+/* A VM dies if the state of a vCPU that gets an SMI cannot be saved: there is no memory for it. */
+static int die(struct vcpu *vcpu)
+{
+	check(ioctl(vcpu->fd, KVM_SMI, 0), "KVM_SMI");
+	start_guest(vcpu, guest_read, LIST_WORDS, 0);
+	return ioctl(vcpu->fd, KVM_RUN, 0) ? errno : 0;
+}
+
+/* A VM whose vCPU 0 has pre-faulted until it was dead. Returns what it died of. */
+static int create_dead_vm(void)
+{
+	pthread_t thread;
+	int err;
+
+	create_vm(2);
+	warm_up(&vm.vcpus[1]);
+	create_work(DEAD_PAGES);
+	set(0, DEAD_PAGES / 2, true);
+	memset(&death, 0, sizeof(death));
+	pthread_barrier_init(&pre_faults_go_on, NULL, 2);
+	thread = start_thread(pre_fault_to_death, NULL);
+	pthread_barrier_wait(&pre_faults_go_on);
+	err = die(&vm.vcpus[1]);
+	pthread_join(thread, NULL);
+	return err;
+}
+
+static bool vms_can_die(void)
+{
+	bool can;
+
+	create_vm(1);
+	can = ioctl(vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) > 0;
+	if (!can)
+		ok(true, "a dead VM # SKIP KVM was built without SMM, which it would die of");
+	destroy_vm();
+	return can;
+}
+
+void test_dead(void)
+{
+	struct kvm_pre_fault_memory range = range_of(1, DEAD_PAGES - 1);
+
+	if (!vms_can_die())
+		return;
+	ok(create_dead_vm() == EIO, "a VM dies");
+	ok(death.err == EIO, "of a vCPU that pre-faults meanwhile a call ends with EIO (%s)",
+	   strerror(death.err));
+	ok(pre_fault_some(&vm.vcpus[0], &range) == EIO && range_is(&range, 1, DEAD_PAGES - 1),
+	   "a dead VM: EIO");
+	ok(pre_fault_ends_with(EIO, FAR_PAGE, 1), "whatever it is asked for");
+}
+
+/* That it ends the call in which it happens, and not only the next one. */
+void test_death(void)
+{
+	uint64_t rest = 0;
+
+	if (!vms_can_die())
+		return;
+	/* It can happen that the vCPU is just not there. */
+	for (int i = 0; i < 10 && !rest; i++) {
+		create_dead_vm();
+		rest = death.rest;
+		destroy_vm();
+	}
+	ok(rest && rest < DEAD_PAGES && death.err == EIO,
+	   "a VM dies in the middle of a call: success, with a rest (%lu pages), then EIO", rest);
+}
+
+/* --- memory -------------------------------------------------------------- */
+
+#define CGROUPS		"/sys/fs/cgroup/"
+#define LITTLE_PAGES	(4 * BLOCK_PAGES)
+#define ALLOWED_PAGES	(2 * BLOCK_PAGES)
+
+/* Of this process only: what another one leaves behind is freed when KVM comes to it. */
+static char cgroup[40];
+
+static const char *cgroup_file(const char *name)
+{
+	static char path[80];
+
+	snprintf(path, sizeof(path), "%s/%s", cgroup, name);
+	return path;
+}
+
+/* Returns whether it could be written. */
+static bool write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+static uint64_t read_number(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	unsigned long long value;
+
+	if (!file || fscanf(file, "%llu", &value) != 1)
+		bail_out("%s", path);
+	fclose(file);
+	return value;
+}
+
+/* Memory that nobody has written to. */
+static bool is_zero(uint32_t gpa, uint32_t word, bool private)
+{
+	(void)gpa;
+	(void)private;
+	return !word;
+}
+
+/*
+ * In a cgroup that allows for half of the memory. Without swap nothing of it can be reclaimed, and
+ * the OOM killer finds nobody.
+ */
+static void test_limit(uint64_t first, int expected, const char *how, int limit_fd)
+{
+	struct kvm_pre_fault_memory range = range_of(first, LITTLE_PAGES), left;
+	struct vcpu *vcpu = &vm.vcpus[0];
+	unsigned long long pages = vm_stat("pages_4k");
+	int err, second, length;
+	char limit[32];
+
+	length = snprintf(limit, sizeof(limit), "%llu\n", (unsigned long long)
+			  (read_number(cgroup_file("memory.current")) + ALLOWED_PAGES * PAGE));
+	/* Between these two nothing else takes memory. */
+	check(pwrite(limit_fd, limit, length, 0), "memory.max");
+	err = pre_fault_some(vcpu, &range);
+	left = range;
+	second = pre_fault_some(vcpu, &left);
+	check(pwrite(limit_fd, "max\n", 4, 0), "memory.max");
+
+	pages = vm_stat("pages_4k") - pages;
+	printf("# %llu of %u pages fit\n", pages, LITTLE_PAGES);
+	ok(!err && pages && range_is(&range, first + pages, LITTLE_PAGES - pages),
+	   "memory ends in a range, %s: success, and what is left is told", how);
+	ok(second == expected && range_is(&left, first + pages, LITTLE_PAGES - pages),
+	   "the next call: %s, nothing changes (%s)", strerrorname_np(expected), strerror(second));
+	ok(pre_fault_ends_with(0, first + pages, LITTLE_PAGES - pages) &&
+	   pages_are_right(vcpu, first, LITTLE_PAGES, is_zero),
+	   "there is memory again: the rest can be had, and is what it should be");
+}
+
+void test_little_memory(void)
+{
+	int limit_fd, fd = check(memfd_create("little", 0), "memfd_create");
+	char pid[16];
+	void *shared;
+
+	create_vm(1);
+	warm_up(&vm.vcpus[0]);
+	create_work(LITTLE_PAGES);
+	set(0, LITTLE_PAGES, true);
+	/* Anonymous memory that is only read takes none. */
+	check(ftruncate(fd, LITTLE_PAGES * PAGE), "ftruncate");
+	shared = mmap(NULL, LITTLE_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (shared == MAP_FAILED)
+		bail_out("mmap");
+	set_slot(PLAIN_SLOT, page_gpa(LITTLE_PAGES), LITTLE_PAGES * PAGE, shared, -1);
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	snprintf(cgroup, sizeof(cgroup), CGROUPS "prefault-%s", pid);
+	if (!write_text(CGROUPS "cgroup.subtree_control", "+memory") || mkdir(cgroup, 0755) ||
+	    !write_text(cgroup_file("cgroup.procs"), pid) ||
+	    !write_text("/proc/self/oom_score_adj", "-1000")) {
+		ok(true, "not enough memory # SKIP no cgroup with a limit: %s", strerror(errno));
+		return;
+	}
+	limit_fd = check(open(cgroup_file("memory.max"), O_WRONLY), "memory.max");
+	check(pwrite(limit_fd, "max\n", 4, 0), "memory.max");
+	test_limit(0, ENOMEM, "private", limit_fd);
+	/* Here KVM only knows that userspace's memory could not be faulted in. */
+	test_limit(LITTLE_PAGES, EFAULT, "shared", limit_fd);
+}
+
 /* --- signals ------------------------------------------------------------- */
 
 #define INTERVAL_US	2000
+#define SIGNAL_PAGES	64u
+
+/* In a process with the same memory, whose parent traces it: it stops, then pre-faults. */
+static int stop_and_pre_fault(void *range)
+{
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) ||
+	    syscall(SYS_kill, syscall(SYS_getpid), SIGSTOP))
+		return EPROTO;
+	return try_pre_fault(&vm.vcpus[0], range);
+}
+
+/*
+ * Returns what a call says that begins with a signal pending. Only a tracer can bring that about: it
+ * sends it where the call has been entered and nothing of it has been done.
+ */
+static int pre_fault_signalled(struct kvm_pre_fault_memory *range)
+{
+	static uint8_t stack[1 << 16] __attribute__((aligned(16)));
+	int status;
+	pid_t pid;
+
+	pid = check(clone(stop_and_pre_fault, stack + sizeof(stack), CLONE_VM | SIGCHLD, range),
+		    "clone");
+	check(waitpid(pid, &status, 0), "waitpid");
+	check(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), "PTRACE_SYSCALL");
+	check(waitpid(pid, &status, 0), "waitpid");
+	if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP)
+		bail_out("the tracee has not entered its call");
+	check(kill(pid, SIGALRM), "kill");
+	while (WIFSTOPPED(status)) {
+		/* Its stop for the signal itself: it gets it, and has a handler. */
+		int signal = WSTOPSIG(status) == SIGALRM ? SIGALRM : 0;
+
+		check(ptrace(PTRACE_CONT, pid, NULL, (void *)(intptr_t)signal), "PTRACE_CONT");
+		check(waitpid(pid, &status, 0), "waitpid");
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EPROTO;
+}
+
+void test_pending(void)
+{
+	struct kvm_pre_fault_memory range = range_of(0, SIGNAL_PAGES);
+	struct vcpu *vcpu = &vm.vcpus[0];
+	unsigned long long pages;
+	int err;
+
+	create_vm(1);
+	warm_up(vcpu);
+	create_work(SIGNAL_PAGES);
+	prepare_alarms();
+	let_alarms(true);
+	pages = vm_stat("pages_4k");
+	for (int private = 0; private < 2; private++) {
+		set(0, SIGNAL_PAGES, private);
+		err = pre_fault_signalled(&range);
+		ok(err == EINTR && range_is(&range, 0, SIGNAL_PAGES) && vm_stat("pages_4k") == pages,
+		   "a signal is pending, %s memory: EINTR, and nothing is done (%s)",
+		   private ? "private" : "shared", strerror(err));
+	}
+	let_alarms(false);
+	check(raise(SIGALRM) ? -1 : 0, "raise");
+	err = pre_fault_some(vcpu, &range);
+	ok(!err && range_is(&range, SIGNAL_PAGES, 0), "one is pending, and masked: success");
+	let_alarms(true);
+	ok(pages_are_ready(vcpu, 0, SIGNAL_PAGES), "the guest finds its memory, without a fault");
+}
 
 void test_signals(unsigned long mib)
 {

@@ -3,7 +3,8 @@
  * The contract of KVM_PRE_FAULT_MEMORY, as subcommands. TAP.
  *
  * prefault-contract.c: what it says to what cannot succeed, and how far it got (contract; shadow, if
- * KVM was loaded without npt or ept), also if signals come (signals).
+ * KVM was loaded without npt or ept; nested; dead, death; memory, of which there is little), also if
+ * signals come (signals) or are there (pending).
  * prefault-slots.c: that it ends when memslots are deleted or moved (slots).
  * prefault-race.c: that vCPUs do it at the same time (parallel); that whatever was pre-faulted is what
  * the guest has to find there (random), also if holes are punched (holes) or attributes flip (flips)
@@ -193,7 +194,7 @@ int pre_fault_until_alarm(struct vcpu *vcpu, uint64_t first, uint64_t pages)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: prefault contract|shadow|spins\n"
+	fprintf(stderr, "usage: prefault contract|shadow|nested|dead|death|memory|pending|spins\n"
 			"       prefault signals MIB\n"
 			"       prefault slots|parallel|holes|flips ROUNDS\n"
 			"       prefault random SEED ROUNDS\n");
@@ -206,6 +207,11 @@ static const struct {
 } tests[] = {
 	{ "contract", test_contract },
 	{ "shadow", test_shadow },
+	{ "nested", test_nested },
+	{ "dead", test_dead },
+	{ "death", test_death },
+	{ "memory", test_little_memory },
+	{ "pending", test_pending },
 	{ "spins", show_spins },
 };
 
