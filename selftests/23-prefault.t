@@ -35,11 +35,12 @@ shadow()
 
 # What both kernels promise.
 common=("random 1 $rounds" "parallel $rounds" "holes $rounds"
-	nested dead memory pending)
+	nested dead memory pending accessed "poison private")
 spinning=('private memory deleted while it is pre-faulted'
 	'shared memory deleted while it is pre-faulted'
 	'memory of a plain VM deleted while it is pre-faulted'
-	'memory of a plain VM deleted, and created again')
+	'memory of a plain VM deleted, and created again'
+	'shared memory poisoned, the signal for it blocked')
 ending=('private memory deleted, and created again'
 	'shared memory deleted, and created again')
 
@@ -50,7 +51,7 @@ for what in "${spinning[@]}"; do
 done
 
 on_kernel "$patched" prefault contract death "signals $mib" "slots $rounds" "${common[@]}" \
-	"random 2 $rounds" "flips $((rounds * 10))" spins
+	"random 2 $rounds" "flips $((rounds * 10))" "poison shared" spins
 for what in "${spinning[@]}" "${ending[@]}"; do
 	[ "$(says "$what")" = ends ]
 	ok $? "the $patched kernel does not: $what"

@@ -3,6 +3,7 @@
 # They source it from the top of the checkout.
 # shellcheck shell=bash
 
+# shellcheck disable=SC2034
 patched=${MEMATTR_KERNEL:-patched}
 tests=0
 

@@ -300,35 +300,6 @@ static void test_read_only(void)
 	   "memory that userspace may not write to: success");
 }
 
-static volatile sig_atomic_t bus_errors;
-
-static void count_bus_error(int signal)
-{
-	(void)signal;
-	bus_errors++;
-}
-
-static void test_poison(uint8_t *plain)
-{
-	static const char what[] = "poisoned memory: success up to it, then EHWPOISON, no SIGBUS";
-	struct sigaction action = { .sa_handler = count_bus_error };
-	struct kvm_pre_fault_memory range = range_of(PLAIN_FIRST + 20, 8);
-	struct vcpu *vcpu = &vm.vcpus[0];
-	int err;
-
-	sigaction(SIGBUS, &action, NULL);
-	if (madvise(plain + 24 * PAGE, PAGE, MADV_HWPOISON)) {
-		ok(true, "%s # SKIP madvise(MADV_HWPOISON): %s, the kernel has no CONFIG_MEMORY_FAILURE",
-		   what, strerror(errno));
-		return;
-	}
-	/* Whoever has such a page mapped gets a signal at once, which KVM has nothing to do with. */
-	bus_errors = 0;
-	err = pre_fault_some(vcpu, &range);
-	ok(!err && range_is(&range, PLAIN_FIRST + 24, 4) &&
-	   pre_fault_some(vcpu, &range) == EHWPOISON && !bus_errors, "%s", what);
-}
-
 void test_contract(void)
 {
 	uint8_t *plain;
@@ -353,7 +324,6 @@ void test_contract(void)
 	test_neighbours();
 	test_read_only();
 	test_cow();
-	test_poison(plain);
 }
 
 /* --- shadow -------------------------------------------------------------- */

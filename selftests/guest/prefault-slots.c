@@ -290,7 +290,7 @@ void test_slots(unsigned long rounds)
 static void show(const char *what, const char *and, int err)
 {
 	printf("# %s%s: %s\n", what, and, err == EINTR ? "spins until a signal comes" :
-	       err ? strerror(err) : "ends");
+	       err && err != EHWPOISON ? strerror(err) : "ends");
 }
 
 void show_spins(void)
@@ -306,4 +306,5 @@ void show_spins(void)
 		show(kind->what, ", and created again", pre_fault_recreated(kind, 0));
 		destroy_slot_vm();
 	}
+	show("shared memory poisoned", ", the signal for it blocked", pre_fault_poisoned());
 }

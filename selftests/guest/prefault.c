@@ -5,6 +5,8 @@
  * prefault-contract.c: what it says to what cannot succeed, and how far it got (contract; shadow, if
  * KVM was loaded without npt or ept; nested; dead, death; memory, of which there is little), also if
  * signals come (signals) or are there (pending).
+ * prefault-sptes.c: what it puts into the page tables (accessed), and that nothing poisoned is among
+ * it (poison).
  * prefault-slots.c: that it ends when memslots are deleted or moved (slots).
  * prefault-race.c: that vCPUs do it at the same time (parallel); that whatever was pre-faulted is what
  * the guest has to find there (random), also if holes are punched (holes) or attributes flip (flips)
@@ -194,7 +196,9 @@ int pre_fault_until_alarm(struct vcpu *vcpu, uint64_t first, uint64_t pages)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: prefault contract|shadow|nested|dead|death|memory|pending|spins\n"
+	fprintf(stderr, "usage: prefault contract|shadow|nested|dead|death|memory|pending\n"
+			"       prefault accessed|spins\n"
+			"       prefault poison private|shared\n"
 			"       prefault signals MIB\n"
 			"       prefault slots|parallel|holes|flips ROUNDS\n"
 			"       prefault random SEED ROUNDS\n");
@@ -212,6 +216,7 @@ static const struct {
 	{ "death", test_death },
 	{ "memory", test_little_memory },
 	{ "pending", test_pending },
+	{ "accessed", test_accessed },
 	{ "spins", show_spins },
 };
 
@@ -244,7 +249,11 @@ int main(int argc, char **argv)
 			return finish_tests();
 		}
 	}
-	if (!strcmp(command, "random") && argc == 4)
+	if (!strcmp(command, "poison") && argc == 3 && !strcmp(argv[2], "private"))
+		test_poisoned_private();
+	else if (!strcmp(command, "poison") && argc == 3 && !strcmp(argv[2], "shared"))
+		test_poisoned_shared();
+	else if (!strcmp(command, "random") && argc == 4)
 		test_random(number, strtoul(argv[3], NULL, 0));
 	else
 		return usage();

@@ -63,6 +63,13 @@ void test_little_memory(void);
 void test_pending(void);
 void test_signals(unsigned long mib);
 
+/* prefault-sptes.c */
+void test_accessed(void);
+void test_poisoned_private(void);
+void test_poisoned_shared(void);
+/* Returns what comes of it if the signal that stock KVM sends is blocked. */
+int pre_fault_poisoned(void);
+
 /* prefault-slots.c */
 void test_slots(unsigned long rounds);
 void show_spins(void);
