@@ -33,7 +33,7 @@ $(GUEST_B)/guest.bin: $(GUEST)/guest.c $(GUEST)/guest.ld $(GUEST)/guest-abi.h
 
 $(addprefix $(GUEST_B)/,attributes prefault huge walk): $(GUEST_B)/touch.o
 
-$(GUEST_B)/prefault: $(addprefix $(GUEST_B)/prefault-,contract.o sptes.o slots.o race.o)
+$(GUEST_B)/prefault: $(addprefix $(GUEST_B)/prefault-,contract.o state.o sptes.o slots.o race.o)
 
 $(addprefix $(GUEST_B)/,bad-input attributes prefault huge walk): %: %.o
 	$(CC) $(CFLAGS) -pthread -o $@ $^

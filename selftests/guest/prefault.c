@@ -2,9 +2,10 @@
 /*
  * The contract of KVM_PRE_FAULT_MEMORY, as subcommands. TAP.
  *
- * prefault-contract.c: what it says to what cannot succeed, and how far it got (contract; shadow, if
- * KVM was loaded without npt or ept; nested; dead, death; memory, of which there is little), also if
- * signals come (signals) or are there (pending).
+ * prefault-contract.c: what it says to what cannot succeed, and how far it got (contract; memory, of
+ * which there is little), also if signals come (signals) or are there (pending).
+ * prefault-state.c: the same of vCPUs and VMs that cannot (shadow, if KVM was loaded without npt or
+ * ept; nested; dead, death).
  * prefault-sptes.c: what it puts into the page tables (accessed), and that nothing poisoned is among
  * it (poison).
  * prefault-slots.c: that it ends when memslots are deleted or moved (slots).

@@ -55,13 +55,15 @@ void let_alarms(bool through);
 
 /* prefault-contract.c */
 void test_contract(void);
+void test_little_memory(void);
+void test_pending(void);
+void test_signals(unsigned long mib);
+
+/* prefault-state.c */
 void test_shadow(void);
 void test_nested(void);
 void test_dead(void);
 void test_death(void);
-void test_little_memory(void);
-void test_pending(void);
-void test_signals(unsigned long mib);
 
 /* prefault-sptes.c */
 void test_accessed(void);
