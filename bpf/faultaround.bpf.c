@@ -45,7 +45,8 @@ int BPF_PROG(faultaround_vm_attach, struct kvm *kvm)
 static u64 wasted_pages(struct walk *walk, struct kvm *kvm)
 {
 	u64 unused = kvm->stat.prefaulted_unused.counter;
-	u64 wasted = unused - walk->unused;
+	/* Somebody may have set the statistics to 0. */
+	u64 wasted = unused > walk->unused ? unused - walk->unused : 0;
 
 	walk->unused = unused;
 	return wasted;

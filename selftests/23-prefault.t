@@ -35,7 +35,7 @@ shadow()
 
 # What both kernels promise.
 common=("random 1 $rounds" "parallel $rounds" "holes $rounds"
-	nested dead memory pending accessed "poison private")
+	nested dead memory pending accessed mmio "poison private")
 spinning=('private memory deleted while it is pre-faulted'
 	'shared memory deleted while it is pre-faulted'
 	'memory of a plain VM deleted while it is pre-faulted'

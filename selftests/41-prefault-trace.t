@@ -408,8 +408,11 @@ sub live {
 	see(qr/Slowest faults.*gpa 0x.*prefault-vmm-\d+ .*kvm_vcpu_ioctl/s, 'the slowest');
 	press('x', 'h');
 	see(qr/this page/, 'help');
-	press('x', '>');
-	see(qr/q Quit/, 'back');
+	resize(150, 30);
+	press('q');
+	see(qr/q Quit/, 'back, whatever the size is now');
+	resize(160, 30);
+	press('>');
 	press('F6');
 	see(qr/Sort by/, 'the menu to sort');
 	press('Down', 'Enter');
@@ -471,14 +474,10 @@ sub no_fentry {
 	write_file('/proc/sys/kernel/ftrace_enabled', 1);
 }
 
-sub missing {
-	fails_with('no rights: cause and next command', 3,
-		   qr/CAP_BPF and CAP_PERFMON.*uid 65534.*\n.*try: run it as root/,
-		   qw(setpriv --reuid=65534 --regid=65534 --clear-groups), $TRACE, qw(-b -n 1));
-	fails_with('no BTF', 3, qr/CONFIG_DEBUG_INFO_BTF=y/, qw(unshare -m sh -c),
-		   "mount -t tmpfs none /sys/kernel/btf && exec $TRACE -b -n 1");
-	# The kernel lets go of the module some time after the last tool has ended.
-	for my $module (grep { -e "/sys/module/$_" } qw(kvm_amd kvm_intel kvm)) {
+# The kernel lets go of the modules some time after the last tool has ended.
+sub unload_kvm {
+	my @modules = grep { -e "/sys/module/$_" } qw(kvm_amd kvm_intel kvm);
+	for my $module (@modules) {
 		my $end = time + PATIENCE_S;
 		my ($status, $out, $err);
 		do {
@@ -486,11 +485,36 @@ sub missing {
 		} while $status && time < $end;
 		diag($err) if $status;
 	}
+	return reverse @modules;
+}
+
+# There are no VMs with private memory then, but others.
+sub no_tdp_mmu {
+	my $modules = shift;
+	my ($kvm, $vendor) = unload_kvm();
+	for ([ "$kvm.ko", 'tdp_mmu=0' ], [ ($vendor =~ tr/_/-/r) . '.ko' ]) {
+		my ($module, @arguments) = @$_;
+		my ($status, $out, $err) = run('busybox', 'insmod', "$modules/$module", @arguments);
+		diag($err) if $status;
+	}
+	fails_with('without the TDP MMU: nobody counts what becomes of pages', 0,
+		   qr/use: n\/a \(only the TDP MMU counts it: modprobe kvm tdp_mmu=1\)/, $TRACE,
+		   qw(-b -n 1 -d 0.1));
+}
+
+sub missing {
+	fails_with('no rights: cause and next command', 3,
+		   qr/CAP_BPF and CAP_PERFMON.*uid 65534.*\n.*try: run it as root/,
+		   qw(setpriv --reuid=65534 --regid=65534 --clear-groups), $TRACE, qw(-b -n 1));
+	fails_with('no BTF', 3, qr/CONFIG_DEBUG_INFO_BTF=y/, qw(unshare -m sh -c),
+		   "mount -t tmpfs none /sys/kernel/btf && exec $TRACE -b -n 1");
+	unload_kvm();
 	fails_with('KVM is not loaded', 3, qr/try: modprobe kvm/, $TRACE, qw(-b -n 1));
 }
 
 my %parts = (
 	'the part on the patched kernel' => sub {
+		my $modules = shift;
 		start_tmux();
 		no_vm();
 		my ($trace, $line, $did) = one_run();
@@ -511,6 +535,7 @@ my %parts = (
 		too_many();
 		one_after_another();
 		live($did->{pf_taken});
+		no_tdp_mmu($modules);
 	},
 	'the part on the stock kernel' => sub {
 		start_tmux();
@@ -534,12 +559,16 @@ my %parts = (
 if (@ARGV) {
 	# Whatever waits for good ends here, and the missing plan tells.
 	alarm PART_S;
-	$parts{$ARGV[0]}->();
+	my ($part, @arguments) = @ARGV;
+	$parts{$part}->(@arguments);
 } else {
 	unit_tests();
 	arguments();
 	in_vm('the part on the stock kernel', 'stock', PART_S);
-	in_vm('the part on the patched kernel', $ENV{MEMATTR_KERNEL} // 'patched', PART_S);
+	my $kernel = $ENV{MEMATTR_KERNEL} // 'patched';
+	my ($status, $dir) = run('kernel-patches/kernel', 'path', $kernel);
+	chomp $dir;
+	in_vm('the part on the patched kernel', $kernel, PART_S, "$dir/modules");
 }
 done_testing();
 # What still runs, tmux and VMs, ends with the machine: do not wait for it.

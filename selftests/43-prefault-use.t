@@ -154,7 +154,7 @@ squeezed()
 # The guest's own pages are 32, and page tables are charged as well.
 leaves_an_eighth()
 {
-	squeezed $1 && [ $taken -le $((15 << 20)) ] && [ $mapped -gt 3000 ] &&
+	squeezed $1 && [ $taken -le $((15104 << 10)) ] && [ $mapped -gt 3000 ] &&
 	! grep -E '^(high|max|oom|oom_kill) [1-9]' $cgroups/vmm/memory.events
 }
 gone()

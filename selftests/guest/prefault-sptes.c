@@ -2,6 +2,7 @@
 /*
  * What KVM_PRE_FAULT_MEMORY puts into the page tables, as KVM's tracepoint tells: no Accessed bits.
  * And no poisoned memory; which pages are private ones, to be poisoned, is known from there as well.
+ * Where there is no memory, an entry that KVM knows again as one of MMIO.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -121,6 +123,26 @@ void test_accessed(void)
 		wrong += !(changes[page].old & bit) != !!(page % 3);
 	ok(count == TRACED_PAGES && !wrong, "which are marked when all are unmapped, and only they (%u)",
 	   wrong);
+}
+
+/* --- MMIO ---------------------------------------------------------------- */
+
+void test_mmio(void)
+{
+	struct vcpu *vcpu = &vm.vcpus[0];
+	unsigned long long made;
+
+	create_vm(1);
+	warm_up(vcpu);
+	ok(pre_fault_ends_with(ENOENT, FAR_PAGE, 1), "no memslot: ENOENT");
+	made = vm_stat("pf_mmio_spte_created");
+	ok(made == 1, "but an entry for MMIO (%llu)", made);
+	vcpu->list[0] = page_gpa(FAR_PAGE);
+	start_guest(vcpu, guest_read, 1, 0);
+	check(ioctl(vcpu->fd, KVM_RUN, NULL), "KVM_RUN");
+	ok(vcpu->run->exit_reason == KVM_EXIT_MMIO && vcpu->run->mmio.phys_addr == page_gpa(FAR_PAGE),
+	   "the guest reads there: MMIO");
+	ok(vm_stat("pf_mmio_spte_created") == made, "by this entry");
 }
 
 /* --- poison -------------------------------------------------------------- */

@@ -198,7 +198,7 @@ int pre_fault_until_alarm(struct vcpu *vcpu, uint64_t first, uint64_t pages)
 static int usage(void)
 {
 	fprintf(stderr, "usage: prefault contract|shadow|nested|dead|death|memory|pending\n"
-			"       prefault accessed|spins\n"
+			"       prefault accessed|mmio|spins\n"
 			"       prefault poison private|shared\n"
 			"       prefault signals MIB\n"
 			"       prefault slots|parallel|holes|flips ROUNDS\n"
@@ -218,6 +218,7 @@ static const struct {
 	{ "memory", test_little_memory },
 	{ "pending", test_pending },
 	{ "accessed", test_accessed },
+	{ "mmio", test_mmio },
 	{ "spins", show_spins },
 };
 

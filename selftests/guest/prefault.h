@@ -67,6 +67,7 @@ void test_death(void);
 
 /* prefault-sptes.c */
 void test_accessed(void);
+void test_mmio(void);
 void test_poisoned_private(void);
 void test_poisoned_shared(void);
 /* Returns what comes of it if the signal that stock KVM sends is blocked. */

@@ -49,12 +49,12 @@ sub write_file {
 	close $file or die "$path: $!";
 }
 
-# The part's tests, run in a VM, as tests of this script.
+# The part's tests, run in a VM with these arguments, as tests of this script.
 sub in_vm {
-	my ($part, $kernel, $limit_s) = @_;
+	my ($part, $kernel, $limit_s, @arguments) = @_;
 	my $plan;
 	open my $vm, '-|', 'selftests/vm/run', '--kernel', $kernel, '--timeout', $limit_s + 40, '--',
-		"$FindBin::Bin/$FindBin::Script", $part or die "selftests/vm/run: $!";
+		"$FindBin::Bin/$FindBin::Script", $part, @arguments or die "selftests/vm/run: $!";
 	while (my $line = <$vm>) {
 		if ($line =~ /^(not )?ok \d+ - (.*)$/) {
 			ok(!$1, $2);

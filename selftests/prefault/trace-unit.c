@@ -151,8 +151,8 @@ static void test_rows(void **state)
 /* Of what was mapped ahead: since the VM was created, or since the snapshot before. */
 static void test_use(void **state)
 {
-	struct snapshot_vm earlier = { .birth = 1, .use = { true, 100, 10, 90 } };
-	struct snapshot_vm vm = { .birth = 1, .use = { true, 400, 20, 80 } };
+	struct snapshot_vm earlier = { .birth = 1, .use = { 1, 100, 10, 90 } };
+	struct snapshot_vm vm = { .birth = 1, .use = { 2000000001, 400, 20, 80 } };
 	struct snapshot_series series[] = { series_of(0, late, 6, 100), series_of(NO_VCPU, window, 2, 0) };
 	struct snapshot before = { .time_ns = 1, .measured = ALL, .vms = &earlier, .vm_count = 1 };
 	struct snapshot now = { .time_ns = 2000000001, .measured = ALL, .vms = &vm, .vm_count = 1,
@@ -172,13 +172,21 @@ static void test_use(void **state)
 	assert_cell(&rows.rows[0], COLUMN_PREFAULTED, 3);
 	rows_free(&rows);
 
+	/* Not asked in this interval: no rate. */
+	vm.use = earlier.use;
+	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
+	assert_int_equal(rows.rows[0].cells[COLUMN_TOUCHED].kind, CELL_NO_SAMPLE);
+	assert_int_equal(rows.rows[0].cells[COLUMN_UNUSED].kind, CELL_NO_SAMPLE);
+	assert_cell(&rows.rows[0], COLUMN_UNTOUCHED, 90);
+	rows_free(&rows);
+
 	/* Not seen before, and then its statistics were set to 0. */
-	earlier.use.known = false;
+	earlier.use.time_ns = 0;
 	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
 	assert_int_equal(rows.rows[0].cells[COLUMN_TOUCHED].kind, CELL_NO_SAMPLE);
 	rows_free(&rows);
-	earlier.use.known = true;
-	vm.use = (struct snapshot_use){ true, 0, 0, 80 };
+	earlier.use.time_ns = 1;
+	vm.use = (struct snapshot_use){ 2000000001, 0, 0, 80 };
 	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
 	assert_cell(&rows.rows[0], COLUMN_TOUCHED, 0);
 	assert_cell(&rows.rows[0], COLUMN_UNUSED, 0);
@@ -234,7 +242,7 @@ static struct snapshot *filled(void)
 	s->vm_count = 1;
 	s->vms = calloc(1, sizeof(*s->vms));
 	s->vms[0] = (struct snapshot_vm){ .birth = 1, .pid = 7, .fd = -1, .ended = true,
-					  .use = { true, UINT64_MAX, 2, 3 }, .name = "two words" };
+					  .use = { 7, UINT64_MAX, 2, 3 }, .name = "two words" };
 	s->series_count = 4;
 	s->series = calloc(4, sizeof(*s->series));
 	s->series[0] = series_of(0, private_4k, UINT64_MAX, 1);
@@ -294,7 +302,7 @@ static void test_record(void **state)
 	assert_int_equal(copy->series[2].latency[H2_BUCKETS - 1], 5);
 	assert_true(copy->series[1].kind.prefaulted);
 	assert_int_equal(copy->series[3].kind.reason, REASON_CONVERT);
-	assert_true(copy->vms[0].use.known && copy->vms[0].use.prefaulted == UINT64_MAX);
+	assert_true(copy->vms[0].use.time_ns == 7 && copy->vms[0].use.prefaulted == UINT64_MAX);
 	again = written(copy);
 	assert_string_equal(again, text);
 	free(again);

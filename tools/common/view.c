@@ -182,6 +182,9 @@ int view_key(struct view *view)
 	int key;
 
 	while (view->has_keys && (key = getch()) != ERR) {
+		/* No key: nothing is left or answered by it. */
+		if (key == KEY_RESIZE)
+			continue;
 		view->complaint = NULL;
 		if (key == CONTROL('L'))
 			clearok(curscr, TRUE);

@@ -36,6 +36,7 @@ struct collector {
 	bool listed[VM_SLOTS];	/* in the snapshot that is being made */
 	bool leaving[VM_SLOTS];	/* for the last time: it has ended */
 	struct symbols *symbols;	/* NULL: not needed yet */
+	size_t vm_count;	/* in the snapshot before, or 1 */
 	bool has_use;
 	struct snapshot_hook use_hook;
 };
@@ -97,6 +98,7 @@ struct collector *collector_open(const struct collector_options *options, struct
 		return NULL;
 	}
 	c->options = *options;
+	c->vm_count = 1;
 	c->stats_fd = -1;
 	if (ladder_probe(&ladder, &c->hooks, why) || load(c, why)) {
 		collector_close(c);
@@ -140,10 +142,10 @@ static void find_use(struct collector *c, const struct vm_slot *shared, struct o
 	if (!c->has_use)
 		return;
 	if (!vm->ended)
-		use_read(&owner->use, shared->dir);
+		use_read(&owner->use, shared->dir, c->vm_count);
 	else if (shared->ended)
 		owner->use.last = (struct snapshot_use){
-			.known = true,
+			.time_ns = monotonic_ns(),
 			.prefaulted = shared->prefaulted,
 			.unused = shared->unused,
 		};
@@ -303,6 +305,7 @@ struct snapshot *collector_snapshot(struct collector *c)
 		s->measured |= MEASURE_USE;
 
 	add_vms(c, s);
+	c->vm_count = s->vm_count ?: 1;
 	if (add_series(c, s) || add_stacks(c, s)) {
 		snapshot_free(s);
 		return NULL;

@@ -92,10 +92,10 @@ static void sums_members(struct json *json, const struct sums *sums, unsigned in
 static void use_object(struct json *json, const struct snapshot_use *use)
 {
 	json_object(json, "use");
-	number(json, "prefaulted_pages", use->prefaulted, use->known);
-	number(json, "touched_pages", snapshot_touched(use), use->known);
-	number(json, "unused_pages", use->unused, use->known);
-	number(json, "untouched_pages", use->untouched, use->known);
+	number(json, "prefaulted_pages", use->prefaulted, use->time_ns);
+	number(json, "touched_pages", snapshot_touched(use), use->time_ns);
+	number(json, "unused_pages", use->unused, use->time_ns);
+	number(json, "untouched_pages", use->untouched, use->time_ns);
 	json_object_end(json);
 }
 

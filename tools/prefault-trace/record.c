@@ -19,9 +19,9 @@ static void write_kind(FILE *file, const struct trace_kind *kind)
 
 static void write_vm(FILE *file, const struct snapshot_vm *vm)
 {
-	fprintf(file, "vm %" PRIu64 " %d %d %d %d %" PRIu64 " %" PRIu64 " %" PRIu64 "\t%s\n", vm->birth,
-		vm->pid, vm->fd, vm->ended, vm->use.known, vm->use.prefaulted, vm->use.unused,
-		vm->use.untouched, vm->name);
+	fprintf(file, "vm %" PRIu64 " %d %d %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\t%s\n",
+		vm->birth, vm->pid, vm->fd, vm->ended, vm->use.time_ns, vm->use.prefaulted,
+		vm->use.unused, vm->use.untouched, vm->name);
 }
 
 static void write_series(FILE *file, const struct snapshot_series *series)
@@ -184,7 +184,7 @@ static void read_vm(struct reader *r, struct snapshot_vm *vm)
 	vm->pid = read_number(r, INT32_MAX);
 	vm->fd = read_signed(r);
 	vm->ended = read_number(r, 1);
-	vm->use.known = read_number(r, 1);
+	vm->use.time_ns = read_number(r, UINT64_MAX);
 	vm->use.prefaulted = read_number(r, UINT64_MAX);
 	vm->use.unused = read_number(r, UINT64_MAX);
 	vm->use.untouched = read_number(r, UINT64_MAX);

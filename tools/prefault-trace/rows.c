@@ -79,26 +79,28 @@ static uint64_t growth(uint64_t before, uint64_t now)
 }
 
 /* Of VMs: KVM does not tell which vCPU a page was mapped for. */
-static void fill_use(struct row *row, const struct snapshot *before, const struct snapshot *now,
-		     bool totals)
+static void fill_use(struct row *row, const struct snapshot *before, bool totals)
 {
 	const struct snapshot_use *use = &row->vm->use;
 	const struct snapshot_use none = {}, *then = &none;
 	const struct snapshot_vm *earlier;
 	double seconds = 1;
 
-	if (row->vcpu != VCPU_ALL || !use->known)
+	if (row->vcpu != VCPU_ALL || !use->time_ns)
 		return;
 	fill_number(row, COLUMN_UNTOUCHED, use->untouched);
 	if (use->prefaulted)
 		fill_number(row, COLUMN_USED_PERCENT, 100.0 * snapshot_touched(use) / use->prefaulted);
 	if (!totals) {
-		/* Of what was counted before we came there is no telling when it was. */
+		/*
+		 * Of what was counted before we came there is no telling when it was. And KVM is not
+		 * asked in each interval.
+		 */
 		earlier = before ? snapshot_vm(before, row->vm->birth) : NULL;
-		if (!earlier || !earlier->use.known || now->time_ns <= before->time_ns)
+		if (!earlier || !earlier->use.time_ns || use->time_ns <= earlier->use.time_ns)
 			return;
 		then = &earlier->use;
-		seconds = (now->time_ns - before->time_ns) / 1e9;
+		seconds = (use->time_ns - then->time_ns) / 1e9;
 	}
 	fill_number(row, COLUMN_TOUCHED,
 		    growth(snapshot_touched(then), snapshot_touched(use)) / seconds);
@@ -154,7 +156,7 @@ static void fill_row(struct row *row, const struct snapshot *before, const struc
 		fill_counts(row, (now->time_ns - before->time_ns) / 1e9);
 	if (totals || before)
 		fill_latency(row);
-	fill_use(row, before, now, totals);
+	fill_use(row, before, totals);
 	for (int column = 0; column < COLUMN_COUNT; column++)
 		if (column_needs(column) & ~now->measured)
 			row->cells[column].kind = CELL_NOT_MEASURED;

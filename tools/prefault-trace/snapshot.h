@@ -44,7 +44,7 @@ enum metric {
 
 /* Of a VM since it was created: KVM counts by itself. In pages. */
 struct snapshot_use {
-	bool known;
+	uint64_t time_ns;	/* CLOCK_MONOTONIC; 0: not known */
 	uint64_t prefaulted;	/* mapped ahead */
 	uint64_t unused;	/* taken away before the guest touched them */
 	uint64_t untouched;	/* mapped, and not touched until now */

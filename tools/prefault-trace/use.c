@@ -15,6 +15,16 @@
 #define TOTAL		KVM_DEBUGFS "/prefaulted_pages"
 #define SHARE		20
 
+static bool has_tdp_mmu(void)
+{
+	FILE *file = fopen("/sys/module/kvm/parameters/tdp_mmu", "re");
+	int value = file ? fgetc(file) : 'N';
+
+	if (file)
+		fclose(file);
+	return value == 'Y';
+}
+
 bool use_probe(struct snapshot_hook *hook)
 {
 	struct diag why;
@@ -28,14 +38,18 @@ bool use_probe(struct snapshot_hook *hook)
 		snprintf(hook->note, sizeof(hook->note), "this kernel does not count it");
 		return false;
 	}
+	if (!has_tdp_mmu()) {
+		snprintf(hook->note, sizeof(hook->note), "only the TDP MMU counts it: modprobe kvm tdp_mmu=1");
+		return false;
+	}
 	snprintf(hook->hook, sizeof(hook->hook), "debugfs:" FILE_NAME);
 	return true;
 }
 
-void use_read(struct use *use, const char *dir)
+void use_read(struct use *use, const char *dir, size_t vms)
 {
 	uint64_t start = monotonic_ns();
-	struct snapshot_use now = { .known = true };
+	struct snapshot_use now = { .time_ns = start };
 	char path[128];
 	FILE *file;
 
@@ -49,5 +63,5 @@ void use_read(struct use *use, const char *dir)
 		   &now.unused, &now.untouched) == 3)
 		use->last = now;
 	fclose(file);
-	use->next_ns = start + SHARE * (monotonic_ns() - start);
+	use->next_ns = start + SHARE * vms * (monotonic_ns() - start);
 }

@@ -8,16 +8,16 @@
 /* What is known of one VM, and when to ask again. All zeros at first. */
 struct use {
 	struct snapshot_use last;
-	uint64_t next_ns;	/* CLOCK_MONOTONIC */
+	uint64_t next_ns;
 };
 
 /* Does this kernel count it, and may we see it? Says in @hook where it comes from, or why not. */
 bool use_probe(struct snapshot_hook *hook);
 
 /*
- * Asks the kernel, which looks at each page that is mapped: not so often that it takes more than a twentieth
- * of a CPU. In between, and once the folder is gone, what was said last stands. @dir: the VM's folder.
+ * Asks the kernel, which goes through all page tables: not so often that for @vms VMs it takes more than a
+ * twentieth of a CPU. In between, and once the folder is gone, what was said last stands. @dir: the VM's.
  */
-void use_read(struct use *use, const char *dir);
+void use_read(struct use *use, const char *dir, size_t vms);
 
 #endif
