@@ -31,7 +31,7 @@ check: kernel kernel-stock tools policies guest tests ## all tests, on the relea
 	@$(PROVE) selftests/*.t
 
 check-debug: kernel-debug kernel-stock tools policies guest tests ## tests with KASAN, lockdep, fault injection
-	@MEMATTR_KERNEL=debug $(PROVE) selftests/debug/*.t selftests/2*.t selftests/3[01]*.t
+	@MEMATTR_KERNEL=debug $(PROVE) selftests/debug/*.t selftests/2*.t selftests/3[01]*.t selftests/43*.t
 
 bench: kernel kernel-stock bench-tests ## stock against patched, in instructions (BENCH=attributes for one)
 	@bench/run $(BENCH)

@@ -409,15 +409,7 @@ sub missing {
 		   "mount -t tmpfs none /sys/kernel/btf && exec $TOP -b -n 1");
 	fails_with('no debugfs: idle VMs are not listed', 0, qr/without debugfs/,
 		   qw(unshare -m sh -c), "umount /sys/kernel/debug && exec $TOP -b -n 1 -d 0.1");
-	# The kernel lets go of the module some time after the last tool has ended.
-	for my $module (grep { -e "/sys/module/$_" } qw(kvm_amd kvm_intel kvm)) {
-		my $end = time + PATIENCE_S;
-		my ($status, $out, $err);
-		do {
-			($status, $out, $err) = run('busybox', 'rmmod', $module);
-		} while $status && time < $end;
-		diag($err) if $status;
-	}
+	unload_kvm();
 	fails_with('KVM is not loaded', 3, qr/try: modprobe kvm/, $TOP, qw(-b -n 1));
 }
 

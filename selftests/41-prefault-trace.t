@@ -474,20 +474,6 @@ sub no_fentry {
 	write_file('/proc/sys/kernel/ftrace_enabled', 1);
 }
 
-# The kernel lets go of the modules some time after the last tool has ended.
-sub unload_kvm {
-	my @modules = grep { -e "/sys/module/$_" } qw(kvm_amd kvm_intel kvm);
-	for my $module (@modules) {
-		my $end = time + PATIENCE_S;
-		my ($status, $out, $err);
-		do {
-			($status, $out, $err) = run('busybox', 'rmmod', $module);
-		} while $status && time < $end;
-		diag($err) if $status;
-	}
-	return reverse @modules;
-}
-
 # There are no VMs with private memory then, but others.
 sub no_tdp_mmu {
 	my $modules = shift;

@@ -12,7 +12,7 @@ use Symbol 'gensym';
 use Test::More;
 
 our @EXPORT = qw(PATIENCE_S run fails_with read_file write_file in_vm start_tmux tmux tmux_line screen comes
-	see see_gone see_end press resize start_on_screen);
+	see see_gone see_end press resize start_on_screen unload_kvm);
 
 # Longer than anything here takes on a loaded machine; only a failure waits that long.
 use constant PATIENCE_S => 30;
@@ -47,6 +47,21 @@ sub write_file {
 	open my $file, '>', $path or die "$path: $!";
 	print $file $text;
 	close $file or die "$path: $!";
+}
+
+# Returns their names, in the order to load them. The kernel lets go of them some time after the last tool has
+# ended.
+sub unload_kvm {
+	my @modules = grep { -e "/sys/module/$_" } qw(kvm_amd kvm_intel kvm);
+	for my $module (@modules) {
+		my $end = time + PATIENCE_S;
+		my ($status, $out, $err);
+		do {
+			($status, $out, $err) = run('busybox', 'rmmod', $module);
+		} while $status && time < $end;
+		diag($err) if $status;
+	}
+	return reverse @modules;
 }
 
 # The part's tests, run in a VM with these arguments, as tests of this script.

@@ -341,6 +341,15 @@ static void count(void *ctx, const struct event *ev)
 		add_stack(ctx, ev);
 }
 
+/* For hooks whose vCPU can be read as it is. */
+static __always_inline int count_of(void *ctx, struct kvm_vcpu *vcpu, struct event *ev)
+{
+	ev->kvm = vcpu->kvm;
+	ev->vcpu = vcpu->vcpu_id;
+	count(ctx, ev);
+	return 0;
+}
+
 static __always_inline struct trace_kind fault_kind(__u64 error_code, int level, int ret)
 {
 	_Bool mapped = ret == RESULT_FIXED || ret == RESULT_SPURIOUS;
@@ -395,10 +404,7 @@ int BPF_PROG(stage2_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, i
 	if (!is_wanted(vcpu))
 		return 0;
 	ev.kind.prefaulted = prefaulted;
-	ev.kvm = vcpu->kvm;
-	ev.vcpu = vcpu->vcpu_id;
-	count(ctx, &ev);
-	return 0;
+	return count_of(ctx, vcpu, &ev);
 }
 
 SEC("tp_btf/kvm_pre_fault_memory")
@@ -409,10 +415,7 @@ int BPF_PROG(pre_fault_memory, struct kvm_vcpu *vcpu, __u64 gpa, __u64 size, __u
 
 	if (!is_wanted(vcpu))
 		return 0;
-	ev.kvm = vcpu->kvm;
-	ev.vcpu = vcpu->vcpu_id;
-	count(ctx, &ev);
-	return 0;
+	return count_of(ctx, vcpu, &ev);
 }
 
 SEC("tp_btf/kvm_prefault_map")
@@ -423,10 +426,7 @@ int BPF_PROG(prefault_map, struct kvm_vcpu *vcpu, __u64 gfn, _Bool private, int 
 
 	if (!is_wanted(vcpu))
 		return 0;
-	ev.kvm = vcpu->kvm;
-	ev.vcpu = vcpu->vcpu_id;
-	count(ctx, &ev);
-	return 0;
+	return count_of(ctx, vcpu, &ev);
 }
 
 SEC("tp_btf/kvm_memattr_prefault")
@@ -467,9 +467,7 @@ static void count_prefetch(void *ctx, struct kvm_vcpu *vcpu, struct kvm_page_fau
 	pages = 1ULL << 9 * (level - 1);
 	ev = map_event(private ? ALIAS_PRIVATE : ALIAS_SHARED, level, pages,
 		       ret == RESULT_FIXED ? pages : 0);
-	ev.kvm = vcpu->kvm;
-	ev.vcpu = vcpu->vcpu_id;
-	count(ctx, &ev);
+	count_of(ctx, vcpu, &ev);
 }
 
 SEC("fexit/kvm_tdp_page_fault")
@@ -527,10 +525,7 @@ int BPF_PROG(tdp_fault_end, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
 	if (!task || !since(&task->fault_ns, &ev.ns))
 		return 0;
 	ev.kind = fault_kind(fault->error_code, fault->goal_level, ret);
-	ev.kvm = vcpu->kvm;
-	ev.vcpu = vcpu->vcpu_id;
-	count(ctx, &ev);
-	return 0;
+	return count_of(ctx, vcpu, &ev);
 }
 
 /* Of a fault that KVM has not looked at yet: neither what comes of it nor how long it takes. */
@@ -543,10 +538,7 @@ int BPF_PROG(page_fault, struct kvm_vcpu *vcpu, __u64 address, __u64 error_code)
 		return 0;
 	/* KVM adds this bit later, for VMs whose hardware does not. */
 	ev.kind.alias = ALIAS_UNKNOWN;
-	ev.kvm = vcpu->kvm;
-	ev.vcpu = vcpu->vcpu_id;
-	count(ctx, &ev);
-	return 0;
+	return count_of(ctx, vcpu, &ev);
 }
 
 /* Every KVM_RUN comes here as well: leave early. */
