@@ -447,6 +447,7 @@ sub live_stock {
 	like(tmux('capture-pane -ep'), $COLOUR, 'in colours');
 	press('h');
 	see(qr/\(\*\) .*may count as new/, 'that the help page explains');
+	see(qr/^There is more: .*man prefault-trace$/m, 'as much as there is room for');
 	press('x', 'q');
 	see_end('q: ends with 0, the terminal as before');
 	start_live(120, 24, 'NO_COLOR=1', $TRACE, '-d 0.3');

@@ -225,6 +225,18 @@ void view_truth(struct flow *flow, const struct snapshot_hook *hooks, int count,
 	flow_put(flow, lost_events ? colour(COLOUR_LOSS) : A_NORMAL, text);
 }
 
+void view_help_end(int lines, const char *manual)
+{
+	char text[64];
+
+	if (lines <= LINES)
+		return;
+	snprintf(text, sizeof(text), "There is more: a taller terminal, or man %s", manual);
+	attron(A_REVERSE);
+	put_cell(LINES - 1, 0, COLS, false, text);
+	attroff(A_REVERSE);
+}
+
 void view_bottom(const struct view *view, const char *keys)
 {
 	char text[128];

@@ -61,6 +61,9 @@ void view_title(const struct view *view, const char *text);
 /* What the figures rest on, in the lines below it. */
 void view_truth(struct flow *flow, const struct snapshot_hook *hooks, int count, uint64_t lost_events);
 
+/* Below a page of help of so many @lines, if the screen has fewer. */
+void view_help_end(int lines, const char *manual);
+
 /* The last line: @keys, unless there is something else to say or to ask. */
 void view_bottom(const struct view *view, const char *keys);
 

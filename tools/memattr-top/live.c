@@ -274,6 +274,7 @@ static void draw_help(const struct live *live)
 			put(y++, 0, text);
 		}
 	}
+	view_help_end(y, "memattr-top");
 }
 
 static void draw(struct live *live)

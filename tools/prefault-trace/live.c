@@ -302,6 +302,7 @@ static void draw_help(const struct live *live)
 			 layouts[order[i]].help);
 		put(y++, 0, text);
 	}
+	view_help_end(y, "prefault-trace");
 }
 
 static void draw(struct live *live)
