@@ -150,6 +150,8 @@ ok "an iterator that does not end" refused_by_verifier iter_leak 'Unreleased ref
 only='only zap_start and zap_end of kvm_memattr_zap_ctx can be written'
 ok "writing to the request" refused_by_verifier write_request "$only"
 ok "writing to what zap may read" refused_by_verifier write_slot "$only"
+ok "writing to what prefault may read" refused_by_verifier write_bound "$only"
+ok "writing to half of what it may write" refused_by_verifier write_half "$only"
 ok "writing to struct kvm" refused_by_verifier write_kvm "$only"
 ok "using a run whose iterator is gone" refused_by_verifier stale_run "invalid mem access 'scalar'"
 ok "a kfunc that writes to an iterator's run" refused_by_verifier kfunc_writes_run \

@@ -303,6 +303,9 @@ sub what_use {
 	($line, my $did) = count_all(qw(-t 0 -s 50 -P -W));
 	is("@$line{qw(FAULTS PREFAULTED)} $did->{pf_taken}", '51 50 51',
 	   'write-protected ones: each faults all the same');
+	($line) = count_all(qw(-t 0 -s 512 -c 512 -P -H -W));
+	is("@$line{qw(TOUCHED_PG UNUSED_PG PREFAULTED)}", '512 0 512',
+	   'a huge page that is split: its pages are as before');
 	($line) = count_all(qw(-t 10));
 	is("@$line{qw(TOUCHED_PG UNUSED_PG UNTOUCHED_PG USED_%)}", '0 0 0 -', 'nothing was mapped ahead');
 }
@@ -347,6 +350,23 @@ sub windows {
 	is($vm->{use}{touched_pages}, 80, 'all of them were of use');
 	is_deeply([ map { "$_->{reason} $_->{count}" } grep { $_->{event} eq 'window' }
 		    map { @{ $_->{series} } } @{ $vm->{vcpus} } ], [ 'fault 10' ], 'and why');
+}
+
+# Nor is there a window if it wants nothing, or nothing of the memslot.
+sub no_windows {
+	for my $wanted ('window_end_add=0', 'window_start_add=100000 window_end_add=100009') {
+		my $pid = open3(my $in, my $out, undef, qw(build/bin/memattr-policy load
+				build/selftests/bpf/fault.bpf.o --all window_flags=1), split ' ', $wanted);
+		readline $out;
+		my $vmm = start_vmm(qw(-t 9));
+		my $trace = start_trace(qw(-j --totals -d 600));
+		finish_vmm($vmm);
+		stop_trace($trace);
+		kill INT => $pid;
+		waitpid $pid, 0;
+		my $vm = last_vm($trace->{text}, $vmm->{pid});
+		is("$vm->{faults}{private} $vm->{windows}{count}", '9 0', "no window for $wanted");
+	}
 }
 
 sub too_many {
@@ -519,6 +539,7 @@ my %parts = (
 		what_use();
 		use_of_living();
 		windows();
+		no_windows();
 		too_many();
 		one_after_another();
 		live($did->{pf_taken});

@@ -138,6 +138,17 @@ vm ok private 100 3
 ok "three pages" takes 0 3 read 100 3
 end_vm
 end_loader 11
+# It has no other callback that would be counted.
+start_vm 16384
+start_loader convert_prefault --pid $vm
+vm ok private 0 512
+vm ok private 0 512
+vm ok private 256 512
+vm ok shared 0 512
+ok "it is asked when something becomes private, not if all was, or becomes shared" \
+	state 'policy_calls: 2'
+end_vm
+end_loader 11
 
 # --- what must not be proposed ---
 # ejected KIND CODE PARAMETER=VALUE...: the guest goes on, without the policy, which is to blame.
@@ -190,6 +201,10 @@ ok "one that lies before it" maps 1 100 window_start_add=-8000 window_end_add=-7
 ok "one that lies behind it" maps 1 100 window_start_add=20000 window_end_add=21000 $alloc
 ok "one of 513 pages" maps 512 5120 window_end_add=513 $alloc
 ok "one of 2000 pages" maps 512 5000 window_start_add=-1000 window_end_add=1000 $alloc
+# Of the next memslot nothing, although its memory is private as well.
+vm ok more 512
+ok "one that ends in the next memslot" maps 101 16383 window_start_add=-100 window_end_add=100 \
+	$alloc
 ok "all that there is" maps 512 5000 window_start_add=-8000 window_end_add=1000000 $alloc
 ok "2000 pages elsewhere" maps 513 5000 window_start_add=2000 window_end_add=4000 $alloc
 shared_maps()
@@ -257,6 +272,43 @@ vm ok private 1024 512
 ok "KVM_PRE_FAULT_MEMORY" takes 0 1 prefault 1500 1
 ok "too" takes 0 35 read 1500 36
 ok "that is where private memory ends" state 'policy: fault'
+# A signal ends a window; of one that nobody has begun with, nothing is lost.
+vm ok shared 0 16384
+vm ok private 1024 512
+ok "a conversion, and a signal is pending when the guest is about to go on" takes 0 0 signalled
+ok "has it mapped when it does" takes 0 200 read 1024 200
+# No window survives its policy, and one that goes too far leaves none.
+vm ok shared 0 16384
+vm ok private 1024 512
+ok "a conversion, and the policy leaves" stop_loader
+ok "has nothing mapped" takes 100 100 read 1024 100
+start_loader $fault --pid $vm --budget-us 20000 turns=8M window_end_add=36 $alloc
+ok "KVM_PRE_FAULT_MEMORY, and the policy exceeds its budget" takes 0 1 prefault 1300 1
+ok "it is ejected" end_loader 10
+ok "has nothing mapped, either" takes 35 35 read 1300 36
+# Policies that come and go by an update are asked as others are.
+vm ok shared 0 16384
+vm ok private 0 16384
+start_loader template --pid $vm
+ok "an update from a policy that maps nothing" \
+	run 0 $policy update $fault --pid $vm window_end_add=200 $alloc
+ok "to one that does" takes 1 200 read 2000 200
+ok "and back" run 0 $policy update template --pid $vm
+ok "nothing is mapped ahead" takes 200 200 read 3000 200
+stop_loader
+end_vm
+start_private 16384
+start_loader $fault --pid $vm window_end_add=512 $alloc
+ok "windows of 2 MiB, and signals" went signals 500 512 0 16384
+note
+ok "that end some of them early" test $mapped -lt 16384
+stop_loader
+end_vm
+# Of several vCPUs the one that is about to go on.
+start_vm 16384 1
+start_loader $fault --pid $vm window_end_add=200 $alloc
+vm ok private 0 200
+ok "a conversion by the second vCPU's thread" takes 0 200 read 0 200
 stop_loader
 end_vm
 
@@ -276,5 +328,8 @@ under()
 under faultaround faultaround --all
 under convert_prefault convert_prefault --all
 under 'windows around all' $fault --all window_start_add=-100 window_end_add=100 $alloc
+start_loader $fault --all window_end_add=200 $alloc
+ok "vCPUs in L2" run 0 build/selftests/guest/prefault nested
+stop_loader
 ok "nothing is left" nothing_left
 finish

@@ -86,11 +86,33 @@ end_vm
 start_vm 16384
 go prefault 0 1024
 ok "shared memory" use 1024 0 1024
+go prefault 0 1024
+ok "once more: nothing is new" use 1024 0 1024
 go read 0 1024
 ok "the guest touches all of it" use 1024 0 0
 vm ok private 0 512
 vm ok private 512 512
 ok "and has it converted" use 1024 0 0
+go prefault 2048 1024
+vm ok private 2048 512
+vm ok private 2560 512
+ok "what it has not touched was for nothing, all of its pages" use 2048 1024 0
+end_vm
+
+# What is told of each as it is mapped.
+tracing=/sys/kernel/tracing
+start_vm 16384
+: >$tracing/trace
+echo 1 >$tracing/events/kvm/kvm_prefault_map/enable
+go prefault 700 1
+echo 0 >$tracing/events/kvm/kvm_prefault_map/enable
+told()
+{
+	grep kvm_prefault_map: $tracing/trace
+	grep -Eq ' gfn (0x22bc shared level 1 pages 1 new 1|0x2200 shared level 2 pages 512 new 512)$' \
+		$tracing/trace
+}
+ok "the event says where a huge page begins" told
 end_vm
 
 # --- policies ---
@@ -139,11 +161,13 @@ end_vm
 
 # --- the VMM's memory cgroup ---
 # Windows of 512 pages around every 512th: four times as much as the limit.
-# squeezed LIMIT-FILE
+# squeezed LIMIT-FILE [inner]: the limit is that of the VMM's own cgroup, or of the one around it.
 squeezed()
 {
-	mkdir $cgroups/vmm && echo +memory >$cgroups/cgroup.subtree_control &&
-	start_private 16384 && echo $vm >$cgroups/vmm/cgroup.procs || return 1
+	mkdir $cgroups/vmm && echo +memory >$cgroups/cgroup.subtree_control || return 1
+	[ ! $2 ] || { mkdir $cgroups/vmm/$2 && echo +memory >$cgroups/vmm/cgroup.subtree_control; } ||
+		return 1
+	start_private 16384 && echo $vm >$cgroups/vmm/$2/cgroup.procs || return 1
 	echo 16M >$cgroups/vmm/$1
 	start_loader $fault --pid $vm window_end_add=512 window_flags=1 || return 1
 	go every 512 0 16384 || return 1
@@ -154,12 +178,14 @@ squeezed()
 # The guest's own pages are 32, and page tables are charged as well.
 leaves_an_eighth()
 {
-	squeezed $1 && [ $taken -le $((15104 << 10)) ] && [ $mapped -gt 3000 ] &&
+	squeezed "$@" && [ $taken -le $((15104 << 10)) ] && [ $mapped -gt 3000 ] &&
 	! grep -E '^(high|max|oom|oom_kill) [1-9]' $cgroups/vmm/memory.events
 }
 gone()
 {
-	stop_loader && end_vm && rmdir $cgroups/vmm
+	stop_loader && end_vm || return 1
+	[ ! -d $cgroups/vmm/inner ] || rmdir $cgroups/vmm/inner
+	rmdir $cgroups/vmm
 }
 ok "memory.max: what is mapped ahead leaves an eighth of it" leaves_an_eighth memory.max
 sed -n 's/.*KiB taken/# &/p' $tmp/ok
@@ -168,5 +194,27 @@ ok "the VM ends" gone
 ok "memory.high: the same, and the VMM is not held up" leaves_an_eighth memory.high
 sed -n 's/.*KiB taken/# &/p' $tmp/ok
 ok "the VM ends" gone
+ok "memory.max of the cgroup around it: the same" leaves_an_eighth memory.max inner
+sed -n 's/.*KiB taken/# &/p' $tmp/ok
+ok "the VM ends" gone
+
+# --- reclaim ---
+# It looks for what the guest has used lately, and pages look as if it had not used them after that.
+# Only those of files: there is no swap.
+file=build/walk-$$
+reclaimed()
+{
+	mkdir $cgroups/vmm && start_vm 1024 0 $file && echo $vm >$cgroups/vmm/cgroup.procs &&
+	go prefault 0 64 && use 64 0 64 && go read 0 64 && use 64 0 0 || return 1
+	# It fails if there is less to be had, and has tried all the same.
+	echo 4M >$cgroups/vmm/memory.reclaim
+	grep -E '^(pgscan|pgactivate|pgsteal) ' $cgroups/vmm/memory.stat
+	[ "$(sed -n 's/^pgscan //p' $cgroups/vmm/memory.stat)" -ge 64 ]
+}
+ok "pages that were touched, and are looked at to be reclaimed" reclaimed
+ok "still count as touched" use 64 0 0
+end_vm
+rm -f $file
+rmdir $cgroups/vmm
 ok "nothing is left" nothing_left
 finish

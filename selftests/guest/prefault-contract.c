@@ -216,13 +216,20 @@ static void test_success(int gmem_fd)
 static void test_neighbours(void)
 {
 	uint8_t *memory = map_memory(page_gpa(WORK_PAGES), 8 * PAGE);
+	struct kvm_pre_fault_memory range = range_of(WORK_PAGES, 16);
+	struct vcpu *vcpu = &vm.vcpus[0];
 
 	write_shared_words(memory, WORK_PAGES, 8);
 	set_slot(NEXT_SLOT, page_gpa(WORK_PAGES), 8 * PAGE, memory, create_gmem(8 * PAGE));
 	set(WORK_PAGES, WORK_PAGES + 4, true);
 	ok(pre_fault_ends_with(0, WORK_PAGES - 8, 16) &&
-	   pages_are_ready(&vm.vcpus[0], WORK_PAGES - 8, 16),
+	   pages_are_ready(vcpu, WORK_PAGES - 8, 16),
 	   "a range over two memslots, private and shared");
+	/* As opposed to the first memslot's, this end is in the middle of a page table. */
+	set(WORK_PAGES, WORK_PAGES + 16, true);
+	ok(!pre_fault_some(vcpu, &range) && range_is(&range, WORK_PAGES + 8, 8) &&
+	   pre_fault_some(vcpu, &range) == ENOENT,
+	   "private pages that go on behind a memslot: success up to its end, then ENOENT");
 }
 
 /* In kB, of the mapping that begins at @memory. */

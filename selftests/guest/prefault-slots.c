@@ -20,6 +20,7 @@
 
 #define SLOT_PAGES	(2 * BLOCK_PAGES)
 #define AWAY		(4 * BLOCK_PAGES)	/* where it is moved to */
+#define LARGE_PAGES	65536ull
 
 struct slot_kind {
 	const char *what;
@@ -263,9 +264,45 @@ static int pre_fault_recreated(const struct slot_kind *kind, uint64_t first)
 	return pre_fault_until_alarm(&vm.vcpus[0], first, SLOT_PAGES);
 }
 
+static int large_err;
+
+static void *pre_fault_large(void *unused)
+{
+	(void)unused;
+	large_err = pre_fault(&vm.vcpus[0], 0, LARGE_PAGES);
+	return NULL;
+}
+
+/* A memslot of its own does not have to wait until a vCPU is done with another one. */
+static void slot_comes_meanwhile(void)
+{
+	uint8_t *memory = map_memory(AREA_GPA, LARGE_PAGES * PAGE);
+	unsigned long long before, after;
+	pthread_t thread;
+	int gmem_fd;
+
+	create_vm(1);
+	before = vm_stat("pages_4k");
+	gmem_fd = create_gmem(LARGE_PAGES * PAGE);
+	set_slot(WORK_SLOT, AREA_GPA, LARGE_PAGES * PAGE, memory, gmem_fd);
+	check(try_set(vm.fd, 0, LARGE_PAGES, true), "KVM_SET_MEMORY_ATTRIBUTES");
+	thread = start_thread(pre_fault_large, NULL);
+	while (vm_stat("pages_4k") == before)
+		;
+	set_slot(PLAIN_SLOT, page_gpa(LARGE_PAGES), PAGE, map_memory(AREA_GPA, PAGE), -1);
+	after = vm_stat("pages_4k");
+	pthread_join(thread, NULL);
+	ok(!large_err && after < before + LARGE_PAGES,
+	   "a memslot is created while %llu pages of another are pre-faulted: after %llu of them",
+	   LARGE_PAGES, after - before);
+	close(gmem_fd);
+	destroy_vm();
+}
+
 void test_slots(unsigned long rounds)
 {
 	prepare_alarms();
+	slot_comes_meanwhile();
 	for (size_t i = 0; i < ARRAY_SIZE(slot_kinds); i++) {
 		const struct slot_kind *kind = &slot_kinds[i];
 

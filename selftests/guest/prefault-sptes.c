@@ -83,6 +83,27 @@ static unsigned int end_trace(void)
 	return count;
 }
 
+/* --- write-protected ----------------------------------------------------- */
+
+#define WRITABLE	(1ull << 1)
+
+unsigned int pre_fault_protected(struct vcpu *vcpu, unsigned int pages, unsigned int *last)
+{
+	unsigned int count = 0;
+
+	start_trace();
+	check(pre_fault(vcpu, 0, pages) ? -1 : 0, "KVM_PRE_FAULT_MEMORY");
+	if (end_trace() != pages)
+		bail_out("not all pages are in the trace");
+	for (unsigned int page = 0; page < pages; page++) {
+		if (!(changes[page].new & WRITABLE)) {
+			*last = page;
+			count++;
+		}
+	}
+	return count;
+}
+
 /* --- accessed ------------------------------------------------------------ */
 
 /* As the processor that KVM runs on has it in its nested page tables. */

@@ -59,6 +59,7 @@ struct svm_state {
 };
 
 #define NESTED_PAGES	64u
+#define NESTED_TABLES	5u			/* one of them, not the first */
 
 /* Gives the vCPU the CPUID that KVM supports. Returns whether that has SVM. */
 static bool set_cpuid(struct vcpu *vcpu)
@@ -92,9 +93,9 @@ static void put_u64(uint8_t *vmcb, unsigned int offset, uint64_t value)
 
 /*
  * The vCPU is in L2, in which it never runs: its L1 is a 64-bit one, which has page tables for L2
- * or not, and L2 is what the vCPU was before.
+ * or not, which begin at @tables, and L2 is what the vCPU was before.
  */
-static void enter_l2(struct vcpu *vcpu, bool nested_paging)
+static void enter_l2(struct vcpu *vcpu, bool nested_paging, uint64_t tables)
 {
 	struct svm_state svm = {
 		.state = {
@@ -114,7 +115,7 @@ static void enter_l2(struct vcpu *vcpu, bool nested_paging)
 	put_u32(svm.vmcb, VMCB_ASID, 1);
 	put_u64(svm.vmcb, VMCB_NESTED_CTL, nested_paging ? NP_ENABLE : 0);
 	/* There is memory, and what it says does not matter to a root. */
-	put_u64(svm.vmcb, VMCB_NESTED_CR3, CODE_GPA);
+	put_u64(svm.vmcb, VMCB_NESTED_CR3, tables);
 	put_u64(svm.vmcb, VMCB_EFER, EFER_LME | EFER_LMA | EFER_SVME);
 	put_u64(svm.vmcb, VMCB_CR4, CR4_PAE);
 	put_u64(svm.vmcb, VMCB_CR3, CODE_GPA);
@@ -153,6 +154,7 @@ void test_nested(void)
 {
 	struct kvm_pre_fault_memory range = range_of(0, NESTED_PAGES);
 	struct vcpu *vcpu = &vm.vcpus[0];
+	unsigned int count, protected;
 	unsigned long long pages;
 	int err;
 
@@ -166,7 +168,7 @@ void test_nested(void)
 	set(0, NESTED_PAGES / 2, true);
 
 	pages = vm_stat("pages_4k");
-	enter_l2(vcpu, true);
+	enter_l2(vcpu, true, CODE_GPA);
 	err = pre_fault_some(vcpu, &range);
 	ok(is_in_l2(vcpu) && err == EOPNOTSUPP,
 	   "a vCPU in L2, with nested page tables: EOPNOTSUPP (%s)", strerror(err));
@@ -183,12 +185,33 @@ void test_nested(void)
 
 	/* KVM's page tables are for L1's addresses then, but L2 has some of its own. */
 	pages = vm_stat("pages_4k");
-	enter_l2(vcpu, false);
+	enter_l2(vcpu, false, CODE_GPA);
 	ok(is_in_l2(vcpu) && pre_fault_ends_with(0, 0, NESTED_PAGES) &&
 	   vm_stat("pages_4k") == pages + NESTED_PAGES,
 	   "in L2 without nested page tables: success, it is mapped for L2");
 	leave_l2(vcpu);
 	ok(pages_are_ready(vcpu, 0, NESTED_PAGES), "and still for L1");
+
+	/* KVM has to notice when L1 changes its page tables, wherever they are. */
+	enter_l2(vcpu, true, page_gpa(NESTED_TABLES));
+	err = pre_fault_some(vcpu, &range);
+	leave_l2(vcpu);
+	ok(err == EOPNOTSUPP, "in L2, with nested page tables in private memory");
+	set(0, NESTED_PAGES, false);
+	set(0, NESTED_PAGES, true);
+	count = pre_fault_protected(vcpu, NESTED_PAGES, &protected);
+	ok(count == 1 && protected == NESTED_TABLES,
+	   "out of L2: of all pages only these cannot be written to (%u, page %u)", count, protected);
+
+	/* A policy may want them mapped, if there is one. L2 ends at once, it has no memory. */
+	set(0, NESTED_PAGES, false);
+	enter_l2(vcpu, true, CODE_GPA);
+	set(0, NESTED_PAGES, true);
+	pages = vm_stat("pages_4k");
+	err = ioctl(vcpu->fd, KVM_RUN, 0) ? errno : 0;
+	ok(vm_stat("pages_4k") < pages + NESTED_PAGES / 2,
+	   "L2 runs, after a conversion: nothing is mapped for it (%s, exit %u)", strerror(err),
+	   vcpu->run->exit_reason);
 }
 
 /* --- dead ---------------------------------------------------------------- */

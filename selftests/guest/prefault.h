@@ -73,6 +73,9 @@ void test_poisoned_shared(void);
 /* Returns what comes of it if the signal that stock KVM sends is blocked. */
 int pre_fault_poisoned(void);
 
+/* Private pages from 0 on, not mapped yet. Returns how many KVM write-protects, and the last one. */
+unsigned int pre_fault_protected(struct vcpu *vcpu, unsigned int pages, unsigned int *last);
+
 /* prefault-slots.c */
 void test_slots(unsigned long rounds);
 void show_spins(void);

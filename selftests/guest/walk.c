@@ -3,20 +3,24 @@
  * A VM by hand whose guest walks through its memory: does what standard input says, a command a line,
  * with one line of answer each.
  *
- *	walk [PAGES]		that much memory, 1 GiB if not said, shared at first
+ *	walk [PAGES [VCPU [FILE]]]	that much memory, 1 GiB if not said, shared at first; vCPUs
+ *				before this one exist, but never run; shared memory is this file
  *	private FIRST PAGES	KVM_SET_MEMORY_ATTRIBUTES: "ok" or an errno's name
  *	shared FIRST PAGES
  *	before GAP PAGES	as private, but of the GAP pages before its memory, too
+ *	more PAGES		a memslot of private memory right behind its own
  *	allocate FIRST PAGES	of guest_memfd
  *	punch FIRST PAGES
  *	prefault FIRST PAGES	KVM_PRE_FAULT_MEMORY, as often as it takes
  *	read FIRST PAGES	the guest reads them, or writes to them in order
  *	write FIRST PAGES
  *	every STEP FIRST PAGES	it reads every STEP-th of them
+ *	signals US STEP FIRST PAGES	as every, with a signal every so often
+ *	signalled		it is about to go on, but a signal is pending
  *	random SEED COUNT	it reads so many of all pages at random
  *	accept FIRST PAGES	2 MiB at a time: they become private, are written to, and read
  *
- * The last five, and prefault, say "FAULTS MAPPED TOUCHED": faults that the guest took, by how many
+ * The last seven, and prefault, say "FAULTS MAPPED TOUCHED": faults that the guest took, by how many
  * mapped pages there are more now, and how many pages, each counted once, the guest has touched. Or
  * "wrong", if the guest found something else than it should. Pages count from 0. At first it says
  * "vms FD", the VM's descriptor. It ends with its input.
@@ -24,15 +28,20 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
 
 #include "touch.h"
 
 static uint64_t pages = GIB_PAGES;
 static int gmem_fd;
+static struct vcpu *vcpu;
 
 /* What is known of each page; shared and private memory have been written to or not. */
 static struct {
@@ -42,7 +51,6 @@ static struct {
 /* The guest goes through what is in its list. */
 static bool go(const char *entry, unsigned int count, bool private)
 {
-	struct vcpu *vcpu = &vm.vcpus[0];
 	bool right = true;
 
 	run_list(vcpu, entry, count, private ? PRIVATE_TAG : SHARED_TAG);
@@ -73,7 +81,7 @@ static bool go_through(const char *entry, uint64_t first, uint64_t count, uint64
 			break;
 		for (uint64_t page = first; page < first + count; page += step) {
 			if (entry == guest_read || known[page].private == private)
-				vm.vcpus[0].list[n++] = page_gpa(page);
+				vcpu->list[n++] = page_gpa(page);
 			if (n == LIST_WORDS) {
 				right &= go(entry, n, private);
 				n = 0;
@@ -94,7 +102,7 @@ static bool go_at_random(uint64_t seed, uint64_t count)
 		unsigned int n;
 
 		for (n = 0; n < LIST_WORDS && count; n++, count--)
-			vm.vcpus[0].list[n] = page_gpa(next_random(&random) % pages);
+			vcpu->list[n] = page_gpa(next_random(&random) % pages);
 		right &= go(guest_read, n, false);
 	}
 	return right;
@@ -116,6 +124,13 @@ static int convert_from_before(uint64_t gap, uint64_t count)
 	for (uint64_t page = 0; page < count; page++)
 		known[page].private = true;
 	return 0;
+}
+
+static int add_more(uint64_t count)
+{
+	set_slot(PLAIN_SLOT, page_gpa(pages), count * PAGE,
+		 map_memory(page_gpa(pages), count * PAGE), create_gmem(count * PAGE));
+	return try_set(vm.fd, pages, pages + count, true) ? errno : 0;
 }
 
 static bool accept_memory(uint64_t first, uint64_t count)
@@ -142,9 +157,50 @@ static bool pre_fault(uint64_t first, uint64_t count)
 	struct kvm_pre_fault_memory range = { .gpa = page_gpa(first), .size = count * PAGE };
 
 	while (range.size)
-		if (ioctl(vm.vcpus[0].fd, KVM_PRE_FAULT_MEMORY, &range))
+		if (ioctl(vcpu->fd, KVM_PRE_FAULT_MEMORY, &range))
 			return false;
 	return true;
+}
+
+static void ignore_signal(int signal)
+{
+	(void)signal;
+}
+
+static bool go_through_signals(uint64_t us, uint64_t step, uint64_t first, uint64_t count)
+{
+	struct itimerval timer = { { 0, us }, { 0, us } };
+	bool right;
+
+	check(setitimer(ITIMER_REAL, &timer, NULL), "setitimer");
+	right = go_through(guest_read, first, count, step);
+	timer = (struct itimerval) { 0 };
+	check(setitimer(ITIMER_REAL, &timer, NULL), "setitimer");
+	return right;
+}
+
+/* A signal that only KVM_RUN unblocks is pending when it begins, whatever else happens. */
+static bool enter_signalled(void)
+{
+	struct kvm_signal_mask *none = calloc(1, sizeof(*none) + sizeof(uint64_t));
+	const struct timespec no_time = { 0 };
+	sigset_t alarms, before;
+	bool ended;
+
+	if (!none)
+		bail_out("calloc");
+	none->len = sizeof(uint64_t);
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alarms, &before);
+	check(ioctl(vcpu->fd, KVM_SET_SIGNAL_MASK, none), "KVM_SET_SIGNAL_MASK");
+	check(raise(SIGALRM) ? -1 : 0, "raise");
+	ended = ioctl(vcpu->fd, KVM_RUN, 0) && errno == EINTR;
+	check(ioctl(vcpu->fd, KVM_SET_SIGNAL_MASK, NULL), "KVM_SET_SIGNAL_MASK");
+	ended &= sigtimedwait(&alarms, NULL, &no_time) == SIGALRM;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	free(none);
+	return ended;
 }
 
 static void answer_errno(int err)
@@ -180,11 +236,18 @@ static bool is_range(uint64_t first, uint64_t count)
 
 static void command(const char *line)
 {
-	unsigned long long a, b, step;
+	unsigned long long a, b, step, us;
 
 	measure();
 	if (sscanf(line, "random %llu %llu", &a, &b) == 2)
 		answer(go_at_random(a, b));
+	else if (sscanf(line, "signals %llu %llu %llu %llu", &us, &step, &a, &b) == 4 && us && step &&
+		 is_range(a, b))
+		answer(go_through_signals(us, step, a, b));
+	else if (!strcmp(line, "signalled\n"))
+		answer(enter_signalled());
+	else if (sscanf(line, "more %llu", &a) == 1 && a)
+		answer_errno(add_more(a));
 	else if (sscanf(line, "every %llu %llu %llu", &step, &a, &b) == 3 && step && is_range(a, b))
 		answer(go_through(guest_read, a, b, step));
 	else if (sscanf(line, "%*s %llu %llu", &a, &b) != 2 || !is_range(a, b))
@@ -211,21 +274,38 @@ static void command(const char *line)
 		printf("ENOSYS\n");
 }
 
+/* What is shared of it. */
+static void *map_file(const char *path)
+{
+	int fd = check(open(path, O_RDWR | O_CREAT, 0600), path);
+	void *memory;
+
+	check(ftruncate(fd, pages * PAGE), path);
+	memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED)
+		bail_out("mmap of %s", path);
+	return memory;
+}
+
 int main(int argc, char **argv)
 {
-	struct vcpu *vcpu = &vm.vcpus[0];
+	const struct sigaction action = { .sa_handler = ignore_signal, .sa_flags = SA_RESTART };
+	unsigned long id = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
 	char line[200];
 
 	if (argc > 1)
 		pages = strtoull(argv[1], NULL, 0);
-	if (argc > 2 || !pages || pages > GIB_PAGES) {
-		fprintf(stderr, "usage: walk [PAGES]\n");
+	if (argc > 4 || !pages || pages > GIB_PAGES || id >= VCPUS) {
+		fprintf(stderr, "usage: walk [PAGES [VCPU [FILE]]]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	create_vm(1);
+	sigaction(SIGALRM, &action, NULL);
+	create_vm(id + 1);
+	vcpu = &vm.vcpus[id];
 	gmem_fd = create_gmem(pages * PAGE);
-	set_slot(WORK_SLOT, AREA_GPA, pages * PAGE, map_memory(AREA_GPA, pages * PAGE), gmem_fd);
+	set_slot(WORK_SLOT, AREA_GPA, pages * PAGE,
+		 argc > 3 ? map_file(argv[3]) : map_memory(AREA_GPA, pages * PAGE), gmem_fd);
 	/* What the guest itself needs is mapped. */
 	for (unsigned int i = 0; i < LIST_WORDS; i++)
 		vcpu->list[i] = CODE_GPA;
