@@ -126,9 +126,17 @@ SKIP: {
 
 # --- failures, told apart ---
 
-# A process in the guest passes the output on: it needs a CPU for that before the crash takes them all.
-($status, $out, $err) = vm('--kernel', $kernel, '--', 'sh', '-c',
-	'echo before; sleep 1; echo c >/proc/sysrq-trigger');
+# A process in the guest passes the output on: the crash is to come when it has, not before.
+my $crashing = start('--kernel', $kernel, '--', 'sh', '-c',
+	"echo before; until [ -e build/10-vm.$$ ]; do :; done; echo c >/proc/sysrq-trigger");
+for (1 .. 3000) {
+	last if -s "$tmp/out";
+	select undef, undef, undef, 0.01;
+}
+open $fh, '>', "build/10-vm.$$";
+close $fh;
+($status, $out, $err) = finish($crashing);
+unlink "build/10-vm.$$";
 is($status, 126, 'a crash of the guest has its own status');
 is($out, "before\n", 'what was said before the crash is not lost');
 like($err, qr/Kernel panic.*sysrq_handle_crash/s, 'the crash is shown with its backtrace');

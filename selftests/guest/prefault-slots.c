@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -265,11 +266,13 @@ static int pre_fault_recreated(const struct slot_kind *kind, uint64_t first)
 }
 
 static int large_err;
+static atomic_bool large_over;
 
 static void *pre_fault_large(void *unused)
 {
 	(void)unused;
 	large_err = pre_fault(&vm.vcpus[0], 0, LARGE_PAGES);
+	large_over = true;
 	return NULL;
 }
 
@@ -287,7 +290,7 @@ static void slot_comes_meanwhile(void)
 	set_slot(WORK_SLOT, AREA_GPA, LARGE_PAGES * PAGE, memory, gmem_fd);
 	check(try_set(vm.fd, 0, LARGE_PAGES, true), "KVM_SET_MEMORY_ATTRIBUTES");
 	thread = start_thread(pre_fault_large, NULL);
-	while (vm_stat("pages_4k") == before)
+	while (vm_stat("pages_4k") == before && !large_over)
 		;
 	set_slot(PLAIN_SLOT, page_gpa(LARGE_PAGES), PAGE, map_memory(AREA_GPA, PAGE), -1);
 	after = vm_stat("pages_4k");

@@ -15,8 +15,8 @@ struct use {
 bool use_probe(struct snapshot_hook *hook);
 
 /*
- * Asks the kernel, which goes through all page tables: not so often that for @vms VMs it takes more than a
- * twentieth of a CPU. In between, and once the folder is gone, what was said last stands. @dir: the VM's.
+ * Asks the kernel, which goes through all page tables: so seldom that for @vms VMs it takes about a
+ * twentieth of a CPU at most. In between, and once the folder is gone, what was said last stands. @dir: the VM's.
  */
 void use_read(struct use *use, const char *dir, size_t vms);
 
