@@ -65,11 +65,12 @@ clean: ## delete build/
 # Where libbpf and bpftool are is known only when they are built, and for that
 # the packages must be there.  Make reads $(B)/deps.mk again when it changed.
 NEED_LIBBPF := demo check check-debug bench shell tools policies guest tests install \
-	policy-tests top-tests trace-tests bench-tests store-tests $(B)/%
+	kvm-tests policy-tests tool-tests bench-tests store-tests $(B)/%
 ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
 -include $(B)/deps.mk
 -include tools/tools.mk
 -include bpf/bpf.mk
+-include selftests/selftests.mk
 -include selftests/guest/guest.mk
 -include selftests/store/store.mk
 -include bench/bench.mk
@@ -85,7 +86,7 @@ $(B)/deps.mk: deps FORCE
 tools: ## memattr-top, prefault-trace and memattr-policy, into build/bin
 policies: ## the BPF policies, into build/bpf
 guest: ## the workload VMM, into build/bin
-tests: policy-tests top-tests trace-tests bench-tests store-tests
+tests: kvm-tests policy-tests tool-tests bench-tests store-tests
 
 install: tools policies ## tools, policies, their header and man pages to PREFIX (/usr/local); DESTDIR= as usual
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/memattr $(DESTDIR)$(PREFIX)/share/man/man8

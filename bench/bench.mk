@@ -2,7 +2,7 @@
 # Benchmarks, into $(B)/bench. Included by the top Makefile after bpf/bpf.mk. They need KVM's own
 # header, which knows guest_memfd, not the distribution's.
 
-KVM_ABI := -Iselftests/guest
+KVM_ABI := -Iselftests/lib
 
 $(B)/bench/conversion-cost: bench/conversion-cost.c bench/bench.c bench/bench.h
 	@mkdir -p $(@D)

@@ -224,7 +224,7 @@ sub test_environment {
 
 # A policy refuses each conversion of a guest; a retry is seen in 30-policy.t.
 sub test_refusal {
-	my $policy = 'build/selftests/bpf/fault.bpf.o';
+	my $policy = 'build/selftests/policy/fault.bpf.o';
 	my @load = ('build/bin/memattr-policy', 'load', $policy);
 
 	index(slurp('/sys/kernel/btf/kvm'), 'kvm_memattr_ops') >= 0

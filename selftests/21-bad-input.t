@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # KVM_SET_MEMORY_ATTRIBUTES with bad input: the patched kernel answers what the stock one does,
-# and nothing changes. What is tried is in guest/bad-input.c.
+# and nothing changes. What is tried is in attributes/bad-input.c.
 cd "$(dirname "$0")/.." || exit 1
 
 # The program's own TAP becomes a subtest.
 on_kernel()
 {
-	output=$(selftests/vm/run --kernel "$2" -- build/selftests/guest/bad-input $3)
+	output=$(selftests/vm/run --kernel "$2" -- build/selftests/attributes/bad-input $3)
 	status=$?
 	echo "$output" | sed 's/^/    /'
 	[ $status -eq 0 ] || printf 'not '

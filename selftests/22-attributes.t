@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # KVM_SET_MEMORY_ATTRIBUTES used as it is meant to be: the patched kernel does what the stock one
-# does. What is tried is in guest/attributes.c. ATTRIBUTES_OPS=100000 tries more.
+# does. What is tried is in attributes/attributes.c. ATTRIBUTES_OPS=100000 tries more.
 cd "$(dirname "$0")/.." || exit 1
-. selftests/guest/lib.sh
+. selftests/lib/kernels.sh
 ops=${ATTRIBUTES_OPS:-20000}
 
 # The state that the last program's random operations have led to.
@@ -13,9 +13,9 @@ final()
 	sed -n '/# final /{s///p;q}' <<<"$output"
 }
 
-on_kernel stock attributes "random 1 $ops" stays
+on_kernel stock attributes/attributes "random 1 $ops" stays
 stock=$(final)
-on_kernel "$patched" attributes "random 1 $ops" "random 2 $ops --ranges" "stays --ranges" "race 5"
+on_kernel "$patched" attributes/attributes "random 1 $ops" "random 2 $ops --ranges" "stays --ranges" "race 5"
 [ -n "$stock" ] && [ "$(final)" = "$stock" ]
 ok $? "random 1 $ops ends the same on both"
 echo 1..$tests

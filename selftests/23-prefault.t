@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # KVM_PRE_FAULT_MEMORY keeps to its contract, where the stock kernel spins or says something else.
-# What is tried is in guest/prefault*.c. PREFAULT_ROUNDS=2000 tries more.
+# What is tried is in prefault/*.c. PREFAULT_ROUNDS=2000 tries more.
 cd "$(dirname "$0")/.." || exit 1
-. selftests/guest/lib.sh
+. selftests/lib/kernels.sh
 # Under the debug kernel's checks everything takes ten times as long.
 case $patched in
 debug) rounds=${PREFAULT_ROUNDS:-40} mib=128 ;;
@@ -27,7 +27,7 @@ shadow()
 		if [ -e /sys/module/kvm_amd ]; then module=kvm_amd off=npt=0
 		else module=kvm_intel off=ept=0; fi
 		busybox rmmod $module && busybox insmod $1/modules/${module/_/-}.ko $off &&
-			build/selftests/guest/prefault shadow | sed "s/^/    /"
+			build/selftests/prefault/prefault shadow | sed "s/^/    /"
 		exit ${PIPESTATUS[0]}' bash "$dir"
 	status=$?
 	ok $status "shadow, on the $1 kernel"
@@ -44,13 +44,13 @@ spinning=('private memory deleted while it is pre-faulted'
 ending=('private memory deleted, and created again'
 	'shared memory deleted, and created again')
 
-on_kernel stock prefault "${common[@]}" spins
+on_kernel stock prefault/prefault "${common[@]}" spins
 for what in "${spinning[@]}"; do
 	[ "$(says "$what")" = 'spins until a signal comes' ]
 	ok $? "stock spins: $what"
 done
 
-on_kernel "$patched" prefault contract death "signals $mib" "slots $rounds" "${common[@]}" \
+on_kernel "$patched" prefault/prefault contract death "signals $mib" "slots $rounds" "${common[@]}" \
 	"random 2 $rounds" "flips $((rounds * 10))" "poison shared" spins
 for what in "${spinning[@]}" "${ending[@]}"; do
 	[ "$(says "$what")" = ends ]

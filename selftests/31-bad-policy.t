@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.." || exit 1
 if [ "$1" != in-vm ]; then
 	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/31-bad-policy.t in-vm
 fi
-. selftests/bpf/lib.sh
+. selftests/lib/policy.sh
 fault=$policies/fault.bpf.o
 
 # --- the kernel throws a policy out and goes on without it ---

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.." || exit 1
 if [ "$1" != in-vm ]; then
 	exec selftests/vm/run --kernel stock -- selftests/32-policy-stock.t in-vm
 fi
-. selftests/bpf/lib.sh
+. selftests/lib/policy.sh
 
 start_vm
 for command in "load template --pid $vm" "load template --all" show "show --pid $vm" list \

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." || exit 1
 if [ "$1" != in-vm ]; then
 	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/33-ratelimit.t in-vm
 fi
-. selftests/bpf/lib.sh
+. selftests/lib/policy.sh
 SECONDS_LIMITED=10
 RATE=50
 : >$tmp/out

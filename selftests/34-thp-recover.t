@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # thp_recover: huge pages that conversions have broken come back although the guest uses only the
-# pages around the converted ones. What is done is in guest/huge.c.
+# pages around the converted ones. What is done is in policy/huge.c.
 cd "$(dirname "$0")/.." || exit 1
 if [ "$1" != in-vm ]; then
 	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/34-thp-recover.t in-vm
 fi
-. selftests/bpf/lib.sh
+. selftests/lib/policy.sh
 
 # huge_is NAME BLOCKS POINT: that many of the 32 blocks are mapped by huge pages at this point.
 huge_is()
@@ -15,7 +15,7 @@ huge_is()
 	ok "$1" grep -q "^$3: $2 huge" $out
 }
 
-ok "the guest runs without a policy" run 0 build/selftests/guest/huge
+ok "the guest runs without a policy" run 0 build/selftests/policy/huge
 sed 's/^/# /' $out
 huge_is "all is mapped by huge pages" 32 'mapped'
 huge_is "a page of each turns private: none is left" 0 'converted'
@@ -24,7 +24,7 @@ huge_is "each comes back when the page itself is used" 32 'converted pages used'
 
 start_loader thp_recover --all
 ok "thp_recover is loaded" expr "$attached" : 'thp_recover: attached to all VMs'
-ok "the guest runs with it" run 0 build/selftests/guest/huge
+ok "the guest runs with it" run 0 build/selftests/policy/huge
 sed 's/^/# /' $out
 huge_is "a page of each turns private: none is left, as without" 0 'converted'
 huge_is "and back: all come back when the pages around are used" 32 'back, pages around used'

@@ -14,7 +14,7 @@ if [ "$1" != in-vm ]; then
 		exit 1
 	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/36-guide.t in-vm
 fi
-. selftests/bpf/lib.sh
+. selftests/lib/policy.sh
 
 params_are_shown()
 {

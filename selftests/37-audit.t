@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.." || exit 1
 if [ "$1" != in-vm ]; then
 	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/37-audit.t in-vm
 fi
-. selftests/bpf/lib.sh
+. selftests/lib/policy.sh
 attempts=${AUDIT_ATTEMPTS:-20000}
 fault=$policies/fault.bpf.o
 record=$tmp/record

@@ -8,7 +8,7 @@ if [ "$1" != in-vm ]; then
 	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" --timeout 1500 -- \
 		selftests/38-lifecycle.t in-vm
 fi
-. selftests/bpf/lib.sh
+. selftests/lib/policy.sh
 fault=$policies/fault.bpf.o
 refuse=$policies/refuse.bpf.o
 count=$policies/count.bpf.o

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What a policy can ask KVM, from convert and from zap, on a known layout; and its own ejection.
-# bpf/kfuncs.bpf.c asks, and says what each answer is about. Programs that must not ask are in
+# policy/kfuncs.bpf.c asks, and says what each answer is about. Programs that must not ask are in
 # 31-bad-policy.t.
 cd "$(dirname "$0")/.." || exit 1
 if [ "$1" != in-vm ]; then
 	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/39-kfuncs.t in-vm
 fi
-. selftests/bpf/lib.sh
+. selftests/lib/policy.sh
 kfuncs=$policies/kfuncs.bpf.o
 
 # The slot is gfns 0x1000 to 0x2000. Of what is asked about, private are 16 pages, a huge page, and

@@ -21,7 +21,7 @@ my $TOP = 'build/bin/memattr-top';
 my $GUEST = 'build/bin/memattr-guest';
 my $POLICY = 'build/bin/memattr-policy';
 my $RATELIMIT = 'build/bpf/ratelimit.bpf.o';
-my $MANY = 'build/selftests/top/many-vms';
+my $MANY = 'build/selftests/tools/many-vms';
 
 # Longer than all that runs in one VM takes on a loaded machine; only a failure waits that long.
 use constant PART_S => 200;
@@ -51,7 +51,7 @@ sub arguments {
 }
 
 sub unit_tests {
-	my ($status, $out, $err) = run('build/selftests/top/top-unit');
+	my ($status, $out, $err) = run('build/selftests/tools/top-unit');
 	is($status, 0, 'what needs no kernel') or diag($out, $err);
 }
 

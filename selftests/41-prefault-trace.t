@@ -19,8 +19,8 @@ use Tool;
 chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
 
 my $TRACE = 'build/bin/prefault-trace';
-my $VMM = 'build/selftests/prefault/prefault-vmm';
-my $DUMP = 'build/selftests/prefault/dump';
+my $VMM = 'build/selftests/tools/prefault-vmm';
+my $DUMP = 'build/selftests/tools/dump';
 
 # Longer than all that runs in one VM takes on a loaded machine; only a failure waits that long.
 use constant PART_S => 300;
@@ -49,7 +49,7 @@ sub arguments {
 }
 
 sub unit_tests {
-	my ($status, $out, $err) = run('build/selftests/prefault/trace-unit');
+	my ($status, $out, $err) = run('build/selftests/tools/trace-unit');
 	is($status, 0, 'what needs no kernel') or diag($out, $err);
 }
 
@@ -333,7 +333,7 @@ sub use_of_living {
 # A policy that wants 9 pages around each fault of private memory.
 sub windows {
 	my $pid = open3(my $in, my $out, undef, qw(build/bin/memattr-policy load
-			build/selftests/bpf/fault.bpf.o --all window_end_add=9 window_flags=1));
+			build/selftests/policy/fault.bpf.o --all window_end_add=9 window_flags=1));
 	like(readline($out) // '', qr/attached/, 'a policy');
 	my $vmm = start_vmm(qw(-t 90));
 	my $trace = start_trace(qw(-j --totals -d 600));
@@ -356,7 +356,7 @@ sub windows {
 sub no_windows {
 	for my $wanted ('window_end_add=0', 'window_start_add=100000 window_end_add=100009') {
 		my $pid = open3(my $in, my $out, undef, qw(build/bin/memattr-policy load
-				build/selftests/bpf/fault.bpf.o --all window_flags=1), split ' ', $wanted);
+				build/selftests/policy/fault.bpf.o --all window_flags=1), split ' ', $wanted);
 		readline $out;
 		my $vmm = start_vmm(qw(-t 9));
 		my $trace = start_trace(qw(-j --totals -d 600));

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Policies that map memory ahead: what faultaround and convert_prefault gain, and what the kernel makes
-# of proposals that are wrong or too large. The guest, which checks its data, is guest/walk.c.
+# of proposals that are wrong or too large. The guest, which checks its data, is policy/walk.c.
 cd "$(dirname "$0")/.." || exit 1
 if [ "$1" != in-vm ]; then
 	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" --timeout 900 -- \
 		selftests/42-prefault-policy.t in-vm
 fi
-vmsh=build/selftests/guest/walk
-. selftests/bpf/lib.sh
+vmsh=build/selftests/policy/walk
+. selftests/lib/policy.sh
 fault=$policies/fault.bpf.o
 walk_pages=16384	# 64 MiB
 touches=8192		# of 1 GiB
@@ -319,17 +319,17 @@ under()
 	what=$1
 	shift
 	start_loader "$@"
-	ok "$what: attributes change while vCPUs run" run 0 build/selftests/guest/attributes race 3
-	ok "$what: holes are punched, and pages pre-faulted" run 0 build/selftests/guest/prefault holes 200
-	ok "$what: attributes flip, and pages are pre-faulted" run 0 build/selftests/guest/prefault flips 500
-	ok "$what: memslots come and go" run 0 build/selftests/guest/prefault slots 10
+	ok "$what: attributes change while vCPUs run" run 0 build/selftests/attributes/attributes race 3
+	ok "$what: holes are punched, and pages pre-faulted" run 0 build/selftests/prefault/prefault holes 200
+	ok "$what: attributes flip, and pages are pre-faulted" run 0 build/selftests/prefault/prefault flips 500
+	ok "$what: memslots come and go" run 0 build/selftests/prefault/prefault slots 10
 	ok "$what: the loader ends" stop_loader
 }
 under faultaround faultaround --all
 under convert_prefault convert_prefault --all
 under 'windows around all' $fault --all window_start_add=-100 window_end_add=100 $alloc
 start_loader $fault --all window_end_add=200 $alloc
-ok "vCPUs in L2" run 0 build/selftests/guest/prefault nested
+ok "vCPUs in L2" run 0 build/selftests/prefault/prefault nested
 stop_loader
 ok "nothing is left" nothing_left
 finish

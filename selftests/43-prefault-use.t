@@ -3,14 +3,14 @@
 #
 # What became of memory that was mapped ahead: the kernel's count of pages that the guest has touched, or
 # that were mapped for nothing; what faultaround makes of it; and what the VMM's memory cgroup is left
-# with. The guest, which checks its data, is guest/walk.c.
+# with. The guest, which checks its data, is policy/walk.c.
 cd "$(dirname "$0")/.." || exit 1
 if [ "$1" != in-vm ]; then
 	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" --timeout 900 -- \
 		selftests/43-prefault-use.t in-vm
 fi
-vmsh=build/selftests/guest/walk
-. selftests/bpf/lib.sh
+vmsh=build/selftests/policy/walk
+. selftests/lib/policy.sh
 fault=$policies/fault.bpf.o
 cgroups=/sys/fs/cgroup
 

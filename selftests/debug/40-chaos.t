@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Policies that misbehave at random come to guests that convert memory and check it, are updated,
-# detached and killed, and so are the guests: ../bpf/chaos.c, ../bpf/chaos.bpf.c. On a kernel with
+# detached and killed, and so are the guests: ../policy/chaos.c, ../policy/chaos.bpf.c. On a kernel with
 # KASAN and lockdep; the runner fails if it reports anything.
 #
 #	MEMATTR_CHAOS_SECONDS	how long (180)
@@ -16,7 +16,7 @@ fi
 seconds=$2 seed=$3
 # Enough for every cache to have what it keeps.
 warm_up_s=30
-. selftests/bpf/lib.sh
+. selftests/lib/policy.sh
 chaos=$policies/chaos
 
 # Live objects by kmalloc cache, and memory per CPU in kB. Shrinking takes what is free out of caches

@@ -8,16 +8,3 @@ $(TOP_DIR)/collect.o: $(TOP_DIR)/memattr-top.skel.h
 $(TOP_OBJS): TOOLS_CFLAGS += -I$(TOP_DIR)
 
 $(B)/bin/memattr-top: $(TOP_OBJS)
-
-$(B)/selftests/top/top-unit: selftests/top/top-unit.c $(TOP_DIR)/rows.o \
-		$(addprefix $(B)/tools/common/,cell.o format.o)
-	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) -Itools/memattr-top $^ -lcmocka -o $@
-
-$(B)/selftests/top/many-vms: selftests/top/many-vms.c selftests/guest/kvm-abi.h
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror $< -o $@
-
-# What selftests/40-top.t needs.
-top-tests: $(B)/bin/memattr-top $(B)/selftests/top/top-unit $(B)/selftests/top/many-vms
-.PHONY: top-tests

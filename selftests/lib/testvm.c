@@ -9,11 +9,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "touch.h"
+#include "testvm.h"
 
 #define COMPLAINTS	20		/* at most, a broken kernel is wrong everywhere */
 
-struct touch_vm vm;
+struct test_vm vm;
 static int kvm_fd = -1;
 static int tests, failures, complaints;
 

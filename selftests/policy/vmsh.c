@@ -31,7 +31,7 @@
  */
 #define _GNU_SOURCE
 #include "kvm_btf.h"
-#include "../guest/kvm-abi.h"
+#include "kvm-abi.h"
 
 #include <bpf/libbpf.h>
 #include <errno.h>

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "touch.h"
+#include "testvm.h"
 
 #define COMPARE_EVERY	1000
 

@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "touch.h"
+#include "testvm.h"
 
 #define BLOCKS		(AREA_PAGES / BLOCK_PAGES)
 

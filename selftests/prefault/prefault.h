@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the parts of the test of KVM_PRE_FAULT_MEMORY share; see prefault.c. */
+/* What the parts of the test of KVM_PRE_FAULT_MEMORY share; main.c says which these are. */
 #ifndef PREFAULT_H
 #define PREFAULT_H
 
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "touch.h"
+#include "testvm.h"
 
 #define MS		1000000ull	/* ns */
 #define SPIN_S		5		/* after that long a signal ends what does not end */
@@ -53,19 +53,19 @@ void ignore_signal(int signal);
 void prepare_alarms(void);
 void let_alarms(bool through);
 
-/* prefault-contract.c */
+/* contract.c */
 void test_contract(void);
 void test_little_memory(void);
 void test_pending(void);
 void test_signals(unsigned long mib);
 
-/* prefault-state.c */
+/* state.c */
 void test_shadow(void);
 void test_nested(void);
 void test_dead(void);
 void test_death(void);
 
-/* prefault-sptes.c */
+/* sptes.c */
 void test_accessed(void);
 void test_mmio(void);
 void test_poisoned_private(void);
@@ -76,11 +76,11 @@ int pre_fault_poisoned(void);
 /* Private pages from 0 on, not mapped yet. Returns how many KVM write-protects, and the last one. */
 unsigned int pre_fault_protected(struct vcpu *vcpu, unsigned int pages, unsigned int *last);
 
-/* prefault-slots.c */
+/* slots.c */
 void test_slots(unsigned long rounds);
 void show_spins(void);
 
-/* prefault-race.c */
+/* race.c */
 void test_parallel(unsigned long rounds);
 void test_random(uint64_t seed, unsigned long rounds);
 void test_holes(unsigned long rounds);

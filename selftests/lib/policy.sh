@@ -3,7 +3,7 @@
 
 tmp=${tmp:-/tmp}
 policy=build/bin/memattr-policy
-policies=build/selftests/bpf
+policies=build/selftests/policy
 vmsh=${vmsh:-$policies/vmsh}
 bpftool=$(sed -n 's/^BPFTOOL *:*= *//p' build/deps.mk)
 out=$tmp/out

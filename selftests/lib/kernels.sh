@@ -24,7 +24,7 @@ on_kernel()
 	output=$(selftests/vm/run --kernel "$kernel" --timeout 3000 -- bash -c '
 		kernel=$1 program=$2 tests=$3
 		for args in "${@:4}"; do
-			build/selftests/guest/$program $args | sed "s/^/    /"
+			build/selftests/$program $args | sed "s/^/    /"
 			[ "${PIPESTATUS[0]}" -eq 0 ] || printf "not "
 			echo "ok $((++tests)) - $args, on the $kernel kernel"
 		done' bash "$kernel" "$program" $tests "$@")

@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../guest/kvm-abi.h"
+#include "kvm-abi.h"
 
 #define PAGE		4096ull
 #define CODE_GPA	PAGE

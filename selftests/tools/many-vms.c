@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../guest/kvm-abi.h"
+#include "kvm-abi.h"
 
 int main(int argc, char **argv)
 {

@@ -5,7 +5,7 @@
 cd "$(dirname "$0")/.." || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -r $tmp' EXIT
-. selftests/bpf/lib.sh
+. selftests/lib/policy.sh
 fault=$policies/fault.bpf.o
 
 ok "params lists them" run 0 $policy params ratelimit
@@ -37,7 +37,7 @@ ok "no such file" fails 6 'cannot read ./nosuch.bpf.o: No such file' '' \
 ok "no object file" fails 6 'Makefile is no policy' 'make policies' \
 	$policy load ./Makefile --all
 ok "an object, but no policy" fails 6 'has no struct kvm_memattr_ops' 'MEMATTR_OPS' \
-	$policy load build/selftests/bpf/no_policy.bpf.o --all
+	$policy load build/selftests/policy/no_policy.bpf.o --all
 ok "an unknown parameter" fails 2 "ratelimit has no parameter 'rat'" 'parameters of ratelimit' \
 	$policy load ratelimit --all rat=1
 ok "those there are get listed" grep -q '^  burst=' $err

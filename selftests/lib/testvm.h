@@ -3,8 +3,8 @@
  * A VM whose vCPUs go through lists of pages and tell what they find there. The guest is a few
  * instructions; what it is to touch, and in which order, is the test's decision.
  */
-#ifndef TOUCH_H
-#define TOUCH_H
+#ifndef TESTVM_H
+#define TESTVM_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,14 +50,14 @@ struct vcpu {
 };
 
 /* The one VM that there is at a time. */
-struct touch_vm {
+struct test_vm {
 	int fd;
 	int vcpus_created;
 	struct vcpu vcpus[VCPUS];
 	bool private[AREA_PAGES];	/* as it should be */
 };
 
-extern struct touch_vm vm;
+extern struct test_vm vm;
 
 /* What the guest can do; the first two take the vCPU's list. */
 extern const char guest_read[], guest_write[], guest_hypercall[]

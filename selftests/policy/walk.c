@@ -37,7 +37,7 @@
 #include <sys/time.h>
 #include <time.h>
 
-#include "touch.h"
+#include "testvm.h"
 
 static uint64_t pages = GIB_PAGES;
 static int gmem_fd;

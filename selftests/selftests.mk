@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+# The programs that the tests run, into $(B)/selftests. Included by the top Makefile after the tools
+# and the policies, whose variables and objects it uses. The workload VMM and the store have files of
+# their own.
+
+TESTS := $(B)/selftests
+# KVM's interface comes from lib/kvm-abi.h: the distribution's header does not know guest_memfd.
+TESTS_CFLAGS = $(TOOLS_CFLAGS) -pthread -Iselftests/lib
+TESTS_LINK = $(CC) $(TESTS_CFLAGS) $(filter %.o,$^) $(TOOLS_LIBS)
+
+$(TESTS)/%.o: selftests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TESTS_CFLAGS) -MMD -MP -c $< -o $@
+
+$(TESTS)/%.bpf.o: selftests/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+$(TESTS)/%.skel.h: $(TESTS)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@.tmp
+	mv $@.tmp $@
+
+# --- KVM's ioctls ---
+TESTVM := $(TESTS)/lib/testvm.o
+KVM_TESTS := $(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input $(TESTS)/prefault/prefault
+
+$(TESTS)/prefault/prefault: $(addprefix $(TESTS)/prefault/,main.o contract.o race.o slots.o sptes.o state.o)
+$(KVM_TESTS): %: %.o $(TESTVM)
+	$(TESTS_LINK) -o $@
+
+# --- policies ---
+TEST_POLICIES := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(wildcard selftests/policy/*.bpf.c))
+POLICY_TESTS := $(addprefix $(TESTS)/policy/,attach-loop chaos huge vmsh walk)
+
+$(TESTS)/policy/chaos.o: $(TESTS)/policy/chaos.skel.h $(TESTS)/policy/exits.skel.h
+$(TESTS)/policy/chaos.o: TESTS_CFLAGS += -I$(TESTS)/policy
+$(TESTS)/policy/vmsh: $(B)/tools/common/kvm_btf.o
+$(POLICY_TESTS): %: %.o $(TESTVM)
+	$(TESTS_LINK) -o $@
+
+# --- tools ---
+TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump many-vms prefault-vmm top-unit trace-unit)
+
+.SECONDARY: $(TESTS)/tools/dump.bpf.o
+$(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
+$(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
+$(TESTS)/tools/top-unit.o: TESTS_CFLAGS += -Itools/memattr-top
+$(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
+$(TESTS)/tools/top-unit: $(B)/tools/memattr-top/rows.o
+$(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,rows.o sums.o snapshot.o record.o kinds.o)
+$(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/common/,cell.o format.o)
+$(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: TOOLS_LIBS += -lcmocka
+$(TOOL_TESTS): %: %.o
+	$(TESTS_LINK) -o $@
+
+-include $(wildcard $(TESTS)/*/*.d)
+
+.PHONY: kvm-tests policy-tests tool-tests
+kvm-tests: $(KVM_TESTS)
+policy-tests: $(TEST_POLICIES) $(POLICY_TESTS)
+tool-tests: $(TOOL_TESTS)
