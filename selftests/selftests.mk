@@ -21,10 +21,11 @@ $(TESTS)/%.skel.h: $(TESTS)/%.bpf.o
 	mv $@.tmp $@
 
 # --- KVM's ioctls ---
-TESTVM := $(TESTS)/lib/testvm.o
+TESTVM := $(addprefix $(TESTS)/lib/,files.o kvmstat.o page_guest.o tap.o testvm.o)
 KVM_TESTS := $(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input $(TESTS)/prefault/prefault
 
 $(TESTS)/prefault/prefault: $(addprefix $(TESTS)/prefault/,main.o contract.o race.o slots.o sptes.o state.o)
+$(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input: $(TESTS)/attributes/ranges.o
 $(KVM_TESTS): %: %.o $(TESTVM)
 	$(TESTS_LINK) -o $@
 

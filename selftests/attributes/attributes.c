@@ -10,6 +10,7 @@
  * with the kernel's own list in debugfs.
  */
 #define _GNU_SOURCE
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,10 +21,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "testvm.h"
+#include "files.h"
+#include "page_guest.h"
+#include "ranges.h"
+#include "tap.h"
 
 #define COMPARE_EVERY	1000
 
@@ -32,71 +35,14 @@ struct range {
 };
 
 static bool with_ranges;
-static char ranges_found[1 << 20], ranges_expected[1 << 20];
+static char ranges_expected[RANGES_SIZE];
 
 /* --- what the guest finds ------------------------------------------------ */
-
-/* Without guest_memfd. */
-static bool is_word_or_absent(uint32_t gpa, uint32_t word, bool private)
-{
-	return word == (private ? ABSENT : (gpa | SHARED_TAG));
-}
 
 /* With guest_memfd, whatever is in the private page. */
 static bool is_shared_word_if_shared(uint32_t gpa, uint32_t word, bool private)
 {
 	return (word == (gpa | SHARED_TAG)) == !private && word != ABSENT;
-}
-
-/* --- attributes ---------------------------------------------------------- */
-
-static size_t print_range(char *text, uint64_t first, uint64_t end)
-{
-	return sprintf(text, "0x%lx-0x%lx %lu private\n", page_gpa(first), page_gpa(end),
-		       end - first);
-}
-
-static void read_ranges(int fd, char *text)
-{
-	char path[100];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/memattr_ranges", getpid(), fd);
-	file = fopen(path, "r");
-	if (!file)
-		bail_out("%s", path);
-	text[fread(text, 1, sizeof(ranges_found) - 1, file)] = 0;
-	fclose(file);
-}
-
-static bool ranges_are(int fd, const char *expected)
-{
-	size_t same = 0, line = 0;
-
-	read_ranges(fd, ranges_found);
-	if (!strcmp(ranges_found, expected))
-		return true;
-	for (; expected[same] == ranges_found[same]; same++)
-		if (expected[same] == '\n')
-			line = same + 1;
-	return complain("memattr_ranges, where it differs: \"%.*s\", expected \"%.*s\"",
-			(int)strcspn(ranges_found + line, "\n"), ranges_found + line,
-			(int)strcspn(expected + line, "\n"), expected + line);
-}
-
-static bool ranges_are_right(void)
-{
-	char *text = ranges_expected;
-	uint64_t first, end;
-
-	*text = 0;
-	for (first = 0; first < AREA_PAGES; first = end) {
-		for (end = first; end < AREA_PAGES && vm.private[end] == vm.private[first]; end++)
-			;
-		if (vm.private[first])
-			text += print_range(text, first, end);
-	}
-	return ranges_are(vm.fd, ranges_expected);
 }
 
 /* --- random -------------------------------------------------------------- */
@@ -273,7 +219,7 @@ static void write_both_words(struct vcpu *vcpu)
 {
 	uint8_t *memory = map_memory(AREA_GPA, RACE_PAGES * PAGE);
 
-	set_slot(WORK_SLOT, AREA_GPA, RACE_PAGES * PAGE, memory, create_gmem(RACE_PAGES * PAGE));
+	set_slot(WORK_SLOT, AREA_GPA, RACE_PAGES * PAGE, memory, create_gmem(vm.fd, RACE_PAGES * PAGE));
 	set(0, RACE_PAGES, true);
 	for (uint64_t page = 0; page < RACE_PAGES;) {
 		for (unsigned int i = 0; i < LIST_WORDS; i++)
@@ -284,31 +230,22 @@ static void write_both_words(struct vcpu *vcpu)
 	write_shared_words(memory, 0, RACE_PAGES);
 }
 
-static time_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
-
 static void test_race(unsigned long seconds)
 {
 	struct vcpu *vcpu = &vm.vcpus[0], *racers = &vm.vcpus[1];
 	unsigned long flips = 0;
 	pthread_t threads[VCPUS - 1];
 	bool flips_right = true;
-	time_t end;
+	uint64_t end_ns;
 
 	create_vm(VCPUS);
 	for (int id = 0; id < VCPUS; id++)
 		vm.vcpus[id].random = seed_random(id);
 	write_both_words(vcpu);
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
-		if (pthread_create(&threads[i], NULL, racer, &racers[i]))
-			bail_out("pthread_create");
-	end = now() + seconds;
-	for (; now() < end; flips++)
+		threads[i] = start_thread(racer, &racers[i]);
+	end_ns = now_ns() + seconds * 1000000000;
+	for (; now_ns() < end_ns; flips++)
 		flips_right &= flip(vcpu);
 	race_over = true;
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
@@ -368,15 +305,6 @@ static const struct conversion conversions[] = {
 
 static int fail_nth_fd, make_it_fail_fd;
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		bail_out("%s", path);
-	close(fd);
-}
-
 /*
  * From here on to the end the nth allocation fails, and if that lasts all others after it: if an
  * xarray gets no node without waiting it tries once more, so a single failure hardly ever matters.
@@ -384,7 +312,7 @@ static void write_file(const char *path, const char *text)
 static void begin_failing(unsigned int nth, bool lasting)
 {
 	if (dprintf(fail_nth_fd, "%u", nth) < 0)
-		bail_out("writing fail-nth");
+		err(1, "writing fail-nth");
 	if (lasting)
 		check(write(make_it_fail_fd, "1", 1), "writing make-it-fail");
 }
@@ -400,6 +328,7 @@ static bool end_failing(void)
 	return !atoi(left);
 }
 
+/* 0 or an errno. */
 static int convert(int fd, const struct conversion *conversion)
 {
 	return try_set(fd, conversion->range.first, conversion->range.end, conversion->private);
@@ -408,16 +337,16 @@ static int convert(int fd, const struct conversion *conversion)
 static bool attempt(int fd, const struct conversion *conversion, unsigned int nth, bool lasting,
 		    int *err, bool *happened)
 {
-	static char before[sizeof(ranges_found)];
+	static char before[RANGES_SIZE];
 	bool good = true;
 
 	if (conversion->before.end)
-		check(try_set(fd, conversion->before.first, conversion->before.end, true),
+		check(-try_set(fd, conversion->before.first, conversion->before.end, true),
 		      "KVM_SET_MEMORY_ATTRIBUTES");
 	read_ranges(fd, before);
 
 	begin_failing(nth, lasting);
-	*err = convert(fd, conversion) ? errno : 0;
+	*err = convert(fd, conversion);
 	*happened = end_failing();
 
 	if (*err) {
@@ -457,10 +386,8 @@ static void test_fail(void)
 	fail_nth_fd = open("/proc/self/fail-nth", O_RDWR);
 	make_it_fail_fd = open("/proc/self/make-it-fail", O_RDWR);
 	if (fail_nth_fd < 0 || make_it_fail_fd < 0 ||
-	    access("/sys/kernel/debug/failslab", F_OK)) {
-		printf("1..0 # SKIP the kernel has no CONFIG_FAILSLAB\n");
-		exit(0);
-	}
+	    access("/sys/kernel/debug/failslab", F_OK))
+		skip_all("the kernel has no CONFIG_FAILSLAB");
 	write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
 	/* What is made to fail, always does. */
 	write_file("/sys/kernel/debug/failslab/task-filter", "Y");
@@ -570,24 +497,15 @@ static bool hypercall(void)
 
 static bool pre_fault(void)
 {
-	struct kvm_pre_fault_memory work = { .gpa = AREA_GPA, .size = WORK_PAGES * PAGE };
-	struct kvm_pre_fault_memory plain = {
-		.gpa = page_gpa(plain_first),
-		.size = PLAIN_PAGES * PAGE,
-	};
-
-	while (work.size)
-		check(ioctl(vm.vcpus[0].fd, KVM_PRE_FAULT_MEMORY, &work), "KVM_PRE_FAULT_MEMORY");
+	check(-try_pre_fault_all(vm.vcpus[0].fd, AREA_GPA, WORK_PAGES * PAGE), "KVM_PRE_FAULT_MEMORY");
 	/* It gets as far as the first private page. */
-	while (!ioctl(vm.vcpus[0].fd, KVM_PRE_FAULT_MEMORY, &plain) && plain.size)
-		;
-	return plain.size ? true : complain("pages without memory were mapped");
+	return try_pre_fault_all(vm.vcpus[0].fd, page_gpa(plain_first), PLAIN_PAGES * PAGE) ||
+	       complain("pages without memory were mapped");
 }
 
 static bool punch_hole(void)
 {
-	check(fallocate(work_gmem_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-			WORK_PAGES * PAGE), "fallocate");
+	check(-try_punch(work_gmem_fd, 0, WORK_PAGES * PAGE), "fallocate");
 	return true;
 }
 
@@ -642,14 +560,11 @@ static bool set_fails(void)
 
 static void test_silence(void)
 {
-	struct kvm_memory_attributes *args = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-						  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct kvm_memory_attributes *args = map_memory(0, PAGE);
 	/* As it is, other than it is, the same again, as it was. */
 	const bool differs[] = { false, true, true, false };
 	bool silent = true, untouched = true;
 
-	if (args == MAP_FAILED)
-		bail_out("mmap");
 	for (uint64_t i = 0; i < 64 * ARRAY_SIZE(differs); i++) {
 		uint64_t page = i / ARRAY_SIZE(differs);
 		bool private = vm.private[page] != differs[i % ARRAY_SIZE(differs)];
@@ -698,7 +613,7 @@ static void test_stays(void)
 	plain_memory = map_memory(page_gpa(PLAIN_FIRST), PLAIN_PAGES * PAGE);
 	write_shared_words(work_memory, 0, WORK_PAGES);
 	write_shared_words(plain_memory, PLAIN_FIRST, PLAIN_PAGES);
-	work_gmem_fd = create_gmem(WORK_PAGES * PAGE);
+	work_gmem_fd = create_gmem(vm.fd, WORK_PAGES * PAGE);
 	set_slot(WORK_SLOT, AREA_GPA, WORK_PAGES * PAGE, work_memory, work_gmem_fd);
 	set_slot(PLAIN_SLOT, page_gpa(PLAIN_FIRST), PLAIN_PAGES * PAGE, plain_memory, -1);
 

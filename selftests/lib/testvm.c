@@ -1,134 +1,108 @@
 // SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "testvm.h"
 
-#define COMPLAINTS	20		/* at most, a broken kernel is wrong everywhere */
+/* Control registers, as the processor manuals name their bits. */
+#define CR0_PE		(1ull << 0)
+#define CR0_ET		(1ull << 4)
+#define CR0_PG		(1ull << 31)
+#define CR4_PAE		(1ull << 5)
+#define EFER_LME	(1ull << 8)
+#define EFER_LMA	(1ull << 10)
 
-struct test_vm vm;
-static int kvm_fd = -1;
-static int tests, failures, complaints;
-
-/* Flat protected mode. The two accesses are of the same length, SKIPPED, to be stepped over. */
-#define SKIPPED		2
-extern const char guest_code[], guest_end[];
-asm(".pushsection .rodata\n"
-    ".globl guest_read, guest_write, guest_hypercall\n"
-    ".code32\n"
-    "guest_code:\n"
-    "guest_read:\n"
-    "	lodsl\n"
-    "	movl (%eax), %eax\n"
-    "	stosl\n"
-    "	loop guest_read\n"
-    "	outb %al, $0x10\n"
-    "guest_write:\n"
-    "	lodsl\n"
-    "	movl %eax, %ebx\n"
-    "	orl %edx, %ebx\n"
-    "	movl %ebx, (%eax)\n"
-    "	loop guest_write\n"
-    "	outb %al, $0x10\n"
-    "guest_hypercall:\n"		/* KVM replaces it on Intel's processors */
-    "	vmmcall\n"
-    "	outb %al, $0x10\n"
-    "guest_end:\n"
-    ".code64\n"
-    ".popsection\n");
-
-void bail_out(const char *fmt, ...)
+__attribute__((weak, noreturn)) void failed(const char *what)
 {
-	va_list args;
-
-	printf("Bail out! ");
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf(": %s\n", strerror(errno));
-	exit(1);
+	err(1, "%s", what);
 }
 
 int check(int ret, const char *what)
 {
 	if (ret < 0)
-		bail_out("%s", what);
+		failed(what);
 	return ret;
 }
 
-void ok(bool good, const char *fmt, ...)
+uint64_t now_ns(void)
 {
-	va_list args;
+	struct timespec now;
 
-	printf("%sok %d - ", good ? "" : "not ", ++tests);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf("\n");
-	fflush(stdout);
-	failures += !good;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-bool complain(const char *fmt, ...)
+pthread_t start_thread(void *(*function)(void *), void *arg)
 {
-	va_list args;
+	pthread_t thread;
 
-	if (complaints++ >= COMPLAINTS)
-		return false;
-	printf("# ");
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf("\n");
-	return false;
+	errno = pthread_create(&thread, NULL, function, arg);
+	if (errno)
+		failed("pthread_create");
+	return thread;
 }
 
-uint64_t next_random(uint64_t *state)
+int kvm_fd(void)
 {
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state >> 16;
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = check(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm");
+	return fd;
 }
 
-uint64_t seed_random(uint64_t seed)
+int create_vm_fd(unsigned long type)
 {
-	uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15;
-
-	next_random(&state);
-	return state;
+	return check(ioctl(kvm_fd(), KVM_CREATE_VM, type), "KVM_CREATE_VM");
 }
 
-int finish_tests(void)
+void *map_memory(uint64_t gpa, uint64_t size)
 {
-	printf("1..%d\n", tests);
-	return failures != 0;
-}
-
-uint64_t page_gpa(uint64_t page)
-{
-	return AREA_GPA + page * PAGE;
-}
-
-uint8_t *map_memory(uint64_t gpa, uint64_t size)
-{
-	const uint64_t huge = BLOCK_PAGES * PAGE;
-	uint8_t *memory = mmap(NULL, size + huge, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	const uint64_t align = GIB_PAGES * PAGE;
+	char *memory = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (memory == MAP_FAILED)
-		bail_out("mmap");
-	return memory + (gpa - (uintptr_t)memory) % huge;
+		failed("mmap of a guest's memory");
+	return memory + (gpa - (uintptr_t)memory) % align;
 }
 
-void set_slot(uint32_t slot, uint64_t gpa, uint64_t size, const void *memory, int gmem_fd)
+void *map_file(int fd, uint64_t size, int flags)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	if (memory == MAP_FAILED)
+		failed("mmap of a file");
+	return memory;
+}
+
+int create_gmem(int vm_fd, uint64_t size)
+{
+	struct kvm_create_guest_memfd gmem = { .size = size };
+
+	return check(ioctl(vm_fd, KVM_CREATE_GUEST_MEMFD, &gmem), "KVM_CREATE_GUEST_MEMFD");
+}
+
+int try_punch(int gmem_fd, uint64_t offset, uint64_t size)
+{
+	return fallocate(gmem_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size) ?
+	       errno : 0;
+}
+
+int try_set_region(int vm_fd, const struct kvm_userspace_memory_region2 *region)
+{
+	return ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION2, region) ? errno : 0;
+}
+
+void set_memslot(int vm_fd, uint32_t slot, uint64_t gpa, uint64_t size, const void *memory, int gmem_fd)
 {
 	struct kvm_userspace_memory_region2 region = {
 		.slot = slot,
@@ -139,202 +113,117 @@ void set_slot(uint32_t slot, uint64_t gpa, uint64_t size, const void *memory, in
 		.guest_memfd = gmem_fd < 0 ? 0 : gmem_fd,
 	};
 
-	check(ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION2, &region), "KVM_SET_USER_MEMORY_REGION2");
+	if (try_set_region(vm_fd, &region))
+		failed("KVM_SET_USER_MEMORY_REGION2");
 }
 
-int create_gmem(uint64_t size)
+static size_t run_size(void)
 {
-	struct kvm_create_guest_memfd gmem = { .size = size };
-
-	return check(ioctl(vm.fd, KVM_CREATE_GUEST_MEMFD, &gmem), "KVM_CREATE_GUEST_MEMFD");
+	return check(ioctl(kvm_fd(), KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
 }
 
-int create_vm_fd(unsigned long type)
+int create_vcpu_fd(int vm_fd, unsigned int id, struct kvm_run **run)
 {
-	if (kvm_fd < 0)
-		kvm_fd = check(open("/dev/kvm", O_RDWR), "/dev/kvm");
-	return check(ioctl(kvm_fd, KVM_CREATE_VM, type), "KVM_CREATE_VM");
+	int fd = check(ioctl(vm_fd, KVM_CREATE_VCPU, id), "KVM_CREATE_VCPU");
+
+	if (!run)
+		return fd;
+	*run = mmap(NULL, run_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (*run == MAP_FAILED)
+		failed("mmap of a vCPU");
+	return fd;
 }
 
-static void create_vcpu(int id, uint8_t *control)
+void destroy_vcpu(int vcpu_fd, struct kvm_run *run)
 {
-	const struct kvm_segment code = {
+	munmap(run, run_size());
+	close(vcpu_fd);
+}
+
+struct kvm_cpuid2 *supported_cpuid(void)
+{
+	enum { ENTRIES = 256 };
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + ENTRIES * sizeof(cpuid->entries[0]));
+
+	if (!cpuid)
+		failed("calloc");
+	cpuid->nent = ENTRIES;
+	check(ioctl(kvm_fd(), KVM_GET_SUPPORTED_CPUID, cpuid), "KVM_GET_SUPPORTED_CPUID");
+	return cpuid;
+}
+
+void set_cpuid(int vcpu_fd)
+{
+	struct kvm_cpuid2 *cpuid = supported_cpuid();
+
+	check(ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2");
+	free(cpuid);
+}
+
+static void set_segments(struct kvm_sregs *sregs, bool long_mode)
+{
+	sregs->cs = (struct kvm_segment) {
 		.limit = 0xffffffff, .selector = 8, .type = 11,
-		.present = 1, .s = 1, .db = 1, .g = 1,
+		.present = 1, .s = 1, .l = long_mode, .db = !long_mode, .g = 1,
 	};
-	const struct kvm_segment data = {
+	sregs->ds = (struct kvm_segment) {
 		.limit = 0xffffffff, .selector = 16, .type = 3,
 		.present = 1, .s = 1, .db = 1, .g = 1,
 	};
-	struct vcpu *vcpu = &vm.vcpus[id];
+	sregs->es = sregs->fs = sregs->gs = sregs->ss = sregs->ds;
+}
+
+void set_protected_mode(int vcpu_fd)
+{
 	struct kvm_sregs sregs;
-	int run_size = check(ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
 
-	vcpu->fd = check(ioctl(vm.fd, KVM_CREATE_VCPU, id), "KVM_CREATE_VCPU");
-	vcpu->run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
-	if (vcpu->run == MAP_FAILED)
-		bail_out("mmap of the vCPU");
-	vcpu->lists_gpa = LISTS_GPA + id * 2 * LIST_WORDS * sizeof(uint32_t);
-	vcpu->list = (uint32_t *)(control + vcpu->lists_gpa - CODE_GPA);
-	vcpu->found = vcpu->list + LIST_WORDS;
-	vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
-	check(ioctl(vcpu->fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
-	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.ss = data;
-	sregs.cr0 |= 1;			/* protected mode */
-	check(ioctl(vcpu->fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
+	check(ioctl(vcpu_fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
+	set_segments(&sregs, false);
+	sregs.cr0 |= CR0_PE;
+	check(ioctl(vcpu_fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
 }
 
-static void create_vm_of_type(int vcpus, unsigned long type)
+void set_long_mode(int vcpu_fd, uint64_t cr3)
 {
-	uint8_t *control = map_memory(CODE_GPA, LISTS_END - CODE_GPA);
+	struct kvm_sregs sregs;
 
-	vm.fd = create_vm_fd(type);
-	vm.vcpus_created = vcpus;
-	set_slot(CONTROL_SLOT, CODE_GPA, LISTS_END - CODE_GPA, control, -1);
-	memcpy(control, guest_code, guest_end - guest_code);
-	for (int id = 0; id < vcpus; id++)
-		create_vcpu(id, control);
+	check(ioctl(vcpu_fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
+	set_segments(&sregs, true);
+	sregs.cr3 = cr3;
+	sregs.cr4 = CR4_PAE;
+	sregs.cr0 = CR0_PE | CR0_ET | CR0_PG;
+	sregs.efer = EFER_LME | EFER_LMA;
+	check(ioctl(vcpu_fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
 }
 
-void create_vm(int vcpus)
+int try_set_attributes(int fd, uint64_t gpa, uint64_t size, uint64_t attributes)
 {
-	create_vm_of_type(vcpus, KVM_X86_SW_PROTECTED_VM);
-}
-
-void create_plain_vm(int vcpus)
-{
-	create_vm_of_type(vcpus, KVM_X86_DEFAULT_VM);
-}
-
-void destroy_vm(void)
-{
-	int run_size = check(ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
-
-	for (int id = 0; id < vm.vcpus_created; id++) {
-		munmap(vm.vcpus[id].run, run_size);
-		close(vm.vcpus[id].fd);
-	}
-	close(vm.fd);
-	memset(&vm, 0, sizeof(vm));
-}
-
-unsigned long long vm_stat(const char *name)
-{
-	unsigned long long value;
-	char path[100];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/%s", getpid(), vm.fd, name);
-	file = fopen(path, "r");
-	if (!file || fscanf(file, "%llu", &value) != 1)
-		bail_out("%s", path);
-	fclose(file);
-	return value;
-}
-
-void start_guest(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag)
-{
-	vcpu->run->s.regs.regs = (struct kvm_regs) {
-		.rip = CODE_GPA + (entry - guest_code),
-		.rsi = vcpu->lists_gpa,
-		.rdi = vcpu->lists_gpa + LIST_WORDS * sizeof(uint32_t),
-		.rcx = count,
-		.rdx = tag,
-		.rflags = 2,
-	};
-	vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
-}
-
-enum guest_exit run_guest(struct vcpu *vcpu)
-{
-	const struct kvm_run *run = vcpu->run;
-	int ret;
-
-	do
-		ret = ioctl(vcpu->fd, KVM_RUN, 0);
-	while (ret && errno == EINTR);
-
-	if (!ret && run->exit_reason == KVM_EXIT_IO && run->io.port == EXIT_PORT)
-		return GUEST_DONE;
-	if (!ret && run->exit_reason == KVM_EXIT_HYPERCALL)
-		return GUEST_CALLS;
-	if (ret && errno == EFAULT && run->exit_reason == KVM_EXIT_MEMORY_FAULT)
-		return GUEST_FAULTED;
-	bail_out("unexpected exit %u of the vCPU", run->exit_reason);
-}
-
-void run_list(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag)
-{
-	struct kvm_regs *regs = &vcpu->run->s.regs.regs;
-
-	start_guest(vcpu, entry, count, tag);
-	while (run_guest(vcpu) == GUEST_FAULTED) {
-		if (memory_fault(vcpu->run)->flags != KVM_MEMORY_EXIT_FLAG_PRIVATE ||
-		    memory_fault(vcpu->run)->gpa != vcpu->list[count - regs->rcx])
-			bail_out("memory fault at 0x%llx, flags 0x%llx",
-				 memory_fault(vcpu->run)->gpa, memory_fault(vcpu->run)->flags);
-		regs->rax = ABSENT;
-		regs->rip += SKIPPED;
-		vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
-	}
-}
-
-void write_shared_words(uint8_t *memory, uint64_t first, uint64_t pages)
-{
-	for (uint64_t page = 0; page < pages; page++)
-		*(uint32_t *)(memory + page * PAGE) = page_gpa(first + page) | SHARED_TAG;
-}
-
-bool is_own_word(uint32_t gpa, uint32_t word, bool private)
-{
-	return word == (gpa | (private ? PRIVATE_TAG : SHARED_TAG));
-}
-
-bool list_is_right(struct vcpu *vcpu, unsigned int count, page_check is_right)
-{
-	bool right = true;
-
-	run_list(vcpu, guest_read, count, 0);
-	for (unsigned int i = 0; i < count; i++) {
-		uint64_t page = (vcpu->list[i] - AREA_GPA) / PAGE;
-
-		if (is_right(vcpu->list[i], vcpu->found[i], vm.private[page]))
-			continue;
-		right = complain("page %lu should be %s, the guest finds 0x%x", page,
-				 vm.private[page] ? "private" : "shared", vcpu->found[i]);
-	}
-	return right;
-}
-
-bool pages_are_right(struct vcpu *vcpu, uint64_t first, uint64_t pages, page_check is_right)
-{
-	bool right = true;
-
-	for (uint64_t done = 0; done < pages;) {
-		unsigned int count = 0;
-
-		while (count < LIST_WORDS && done < pages)
-			vcpu->list[count++] = page_gpa(first + done++);
-		right &= list_is_right(vcpu, count, is_right);
-	}
-	return right;
-}
-
-int try_set(int fd, uint64_t first, uint64_t end, bool private)
-{
-	struct kvm_memory_attributes args = {
-		.address = page_gpa(first),
-		.size = (end - first) * PAGE,
-		.attributes = private ? PRIVATE : 0,
+	struct kvm_memory_attributes request = {
+		.address = gpa,
+		.size = size,
+		.attributes = attributes,
 	};
 
-	return ioctl(fd, KVM_SET_MEMORY_ATTRIBUTES, &args);
+	return ioctl(fd, KVM_SET_MEMORY_ATTRIBUTES, &request) ? errno : 0;
 }
 
-void set(uint64_t first, uint64_t end, bool private)
+void set_attributes(int fd, uint64_t gpa, uint64_t size, uint64_t attributes)
 {
-	if (try_set(vm.fd, first, end, private))
-		bail_out("setting pages %lu to %lu %s", first, end, private ? "private" : "shared");
-	memset(vm.private + first, private, end - first);
+	if (try_set_attributes(fd, gpa, size, attributes))
+		failed("KVM_SET_MEMORY_ATTRIBUTES");
+}
+
+int try_pre_fault(int vcpu_fd, struct kvm_pre_fault_memory *range)
+{
+	return ioctl(vcpu_fd, KVM_PRE_FAULT_MEMORY, range) ? errno : 0;
+}
+
+int try_pre_fault_all(int vcpu_fd, uint64_t gpa, uint64_t size)
+{
+	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = size };
+	int err = 0;
+
+	while (range.size && !err)
+		err = try_pre_fault(vcpu_fd, &range);
+	return err;
 }

@@ -11,10 +11,9 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "testvm.h"
+#include "page_guest.h"
 
 #define BLOCKS		(AREA_PAGES / BLOCK_PAGES)
 
@@ -44,15 +43,8 @@ static void read_pages(enum part part)
 
 static void convert(bool private)
 {
-	for (uint64_t block = 0; block < BLOCKS; block++) {
-		struct kvm_memory_attributes args = {
-			.address = page_gpa(converted_page(block)),
-			.size = PAGE,
-			.attributes = private ? PRIVATE : 0,
-		};
-
-		check(ioctl(vm.fd, KVM_SET_MEMORY_ATTRIBUTES, &args), "KVM_SET_MEMORY_ATTRIBUTES");
-	}
+	for (uint64_t block = 0; block < BLOCKS; block++)
+		set(converted_page(block), converted_page(block) + 1, private);
 }
 
 static void report(const char *when)
@@ -72,7 +64,8 @@ int main(void)
 	memory = map_memory(AREA_GPA, AREA_PAGES * PAGE);
 	check(madvise(memory, AREA_PAGES * PAGE, MADV_HUGEPAGE), "madvise");
 	memset(memory, 1, AREA_PAGES * PAGE);
-	set_slot(WORK_SLOT, AREA_GPA, AREA_PAGES * PAGE, memory, create_gmem(AREA_PAGES * PAGE));
+	set_slot(WORK_SLOT, AREA_GPA, AREA_PAGES * PAGE, memory,
+		 create_gmem(vm.fd, AREA_PAGES * PAGE));
 
 	read_pages(AROUND);
 	report("mapped");

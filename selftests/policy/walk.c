@@ -26,6 +26,7 @@
  * "vms FD", the VM's descriptor. It ends with its input.
  */
 #define _GNU_SOURCE
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -37,7 +38,7 @@
 #include <sys/time.h>
 #include <time.h>
 
-#include "testvm.h"
+#include "page_guest.h"
 
 static uint64_t pages = GIB_PAGES;
 static int gmem_fd;
@@ -110,27 +111,27 @@ static bool go_at_random(uint64_t seed, uint64_t count)
 
 static int convert(uint64_t first, uint64_t count, bool private)
 {
-	if (try_set(vm.fd, first, first + count, private))
-		return errno;
-	for (uint64_t page = first; page < first + count; page++)
+	int err = try_set(vm.fd, first, first + count, private);
+
+	for (uint64_t page = first; !err && page < first + count; page++)
 		known[page].private = private;
-	return 0;
+	return err;
 }
 
 static int convert_from_before(uint64_t gap, uint64_t count)
 {
-	if (try_set(vm.fd, -gap, count, true))
-		return errno;
-	for (uint64_t page = 0; page < count; page++)
+	int err = try_set(vm.fd, -gap, count, true);
+
+	for (uint64_t page = 0; !err && page < count; page++)
 		known[page].private = true;
-	return 0;
+	return err;
 }
 
 static int add_more(uint64_t count)
 {
 	set_slot(PLAIN_SLOT, page_gpa(pages), count * PAGE,
-		 map_memory(page_gpa(pages), count * PAGE), create_gmem(count * PAGE));
-	return try_set(vm.fd, pages, pages + count, true) ? errno : 0;
+		 map_memory(page_gpa(pages), count * PAGE), create_gmem(vm.fd, count * PAGE));
+	return try_set(vm.fd, pages, pages + count, true);
 }
 
 static bool accept_memory(uint64_t first, uint64_t count)
@@ -150,16 +151,6 @@ static int allocate(uint64_t first, uint64_t count, int flags)
 	for (uint64_t page = first; flags && page < first + count; page++)
 		known[page].written[true] = false;
 	return 0;
-}
-
-static bool pre_fault(uint64_t first, uint64_t count)
-{
-	struct kvm_pre_fault_memory range = { .gpa = page_gpa(first), .size = count * PAGE };
-
-	while (range.size)
-		if (ioctl(vcpu->fd, KVM_PRE_FAULT_MEMORY, &range))
-			return false;
-	return true;
 }
 
 static void ignore_signal(int signal)
@@ -188,7 +179,7 @@ static bool enter_signalled(void)
 	bool ended;
 
 	if (!none)
-		bail_out("calloc");
+		err(1, "calloc");
 	none->len = sizeof(uint64_t);
 	sigemptyset(&alarms);
 	sigaddset(&alarms, SIGALRM);
@@ -263,7 +254,7 @@ static void command(const char *line)
 	else if (!strncmp(line, "punch ", 6))
 		answer_errno(allocate(a, b, FALLOC_FL_PUNCH_HOLE));
 	else if (!strncmp(line, "prefault ", 9))
-		answer(pre_fault(a, b));
+		answer(!try_pre_fault_all(vcpu->fd, page_gpa(a), b * PAGE));
 	else if (!strncmp(line, "read ", 5))
 		answer(go_through(guest_read, a, b, 1));
 	else if (!strncmp(line, "write ", 6))
@@ -275,16 +266,12 @@ static void command(const char *line)
 }
 
 /* What is shared of it. */
-static void *map_file(const char *path)
+static void *map_shared(const char *path)
 {
 	int fd = check(open(path, O_RDWR | O_CREAT, 0600), path);
-	void *memory;
 
 	check(ftruncate(fd, pages * PAGE), path);
-	memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (memory == MAP_FAILED)
-		bail_out("mmap of %s", path);
-	return memory;
+	return map_file(fd, pages * PAGE, MAP_SHARED);
 }
 
 int main(int argc, char **argv)
@@ -303,13 +290,10 @@ int main(int argc, char **argv)
 	sigaction(SIGALRM, &action, NULL);
 	create_vm(id + 1);
 	vcpu = &vm.vcpus[id];
-	gmem_fd = create_gmem(pages * PAGE);
+	gmem_fd = create_gmem(vm.fd, pages * PAGE);
 	set_slot(WORK_SLOT, AREA_GPA, pages * PAGE,
-		 argc > 3 ? map_file(argv[3]) : map_memory(AREA_GPA, pages * PAGE), gmem_fd);
-	/* What the guest itself needs is mapped. */
-	for (unsigned int i = 0; i < LIST_WORDS; i++)
-		vcpu->list[i] = CODE_GPA;
-	run_list(vcpu, guest_read, LIST_WORDS, 0);
+		 argc > 3 ? map_shared(argv[3]) : map_memory(AREA_GPA, pages * PAGE), gmem_fd);
+	warm_up(vcpu);
 
 	printf("vms %d\n", vm.fd);
 	while (fgets(line, sizeof(line), stdin))

@@ -4,6 +4,7 @@
  * that is not there, or of which there is not enough, signals.
  */
 #define _GNU_SOURCE
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -23,7 +24,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "prefault.h"
+#include "tap.h"
 
 #define WORK_PAGES	(3 * BLOCK_PAGES)
 #define PLAIN_FIRST	(WORK_PAGES + BLOCK_PAGES)
@@ -64,7 +67,7 @@ static void test_einval(void)
 			.size = cases[i].size,
 			.flags = cases[i].flags,
 		};
-		int err = try_pre_fault(&vm.vcpus[0], &range);
+		int err = try_pre_fault(vm.vcpus[0].fd, &range);
 
 		ok(err == EINVAL && range.gpa == cases[i].gpa && range.size == cases[i].size,
 		   "%s: EINVAL (%s)", cases[i].what, strerror(err));
@@ -84,12 +87,11 @@ static void test_high_memslot(void)
 	};
 	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = PAGE };
 
-	if (ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION2, &region)) {
-		ok(true, "%s # SKIP the host's addresses are shorter, there is no such memslot",
-		   what);
+	if (try_set_region(vm.fd, &region)) {
+		skip(what, "the host's addresses are shorter, there is no such memslot");
 		return;
 	}
-	ok(try_pre_fault(&vm.vcpus[0], &range) == EINVAL, "%s", what);
+	ok(try_pre_fault(vm.vcpus[0].fd, &range) == EINVAL, "%s", what);
 	set_slot(HIGH_SLOT, gpa, 0, NULL, -1);
 }
 
@@ -138,25 +140,22 @@ static void test_no_memory(void)
 /* The argument itself, and who may pass it. */
 static void test_argument(void)
 {
-	struct kvm_pre_fault_memory *read_only = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-						      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct kvm_pre_fault_memory *read_only = map_memory(0, PAGE);
 	struct vcpu *vcpu = &vm.vcpus[0];
 	int status;
 	pid_t pid;
 
-	if (read_only == MAP_FAILED)
-		bail_out("mmap");
 	*read_only = range_of(0, 1);
 	check(mprotect(read_only, PAGE, PROT_READ), "mprotect");
-	ok(try_pre_fault(vcpu, (void *)8) == EFAULT, "an argument at a bad address: EFAULT");
-	ok(try_pre_fault(vcpu, (void *)-PAGE) == EFAULT, "one in the kernel: EFAULT");
-	ok(try_pre_fault(vcpu, read_only) == EFAULT, "one that cannot be written to: EFAULT");
+	ok(try_pre_fault(vcpu->fd, (void *)8) == EFAULT, "an argument at a bad address: EFAULT");
+	ok(try_pre_fault(vcpu->fd, (void *)-PAGE) == EFAULT, "one in the kernel: EFAULT");
+	ok(try_pre_fault(vcpu->fd, read_only) == EFAULT, "one that cannot be written to: EFAULT");
 
 	pid = check(fork(), "fork");
 	if (!pid) {
 		struct kvm_pre_fault_memory range = range_of(0, 1);
 
-		_exit(try_pre_fault(vcpu, &range));
+		_exit(try_pre_fault(vcpu->fd, &range));
 	}
 	check(waitpid(pid, &status, 0), "waitpid");
 	/* The check is at the beginning of kvm_vcpu_ioctl(), as that for a dead VM; see test_dead(). */
@@ -220,7 +219,7 @@ static void test_neighbours(void)
 	struct vcpu *vcpu = &vm.vcpus[0];
 
 	write_shared_words(memory, WORK_PAGES, 8);
-	set_slot(NEXT_SLOT, page_gpa(WORK_PAGES), 8 * PAGE, memory, create_gmem(8 * PAGE));
+	set_slot(NEXT_SLOT, page_gpa(WORK_PAGES), 8 * PAGE, memory, create_gmem(vm.fd, 8 * PAGE));
 	set(WORK_PAGES, WORK_PAGES + 4, true);
 	ok(pre_fault_ends_with(0, WORK_PAGES - 8, 16) &&
 	   pages_are_ready(vcpu, WORK_PAGES - 8, 16),
@@ -241,7 +240,7 @@ static long read_smaps(const void *memory, const char *name)
 	FILE *file = fopen("/proc/self/smaps", "r");
 
 	if (!file)
-		bail_out("/proc/self/smaps");
+		err(1, "/proc/self/smaps");
 	snprintf(start, sizeof(start), "%lx-", (unsigned long)memory);
 	while (value < 0 && fgets(line, sizeof(line), file)) {
 		found |= !strncmp(line, start, strlen(start));
@@ -260,10 +259,8 @@ static void test_cow(void)
 
 	check(ftruncate(fd, COW_PAGES * PAGE), "ftruncate");
 	/* Mapped twice, its pages are nobody's private ones. */
-	shared = mmap(NULL, COW_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	copied = mmap(NULL, COW_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-	if (shared == MAP_FAILED || copied == MAP_FAILED)
-		bail_out("mmap");
+	shared = map_file(fd, COW_PAGES * PAGE, MAP_SHARED);
+	copied = map_file(fd, COW_PAGES * PAGE, MAP_PRIVATE);
 	write_shared_words(shared, COW_FIRST, COW_PAGES);
 	set_slot(COW_SLOT, page_gpa(COW_FIRST), COW_PAGES * PAGE, copied, -1);
 
@@ -293,7 +290,7 @@ static void test_read_only(void)
 	};
 
 	write_shared_words(memory, READ_ONLY_FIRST, READ_ONLY_PAGES);
-	check(ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION2, &region), "KVM_SET_USER_MEMORY_REGION2");
+	check(-try_set_region(vm.fd, &region), "KVM_SET_USER_MEMORY_REGION2");
 	ok(pre_fault_ends_with(0, READ_ONLY_FIRST, READ_ONLY_PAGES) &&
 	   pages_are_ready(&vm.vcpus[0], READ_ONLY_FIRST, READ_ONLY_PAGES),
 	   "a memslot that the guest may not write to: success");
@@ -349,28 +346,6 @@ static const char *cgroup_file(const char *name)
 	return path;
 }
 
-/* Returns whether it could be written. */
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
-
-static uint64_t read_number(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	unsigned long long value;
-
-	if (!file || fscanf(file, "%llu", &value) != 1)
-		bail_out("%s", path);
-	fclose(file);
-	return value;
-}
-
 /* Memory that nobody has written to. */
 static bool is_zero(uint32_t gpa, uint32_t word, bool private)
 {
@@ -391,8 +366,8 @@ static void test_limit(uint64_t first, int expected, const char *how, int limit_
 	int err, second, length;
 	char limit[32];
 
-	length = snprintf(limit, sizeof(limit), "%llu\n", (unsigned long long)
-			  (read_number(cgroup_file("memory.current")) + ALLOWED_PAGES * PAGE));
+	read_file(cgroup_file("memory.current"), limit, sizeof(limit));
+	length = sprintf(limit, "%llu\n", strtoull(limit, NULL, 10) + ALLOWED_PAGES * PAGE);
 	/* Between these two nothing else takes memory. */
 	check(pwrite(limit_fd, limit, length, 0), "memory.max");
 	err = pre_fault_some(vcpu, &range);
@@ -423,17 +398,15 @@ void test_little_memory(void)
 	set(0, LITTLE_PAGES, true);
 	/* Anonymous memory that is only read takes none. */
 	check(ftruncate(fd, LITTLE_PAGES * PAGE), "ftruncate");
-	shared = mmap(NULL, LITTLE_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (shared == MAP_FAILED)
-		bail_out("mmap");
+	shared = map_file(fd, LITTLE_PAGES * PAGE, MAP_SHARED);
 	set_slot(PLAIN_SLOT, page_gpa(LITTLE_PAGES), LITTLE_PAGES * PAGE, shared, -1);
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	snprintf(cgroup, sizeof(cgroup), CGROUPS "prefault-%s", pid);
-	if (!write_text(CGROUPS "cgroup.subtree_control", "+memory") || mkdir(cgroup, 0755) ||
-	    !write_text(cgroup_file("cgroup.procs"), pid) ||
-	    !write_text("/proc/self/oom_score_adj", "-1000")) {
-		ok(true, "not enough memory # SKIP no cgroup with a limit: %s", strerror(errno));
+	if (try_write_file(CGROUPS "cgroup.subtree_control", "+memory") || mkdir(cgroup, 0755) ||
+	    try_write_file(cgroup_file("cgroup.procs"), pid) ||
+	    try_write_file("/proc/self/oom_score_adj", "-1000")) {
+		skip("not enough memory", "no cgroup with a limit: %s", strerror(errno));
 		return;
 	}
 	limit_fd = check(open(cgroup_file("memory.max"), O_WRONLY), "memory.max");
@@ -454,7 +427,7 @@ static int stop_and_pre_fault(void *range)
 	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) ||
 	    syscall(SYS_kill, syscall(SYS_getpid), SIGSTOP))
 		return EPROTO;
-	return try_pre_fault(&vm.vcpus[0], range);
+	return try_pre_fault(vm.vcpus[0].fd, range);
 }
 
 /*
@@ -473,7 +446,7 @@ static int pre_fault_signalled(struct kvm_pre_fault_memory *range)
 	check(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), "PTRACE_SYSCALL");
 	check(waitpid(pid, &status, 0), "waitpid");
 	if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP)
-		bail_out("the tracee has not entered its call");
+		errx(1, "the tracee has not entered its call");
 	check(kill(pid, SIGALRM), "kill");
 	while (WIFSTOPPED(status)) {
 		/* Its stop for the signal itself: it gets it, and has a handler. */
@@ -527,8 +500,8 @@ void test_signals(unsigned long mib)
 
 	create_vm(1);
 	set_slot(WORK_SLOT, AREA_GPA, pages * PAGE, map_memory(AREA_GPA, pages * PAGE),
-		 create_gmem(pages * PAGE));
-	check(try_set(vm.fd, 0, pages, true), "KVM_SET_MEMORY_ATTRIBUTES");
+		 create_gmem(vm.fd, pages * PAGE));
+	check(-try_set(vm.fd, 0, pages, true), "KVM_SET_MEMORY_ATTRIBUTES");
 	sigaction(SIGALRM, &action, NULL);
 	check(setitimer(ITIMER_REAL, &timer, NULL), "setitimer");
 	while (range.size && !others) {

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "prefault.h"
+#include "tap.h"
 
 static int usage(void)
 {

@@ -2,34 +2,17 @@
 /* What the parts of the test of KVM_PRE_FAULT_MEMORY share. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "prefault.h"
+#include "tap.h"
 
 bool written[AREA_PAGES];
-
-uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
-int try_pre_fault(struct vcpu *vcpu, struct kvm_pre_fault_memory *range)
-{
-	return ioctl(vcpu->fd, KVM_PRE_FAULT_MEMORY, range) ? errno : 0;
-}
 
 struct kvm_pre_fault_memory range_of(uint64_t first, uint64_t pages)
 {
@@ -46,7 +29,7 @@ bool range_is(const struct kvm_pre_fault_memory *range, uint64_t first, uint64_t
 int pre_fault_some(struct vcpu *vcpu, struct kvm_pre_fault_memory *range)
 {
 	const struct kvm_pre_fault_memory before = *range;
-	int err = try_pre_fault(vcpu, range);
+	int err = try_pre_fault(vcpu->fd, range);
 
 	if (range->gpa + range->size == before.gpa + before.size &&
 	    (err ? range->size == before.size : range->size < before.size))
@@ -96,13 +79,6 @@ void write_private(struct vcpu *vcpu, uint64_t first, uint64_t pages)
 	}
 }
 
-void warm_up(struct vcpu *vcpu)
-{
-	for (unsigned int i = 0; i < LIST_WORDS; i++)
-		vcpu->list[i] = CODE_GPA;
-	run_list(vcpu, guest_read, LIST_WORDS, 0);
-}
-
 bool pages_are_ready(struct vcpu *vcpu, uint64_t first, uint64_t pages)
 {
 	unsigned long long faults = vm_stat("pf_taken");
@@ -116,7 +92,7 @@ bool pages_are_ready(struct vcpu *vcpu, uint64_t first, uint64_t pages)
 int create_work(uint64_t pages)
 {
 	uint8_t *memory = map_memory(AREA_GPA, pages * PAGE);
-	int gmem_fd = create_gmem(pages * PAGE);
+	int gmem_fd = create_gmem(vm.fd, pages * PAGE);
 
 	write_shared_words(memory, 0, pages);
 	set_slot(WORK_SLOT, AREA_GPA, pages * PAGE, memory, gmem_fd);
@@ -125,8 +101,7 @@ int create_work(uint64_t pages)
 
 void punch(int gmem_fd, uint64_t first, uint64_t pages)
 {
-	check(fallocate(gmem_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, first * PAGE,
-			pages * PAGE), "fallocate");
+	check(-try_punch(gmem_fd, first * PAGE, pages * PAGE), "fallocate");
 	memset(written + first, 0, pages);
 }
 
@@ -134,15 +109,6 @@ void unmap_private(uint64_t first, uint64_t pages)
 {
 	set(first, first + pages, false);
 	set(first, first + pages, true);
-}
-
-pthread_t start_thread(void *(*function)(void *), void *arg)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, function, arg))
-		bail_out("pthread_create");
-	return thread;
 }
 
 void ignore_signal(int signal)

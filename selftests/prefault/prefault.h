@@ -3,11 +3,10 @@
 #ifndef PREFAULT_H
 #define PREFAULT_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "testvm.h"
+#include "page_guest.h"
 
 #define MS		1000000ull	/* ns */
 #define SPIN_S		5		/* after that long a signal ends what does not end */
@@ -15,13 +14,9 @@
 /* In the way of nothing else. */
 #define FAR_PAGE	8192u
 
-uint64_t now_ns(void);
-
 struct kvm_pre_fault_memory range_of(uint64_t first, uint64_t pages);
 bool range_is(const struct kvm_pre_fault_memory *range, uint64_t first, uint64_t pages);
 
-/* Returns 0 or an errno. */
-int try_pre_fault(struct vcpu *vcpu, struct kvm_pre_fault_memory *range);
 /* One call. An error means that nothing was done, success that something was. */
 int pre_fault_some(struct vcpu *vcpu, struct kvm_pre_fault_memory *range);
 /* As many calls as it takes. */
@@ -36,8 +31,6 @@ extern bool written[AREA_PAGES];
 bool is_content(uint32_t gpa, uint32_t word, bool private);
 /* The guest puts their words into the private ones of these pages. */
 void write_private(struct vcpu *vcpu, uint64_t first, uint64_t pages);
-/* What the guest itself needs, its code and lists, is mapped. */
-void warm_up(struct vcpu *vcpu);
 /* The content is right, and it takes no fault to see that. */
 bool pages_are_ready(struct vcpu *vcpu, uint64_t first, uint64_t pages);
 
@@ -47,7 +40,6 @@ void punch(int gmem_fd, uint64_t first, uint64_t pages);
 /* None of these pages is mapped, all are private. */
 void unmap_private(uint64_t first, uint64_t pages);
 
-pthread_t start_thread(void *(*function)(void *), void *arg);
 void ignore_signal(int signal);
 /* Whoever pre-faults in a loop, and nobody else, gets the alarm. */
 void prepare_alarms(void);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "prefault.h"
+#include "tap.h"
 
 /* --- parallel ------------------------------------------------------------ */
 
@@ -39,10 +40,7 @@ static void *pre_fault_in_parallel(void *arg)
 /* Pages that count as mapped ahead, which the stock kernel does not tell. */
 static unsigned long long count_prefaulted(void)
 {
-	char path[100];
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/prefaulted_pages", getpid(), vm.fd);
-	return access(path, F_OK) ? 0 : vm_stat("prefaulted_pages");
+	return has_vm_stat("prefaulted_pages") ? vm_stat("prefaulted_pages") : 0;
 }
 
 void test_parallel(unsigned long rounds)

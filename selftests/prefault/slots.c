@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "prefault.h"
+#include "tap.h"
 
 #define TOO_LATE	(1000 * MS)	/* for a memslot, or a call that is not to go on */
 #define CALL_US		2000	/* what one takes, about */
@@ -159,7 +160,7 @@ static void create_slot_vm(const struct slot_kind *kind, int vcpus)
 	slot_memory = map_memory(AREA_GPA, SLOT_PAGES * PAGE);
 	write_shared_words(slot_memory, 0, SLOT_PAGES);
 	/* A memslot with guest_memfd cannot be moved. */
-	slot_gmem_fd = kind->private ? create_gmem(SLOT_PAGES * PAGE) : -1;
+	slot_gmem_fd = kind->private ? create_gmem(vm.fd, SLOT_PAGES * PAGE) : -1;
 	change_slot(0, SLOT_PAGES);
 	if (kind->private)
 		set(0, SLOT_PAGES, true);
@@ -286,9 +287,9 @@ static void slot_comes_meanwhile(void)
 
 	create_vm(1);
 	before = vm_stat("pages_4k");
-	gmem_fd = create_gmem(LARGE_PAGES * PAGE);
+	gmem_fd = create_gmem(vm.fd, LARGE_PAGES * PAGE);
 	set_slot(WORK_SLOT, AREA_GPA, LARGE_PAGES * PAGE, memory, gmem_fd);
-	check(try_set(vm.fd, 0, LARGE_PAGES, true), "KVM_SET_MEMORY_ATTRIBUTES");
+	check(-try_set(vm.fd, 0, LARGE_PAGES, true), "KVM_SET_MEMORY_ATTRIBUTES");
 	thread = start_thread(pre_fault_large, NULL);
 	while (vm_stat("pages_4k") == before && !large_over)
 		;

@@ -5,6 +5,7 @@
  * Where there is no memory, an entry that KVM knows again as one of MMIO.
  */
 #define _GNU_SOURCE
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,7 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "prefault.h"
+#include "tap.h"
 
 #define TRACING		"/sys/kernel/tracing/"
 #define SPTE_CHANGED	TRACING "events/kvmmmu/kvm_tdp_mmu_spte_changed/enable"
@@ -36,14 +39,6 @@ static struct {
 	bool seen;
 	uint64_t old, new;
 } changes[TRACED_PAGES];
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = check(open(path, O_WRONLY | O_TRUNC), path);
-
-	check(write(fd, text, strlen(text)), path);
-	close(fd);
-}
 
 static void start_trace(void)
 {
@@ -62,7 +57,7 @@ static unsigned int end_trace(void)
 	memset(changes, 0, sizeof(changes));
 	file = fopen(TRACING "trace", "re");
 	if (!file)
-		bail_out(TRACING "trace");
+		err(1, TRACING "trace");
 	while (fgets(line, sizeof(line), file)) {
 		const char *event = strstr(line, "kvm_tdp_mmu_spte_changed: ");
 		unsigned long long gfn, old, new;
@@ -94,7 +89,7 @@ unsigned int pre_fault_protected(struct vcpu *vcpu, unsigned int pages, unsigned
 	start_trace();
 	check(pre_fault(vcpu, 0, pages) ? -1 : 0, "KVM_PRE_FAULT_MEMORY");
 	if (end_trace() != pages)
-		bail_out("not all pages are in the trace");
+		errx(1, "not all pages are in the trace");
 	for (unsigned int page = 0; page < pages; page++) {
 		if (!(changes[page].new & WRITABLE)) {
 			*last = page;
@@ -189,13 +184,10 @@ static void count_bus_error(int signal)
 /* Returns 0 or an errno. */
 static int write_pfn(const char *path, uint64_t pfn)
 {
-	int fd = check(open(path, O_WRONLY), path);
 	char text[32];
-	int length = snprintf(text, sizeof(text), "0x%" PRIx64 "\n", pfn);
-	int err = write(fd, text, length) == length ? 0 : errno;
 
-	close(fd);
-	return err;
+	sprintf(text, "0x%" PRIx64 "\n", pfn);
+	return try_write_file(path, text);
 }
 
 /* All pages but the poisoned one are mapped, and as they were. */
@@ -278,7 +270,7 @@ static void prepare_poison(int *gmem_fd, uint8_t **shared)
 	create_vm(2);
 	warm_up(&vm.vcpus[0]);
 	*shared = map_memory(AREA_GPA, TRACED_PAGES * PAGE);
-	*gmem_fd = create_gmem(TRACED_PAGES * PAGE);
+	*gmem_fd = create_gmem(vm.fd, TRACED_PAGES * PAGE);
 	/* A huge page would be split, and all of it unmapped. */
 	madvise(*shared, TRACED_PAGES * PAGE, MADV_NOHUGEPAGE);
 	write_shared_words(*shared, 0, TRACED_PAGES);
@@ -291,7 +283,7 @@ static uint64_t map_and_find(void)
 	start_trace();
 	check(pre_fault(&vm.vcpus[0], 0, TRACED_PAGES) ? -1 : 0, "KVM_PRE_FAULT_MEMORY");
 	if (end_trace() != TRACED_PAGES)
-		bail_out("not all pages are in the trace");
+		errx(1, "not all pages are in the trace");
 	return SPTE_PFN(changes[POISONED].new);
 }
 
@@ -365,7 +357,7 @@ void test_poisoned_private(void)
 	int gmem_fd, err;
 
 	if (access(CORRUPT, F_OK)) {
-		ok(true, "poisoned private memory # SKIP the kernel has no CONFIG_HWPOISON_INJECT");
+		skip("poisoned private memory", "the kernel has no CONFIG_HWPOISON_INJECT");
 		return;
 	}
 	prepare_poison(&gmem_fd, &shared);
@@ -440,8 +432,8 @@ void test_poisoned_shared(void)
 	pages = vm_stat("pages_4k");
 	err = poison(shared + POISONED * PAGE);
 	if (err) {
-		ok(true, "poisoned shared memory # SKIP madvise(MADV_HWPOISON): %s, the kernel has no "
-		   "CONFIG_MEMORY_FAILURE", strerror(err));
+		skip("poisoned shared memory", "madvise(MADV_HWPOISON): %s, the kernel has no "
+		     "CONFIG_MEMORY_FAILURE", strerror(err));
 		return;
 	}
 	ok(vm_stat("pages_4k") == pages - 1, "a page is poisoned and unmapped");
@@ -449,7 +441,7 @@ void test_poisoned_shared(void)
 
 	if (mmap(shared + POISONED * PAGE, PAGE, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-		bail_out("mmap");
+		failed("mmap");
 	write_shared_words(shared + POISONED * PAGE, POISONED, 1);
 	ok(pre_fault_ends_with(0, 0, TRACED_PAGES) && pages_are_ready(vcpu, 0, TRACED_PAGES),
 	   "other memory is mapped there: success");

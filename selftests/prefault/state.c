@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "prefault.h"
+#include "tap.h"
 
 /* --- shadow -------------------------------------------------------------- */
 
@@ -61,22 +62,14 @@ struct svm_state {
 #define NESTED_PAGES	64u
 #define NESTED_TABLES	5u			/* one of them, not the first */
 
-/* Gives the vCPU the CPUID that KVM supports. Returns whether that has SVM. */
-static bool set_cpuid(struct vcpu *vcpu)
+/* Whether KVM lets its guests have SVM. */
+static bool offers_svm(void)
 {
-	enum { ENTRIES = 256 };
-	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + ENTRIES * sizeof(cpuid->entries[0]));
-	int kvm_fd = check(open("/dev/kvm", O_RDWR), "/dev/kvm");
+	struct kvm_cpuid2 *cpuid = supported_cpuid();
 	bool svm = false;
 
-	if (!cpuid)
-		bail_out("calloc");
-	cpuid->nent = ENTRIES;
-	check(ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid), "KVM_GET_SUPPORTED_CPUID");
-	check(ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2");
 	for (unsigned int i = 0; i < cpuid->nent; i++)
 		svm |= cpuid->entries[i].function == 0x80000001 && cpuid->entries[i].ecx & 1 << 2;
-	close(kvm_fd);
 	free(cpuid);
 	return svm;
 }
@@ -158,11 +151,12 @@ void test_nested(void)
 	unsigned long long pages;
 	int err;
 
-	create_vm(1);
-	if (!set_cpuid(vcpu)) {
-		ok(true, "a vCPU in L2 # SKIP KVM offers no SVM to its guests");
+	if (!offers_svm()) {
+		skip("a vCPU in L2", "KVM offers no SVM to its guests");
 		return;
 	}
+	create_vm(1);
+	set_cpuid(vcpu->fd);
 	warm_up(vcpu);
 	create_work(NESTED_PAGES);
 	set(0, NESTED_PAGES / 2, true);
@@ -278,7 +272,7 @@ static bool vms_can_die(void)
 	create_vm(1);
 	can = ioctl(vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) > 0;
 	if (!can)
-		ok(true, "a dead VM # SKIP KVM was built without SMM, which it would die of");
+		skip("a dead VM", "KVM was built without SMM, which it would die of");
 	destroy_vm();
 	return can;
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* TAP, and how a program ends that cannot go on. */
+#ifndef TAP_H
+#define TAP_H
+
+#include <stdbool.h>
+
+/* A test's line. */
+__attribute__((format(printf, 2, 3))) void ok(bool good, const char *fmt, ...);
+/* A line that counts as a success, of what this kernel cannot be asked for; why is the format. */
+__attribute__((format(printf, 2, 3))) void skip(const char *what, const char *fmt, ...);
+/* No test of this program can run: the plan says why, and the program ends. */
+__attribute__((noreturn)) void skip_all(const char *why);
+/* A comment on what is wrong. Returns false, to be returned. */
+__attribute__((format(printf, 1, 2))) bool complain(const char *fmt, ...);
+/* The plan. Returns the program's exit status. */
+int finish_tests(void);
+
+#endif
