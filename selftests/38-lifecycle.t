@@ -172,7 +172,7 @@ loop=$policies/attach-loop
 refused_all_along()
 {
 	load=$loop
-	start_loader $refuse refuse $1 $2 $3 update
+	start_loader $refuse $1 $2 $3 update
 	load=
 	[ "$attached" = attached ] || return 1
 	vm ok expect EPERM
@@ -192,11 +192,11 @@ ok "the one for all is updated 200 times: no conversion succeeds" refused_all_al
 start_loader $refuse --all
 vm ok expect EPERM
 ok "one of the VM's own over the one for all, and away again, 200 times" \
-	run 0 $loop $refuse refuse $vm $vms 200
+	run 0 $loop $refuse $vm $vms 200
 ok "no conversion succeeds" vm ok expected
 ok "the one for all is back" state 'policy: refuse' 'scope: all' 'exit_kind: unreg'
 vm ok expect EPERM
-ok "with an update in between, 100 times" run 0 $loop $refuse refuse $vm $vms 100 replace
+ok "with an update in between, 100 times" run 0 $loop $refuse $vm $vms 100 replace
 ok "no conversion succeeds" vm ok expected
 read -r refused </sys/kernel/debug/kvm/$vm-$vms/memattr_refused
 echo "# $refused conversions refused"
@@ -205,7 +205,7 @@ stop_loader
 # What takes a moment is to tell the one for all that it lost the VM; it may be back before that.
 start_loader $count --all
 ok "one of the VM's own over one that counts, and away again, 200 times" \
-	run 0 $loop $refuse refuse $vm $vms 200
+	run 0 $loop $refuse $vm $vms 200
 ok "the one for all is back" state 'policy: count' 'scope: all'
 vm ok private 0x1100 1
 stop_loader

@@ -6,7 +6,9 @@
 TESTS := $(B)/selftests
 # KVM's interface comes from lib/kvm-abi.h: the distribution's header does not know guest_memfd.
 TESTS_CFLAGS = $(TOOLS_CFLAGS) -pthread -Iselftests/lib
-TESTS_LINK = $(CC) $(TESTS_CFLAGS) $(filter %.o,$^) $(TOOLS_LIBS)
+# What tests share, with the tools' JSON writer and their view of BTF.
+TESTS_LIB := $(TESTS)/lib/libtest.a
+TESTS_LINK = $(CC) $(TESTS_CFLAGS) $(filter %.o,$^) $(TESTS_LIB) $(TOOLS_LIBS)
 
 $(TESTS)/%.o: selftests/%.c
 	@mkdir -p $(@D)
@@ -20,13 +22,16 @@ $(TESTS)/%.skel.h: $(TESTS)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@.tmp
 	mv $@.tmp $@
 
+$(TESTS_LIB): $(patsubst %.c,$(B)/%.o,$(wildcard selftests/lib/*.c)) $(addprefix $(B)/tools/common/,json.o kvm_btf.o)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
 # --- KVM's ioctls ---
-TESTVM := $(addprefix $(TESTS)/lib/,files.o kvmstat.o page_guest.o tap.o testvm.o)
 KVM_TESTS := $(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input $(TESTS)/prefault/prefault
 
 $(TESTS)/prefault/prefault: $(addprefix $(TESTS)/prefault/,main.o contract.o race.o slots.o sptes.o state.o)
 $(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input: $(TESTS)/attributes/ranges.o
-$(KVM_TESTS): %: %.o $(TESTVM)
+$(KVM_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
 # --- policies ---
@@ -35,8 +40,7 @@ POLICY_TESTS := $(addprefix $(TESTS)/policy/,attach-loop chaos huge vmsh walk)
 
 $(TESTS)/policy/chaos.o: $(TESTS)/policy/chaos.skel.h $(TESTS)/policy/exits.skel.h
 $(TESTS)/policy/chaos.o: TESTS_CFLAGS += -I$(TESTS)/policy
-$(TESTS)/policy/vmsh: $(B)/tools/common/kvm_btf.o
-$(POLICY_TESTS): %: %.o $(TESTVM)
+$(POLICY_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
 # --- tools ---
@@ -51,7 +55,7 @@ $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/rows.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,rows.o sums.o snapshot.o record.o kinds.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/common/,cell.o format.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: TOOLS_LIBS += -lcmocka
-$(TOOL_TESTS): %: %.o
+$(TOOL_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
 -include $(wildcard $(TESTS)/*/*.d)

@@ -30,7 +30,7 @@ exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-debug}" --timeout $((1000 + cy
 	echo go >&7
 	state=/sys/kernel/debug/kvm/$pid-$vmfd/memattr_policy
 
-	loop() { build/selftests/policy/attach-loop build/bpf/template.bpf.o template $pid $vmfd $1 replace 2>&1; }
+	loop() { build/selftests/policy/attach-loop build/bpf/template.bpf.o $pid $vmfd $1 replace 2>&1; }
 	# Whatever is allocated once has been allocated after these.
 	loop 100 >/tmp/loop
 	slabs >/tmp/slabs-before

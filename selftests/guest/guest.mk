@@ -11,10 +11,11 @@ GUEST_CFLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -nostdlib -f
 	-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns
 
 GUEST_OBJS := $(addprefix $(GUEST_B)/,memattr-guest.o vm.o vcpu.o report.o guest-image.o)
+
 .PHONY: guest
 guest: $(B)/bin/memattr-guest
 
-$(B)/bin/memattr-guest: $(GUEST_OBJS)
+$(B)/bin/memattr-guest: $(GUEST_OBJS) $(TESTS_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -pthread -o $@ $^
 

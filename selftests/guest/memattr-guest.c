@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "testvm.h"
 #include "vmm.h"
 
 #define MIB			((uint64_t)1 << 20)
@@ -160,14 +161,11 @@ static void check_options(struct argp_state *state, struct options *opt)
 	chunks = opt->mem_bytes / opt->chunk_bytes;
 	if (chunks < opt->vcpus + (opt->scenario == PING_PONG))
 		argp_error(state, "%lu MiB hold %lu chunks: too few for %s with %u vCPUs",
-			   opt->mem_bytes / MIB, chunks, scenario_name(opt->scenario), opt->vcpus);
+			   opt->mem_bytes / MIB, chunks, scenario_names[opt->scenario], opt->vcpus);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	static const char *const scenarios[] = {
-		"boot-accept", "churn", "ping-pong", "sparse", NULL
-	};
 	static const char *const corruptions[] = {
 		"nothing", "request", "answer", "private", NULL
 	};
@@ -205,7 +203,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		opt->rate = parse_real(state, "rate", arg, 1e9);
 		break;
 	case OPT_SCENARIO:
-		opt->scenario = parse_name(state, "scenario", arg, scenarios);
+		opt->scenario = parse_name(state, "scenario", arg, scenario_names);
 		break;
 	case OPT_SEED:
 		opt->seed = parse_number(state, "seed", arg, 0, UINT64_MAX);
@@ -279,7 +277,7 @@ static const char *wait_for_end(struct vm *vm, int signal_fd)
 	enum stop stop = STOP_AND_CHECK;
 
 	for (;;) {
-		int64_t left_ns = deadline_ns - now_ns();
+		int64_t left_ns = deadline_ns - (int64_t)now_ns();
 		struct timespec left = {
 			.tv_sec = left_ns > 0 ? left_ns / 1000000000 : 0,
 			.tv_nsec = left_ns > 0 ? left_ns % 1000000000 : 0,
@@ -294,7 +292,7 @@ static const char *wait_for_end(struct vm *vm, int signal_fd)
 			vm_stop(vm, stop);
 			stop = STOP_NOW;
 			timed = false;
-		} else if (timed && deadline_ns <= now_ns()) {
+		} else if (timed && left_ns <= 0) {
 			ended = "duration";
 			vm_stop(vm, STOP_AND_CHECK);
 			timed = false;
@@ -302,10 +300,19 @@ static const char *wait_for_end(struct vm *vm, int signal_fd)
 	}
 }
 
+static struct vm vm;
+
+/* Instead of the function of lib/testvm.c. */
+void failed(const char *what)
+{
+	vm_fail(&vm, EXIT_STUCK, "%s: %s", what, strerror(errno));
+	report_failure(&vm);
+	exit(vm.failure);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct argp argp = { options, parse_option, NULL, doc, NULL, NULL, NULL };
-	static struct vm vm;
 	struct options opt = {
 		.scenario = CHURN,
 		.mem_bytes = DEFAULT_MEM_MIB * MIB,

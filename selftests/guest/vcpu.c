@@ -2,18 +2,16 @@
 /* Runs the vCPUs: conversions, doorbells, pacing. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "kvm-abi.h"
+#include "kvmstat.h"
+#include "testvm.h"
 #include "vmm.h"
 
 #define NS_PER_S	1000000000ll
@@ -25,14 +23,6 @@
  */
 #define GUEST_EINVAL	((uint64_t)-EINVAL)
 #define GUEST_EAGAIN	((uint64_t)-EAGAIN)
-
-int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * NS_PER_S + now.tv_nsec;
-}
 
 int vm_fail(struct vm *vm, enum exit_code code, const char *fmt, ...)
 {
@@ -93,23 +83,9 @@ static void wait_for_rate(struct vm *vm)
 	vm_sleep_until(vm, start_ns);
 }
 
-/* 0 or -errno. */
-int vm_set_private(struct vm *vm, uint64_t gpa, uint64_t bytes, bool private)
-{
-	struct kvm_memory_attributes attributes = {
-		.address = gpa,
-		.size = bytes,
-		.attributes = private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0,
-	};
-
-	return ioctl(vm->vm_fd, KVM_SET_MEMORY_ATTRIBUTES, &attributes) ? -errno : 0;
-}
-
 static int drop(struct vm *vm, uint64_t gpa, uint64_t bytes, bool private)
 {
-	if (private &&
-	    fallocate(vm->gmem_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, gpa - WORK_GPA,
-		      bytes))
+	if (private && try_punch(vm->gmem_fd, gpa - WORK_GPA, bytes))
 		return vm_fail(vm, EXIT_STUCK, "PUNCH_HOLE at gpa 0x%lx: %s", gpa, strerror(errno));
 	if (!private && madvise(vm->work + (gpa - WORK_GPA), bytes, MADV_DONTNEED))
 		return vm_fail(vm, EXIT_STUCK, "MADV_DONTNEED at gpa 0x%lx: %s", gpa,
@@ -150,21 +126,21 @@ static int handle_conversion(struct vcpu *vcpu)
 	}
 
 	start_ns = now_ns();
-	err = vm_set_private(vm, gpa, pages * GUEST_PAGE_SIZE, private);
-	vcpu->retrying = err == -EAGAIN;
+	err = try_set_attributes(vm->vm_fd, gpa, pages * GUEST_PAGE_SIZE, private ? PRIVATE : 0);
+	vcpu->retrying = err == EAGAIN;
 	if (!err) {
-		latency_add(&counts->convert_ns, now_ns() - start_ns);
+		counts->convert_ns[h2_bucket(now_ns() - start_ns)]++;
 		counts->to_private += private;
 		counts->to_shared += !private;
 		counts->converted_pages += pages;
 		run->hypercall.ret = 0;
 		return vm->opt->keep ? 0 : drop(vm, gpa, pages * GUEST_PAGE_SIZE, !private);
 	}
-	if (err == -EAGAIN) {
+	if (err == EAGAIN) {
 		counts->refused_eagain++;
 		run->hypercall.ret = GUEST_EAGAIN;
 	} else {
-		counts->denied[-err <= ERRNO_MAX ? -err : 0]++;
+		counts->denied[err <= ERRNO_MAX ? err : 0]++;
 		run->hypercall.ret = GUEST_EINVAL;
 	}
 	return 0;
@@ -319,7 +295,7 @@ void *vcpu_thread(void *arg)
 		;
 	if (!vcpu->ran_ns)
 		vcpu->ran_ns = now_ns();
-	vcpu->counts.exits = vcpu_exits(vcpu);
+	vcpu->counts.exits = kvm_stat(vcpu->fd, "exits");
 	vcpu->counts.asked = vcpu->guest->asked;
 	vcpu->counts.gave_up = vcpu->guest->gave_up;
 	vcpu->counts.guest_verified_pages = vcpu->guest->verified_pages;

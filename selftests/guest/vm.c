@@ -3,14 +3,13 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "kvm-abi.h"
+#include "testvm.h"
 #include "vmm.h"
 
 extern const uint8_t guest_image[], guest_image_end[];
@@ -21,16 +20,10 @@ enum { CONTROL_SLOT, WORK_SLOT };
 #define GIB			(1ull << 30)
 #define TABLE_ENTRIES		512
 
-/* Page table entries and control registers, as the processor manuals name them. */
+/* Page table entries, as the processor manuals name their bits. */
 #define PTE_PRESENT		(1ull << 0)
 #define PTE_WRITABLE		(1ull << 1)
 #define PTE_HUGE		(1ull << 7)
-#define CR0_PE			(1ull << 0)
-#define CR0_ET			(1ull << 4)
-#define CR0_PG			(1ull << 31)
-#define CR4_PAE			(1ull << 5)
-#define EFER_LME		(1ull << 8)
-#define EFER_LMA		(1ull << 10)
 
 #define IN_TEST_VM "; run it in the test VM: selftests/vm/run -- build/bin/memattr-guest ..."
 
@@ -67,21 +60,21 @@ static unsigned int check_extension(int fd, int cap)
 	return value < 0 ? 0 : value;
 }
 
-static int open_kvm(struct vm *vm)
+static int create_vm(struct vm *vm)
 {
-	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (vm->kvm_fd < 0)
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
 		return vm_fail(vm, EXIT_ENVIRONMENT, "/dev/kvm: %s%s", strerror(errno),
 			       errno == EACCES ? "; run as root or join the group kvm" :
 			       IN_TEST_VM);
-	if (!(check_extension(vm->kvm_fd, KVM_CAP_VM_TYPES) & 1 << KVM_X86_SW_PROTECTED_VM))
+	close(fd);
+	if (!(check_extension(kvm_fd(), KVM_CAP_VM_TYPES) & 1 << KVM_X86_SW_PROTECTED_VM))
 		return vm_fail(vm, EXIT_ENVIRONMENT,
 			       "KVM offers no software-protected VMs: that takes Linux 6.8 or "
 			       "later with CONFIG_KVM_SW_PROTECTED_VM and nested paging (module "
 			       "parameter npt or ept, and tdp_mmu)" IN_TEST_VM);
-	vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
-	if (vm->vm_fd < 0)
-		return vm_fail(vm, EXIT_ENVIRONMENT, "KVM_CREATE_VM: %s", strerror(errno));
+	vm->vm_fd = create_vm_fd(KVM_X86_SW_PROTECTED_VM);
 	return 0;
 }
 
@@ -101,7 +94,7 @@ static int require_caps(struct vm *vm)
 	};
 	unsigned int vcpus_max = check_extension(vm->vm_fd, KVM_CAP_MAX_VCPUS);
 
-	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(caps); i++)
 		if (!(check_extension(vm->vm_fd, caps[i].cap) & caps[i].mask))
 			return vm_fail(vm, EXIT_ENVIRONMENT,
 				       "this kernel's KVM lacks %s" IN_TEST_VM, caps[i].name);
@@ -114,70 +107,24 @@ static int require_caps(struct vm *vm)
 	return 0;
 }
 
-/* Anonymous memory at a 2 MiB boundary, so that huge pages can back it. */
-static uint8_t *map_memory(struct vm *vm, uint64_t bytes)
-{
-	uint8_t *reserved = mmap(NULL, bytes + HUGE_SIZE, PROT_NONE,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	uint8_t *aligned;
-
-	if (reserved == MAP_FAILED) {
-		vm_fail(vm, EXIT_STUCK, "mmap of %llu MiB: %s", (unsigned long long)bytes >> 20,
-			strerror(errno));
-		return NULL;
-	}
-	aligned = (uint8_t *)round_up((uintptr_t)reserved, HUGE_SIZE);
-	if (mmap(aligned, bytes, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) {
-		vm_fail(vm, EXIT_STUCK, "mmap of %llu MiB: %s", (unsigned long long)bytes >> 20,
-			strerror(errno));
-		return NULL;
-	}
-	return aligned;
-}
-
-static int add_slot(struct vm *vm, uint32_t slot, uint64_t gpa, uint64_t bytes, uint8_t *memory,
-		    int gmem_fd)
-{
-	struct kvm_userspace_memory_region2 region = {
-		.slot = slot,
-		.flags = gmem_fd < 0 ? 0 : KVM_MEM_GUEST_MEMFD,
-		.guest_phys_addr = gpa,
-		.memory_size = bytes,
-		.userspace_addr = (uintptr_t)memory,
-		.guest_memfd = gmem_fd < 0 ? 0 : gmem_fd,
-	};
-
-	if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION2, &region))
-		return vm_fail(vm, EXIT_STUCK, "KVM_SET_USER_MEMORY_REGION2, slot %u: %s", slot,
-			       strerror(errno));
-	return 0;
-}
-
 static int create_memory(struct vm *vm)
 {
 	const struct options *opt = vm->opt;
-	struct kvm_create_guest_memfd gmem = { .size = opt->mem_bytes };
 	uint64_t states_bytes = opt->mem_bytes / GUEST_PAGE_SIZE * sizeof(struct page_state);
 
 	vm->control_bytes = round_up(page_states_gpa(opt) - CONTROL_GPA + states_bytes,
 				     GUEST_PAGE_SIZE);
-	vm->control = map_memory(vm, vm->control_bytes);
-	vm->work = map_memory(vm, opt->mem_bytes);
-	if (!vm->control || !vm->work)
-		return -1;
+	vm->control = map_memory(CONTROL_GPA, vm->control_bytes);
+	vm->work = map_memory(WORK_GPA, opt->mem_bytes);
 	if (opt->thp != THP_SYSTEM &&
 	    madvise(vm->work, opt->mem_bytes,
 		    opt->thp == THP_ON ? MADV_HUGEPAGE : MADV_NOHUGEPAGE))
 		return vm_fail(vm, EXIT_ENVIRONMENT,
 			       "madvise: %s; --thp and --no-thp need CONFIG_TRANSPARENT_HUGEPAGE",
 			       strerror(errno));
-	vm->gmem_fd = ioctl(vm->vm_fd, KVM_CREATE_GUEST_MEMFD, &gmem);
-	if (vm->gmem_fd < 0)
-		return vm_fail(vm, EXIT_STUCK, "KVM_CREATE_GUEST_MEMFD: %s", strerror(errno));
-	if (add_slot(vm, CONTROL_SLOT, CONTROL_GPA, vm->control_bytes, vm->control, -1) ||
-	    add_slot(vm, WORK_SLOT, WORK_GPA, opt->mem_bytes, vm->work, vm->gmem_fd))
-		return -1;
+	vm->gmem_fd = create_gmem(vm->vm_fd, opt->mem_bytes);
+	set_memslot(vm->vm_fd, CONTROL_SLOT, CONTROL_GPA, vm->control_bytes, vm->control, -1);
+	set_memslot(vm->vm_fd, WORK_SLOT, WORK_GPA, opt->mem_bytes, vm->work, vm->gmem_fd);
 	return 0;
 }
 
@@ -215,14 +162,14 @@ static int make_work_private(struct vm *vm)
 	int tries = 0;
 	int err;
 
-	while ((err = vm_set_private(vm, WORK_GPA, vm->opt->mem_bytes, true)) == -EAGAIN &&
+	while ((err = try_set_attributes(vm->vm_fd, WORK_GPA, vm->opt->mem_bytes, PRIVATE)) == EAGAIN &&
 	       ++tries < INITIAL_TRIES)
 		vm_sleep_until(vm, now_ns() + INITIAL_WAIT_NS);
 	if (err)
 		return vm_fail(vm, EXIT_STUCK,
 			       "KVM does not let all memory become private at the start: %s; "
 			       "is there a policy? memattr-policy list",
-			       strerror(-err));
+			       strerror(err));
 	for (uint64_t page = 0; page < pages; page++)
 		states[page].private = 1;
 	return 0;
@@ -261,75 +208,25 @@ static void fill_guest_page(struct vcpu *vcpu)
 				     (vcpu->id < opt->count % opt->vcpus);
 }
 
-/* The guest gets the CPUID that KVM supports: without it KVM refuses long mode. */
-static int set_cpuid(struct vcpu *vcpu)
+static void create_vcpu(struct vm *vm, unsigned int id)
 {
-	enum { ENTRIES = 256 };
-	struct kvm_cpuid2 *cpuid;
-	int ret;
-
-	cpuid = calloc(1, sizeof(*cpuid) + ENTRIES * sizeof(cpuid->entries[0]));
-	if (!cpuid)
-		return -1;
-	cpuid->nent = ENTRIES;
-	ret = ioctl(vcpu->vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) ||
-	      ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) ? -1 : 0;
-	free(cpuid);
-	return ret;
-}
-
-static int set_registers(struct vcpu *vcpu)
-{
-	const struct kvm_segment code = {
-		.limit = 0xffffffff, .selector = 8, .type = 11,
-		.present = 1, .s = 1, .l = 1, .g = 1,
-	};
-	const struct kvm_segment data = {
-		.limit = 0xffffffff, .selector = 16, .type = 3,
-		.present = 1, .s = 1, .db = 1, .g = 1,
-	};
 	/* As after a call: the ABI wants the stack 8 bytes off a 16 byte boundary. */
-	struct kvm_regs regs = {
+	const struct kvm_regs regs = {
 		.rip = IMAGE_GPA,
-		.rdi = VCPU_GPA + vcpu->id * GUEST_PAGE_SIZE,
-		.rsp = STACK_GPA + (vcpu->id + 1) * STACK_SIZE - 8,
+		.rdi = VCPU_GPA + id * GUEST_PAGE_SIZE,
+		.rsp = STACK_GPA + (id + 1) * STACK_SIZE - 8,
 		.rflags = 2,
 	};
-	struct kvm_sregs sregs;
-
-	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs))
-		return -1;
-	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
-	sregs.cr3 = TABLES_GPA;
-	sregs.cr4 = CR4_PAE;
-	sregs.cr0 = CR0_PE | CR0_ET | CR0_PG;
-	sregs.efer = EFER_LME | EFER_LMA;
-	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) || ioctl(vcpu->fd, KVM_SET_REGS, &regs))
-		return -1;
-	return 0;
-}
-
-static int create_vcpu(struct vm *vm, unsigned int id)
-{
 	struct vcpu *vcpu = &vm->vcpus[id];
 
 	vcpu->vm = vm;
 	vcpu->id = id;
 	vcpu->guest = control_at(vm, VCPU_GPA + id * GUEST_PAGE_SIZE);
-	vcpu->fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, id);
-	if (vcpu->fd < 0)
-		return vm_fail(vm, EXIT_STUCK, "KVM_CREATE_VCPU %u: %s", id, strerror(errno));
-	vcpu->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
-	if (vcpu->run == MAP_FAILED)
-		return vm_fail(vm, EXIT_STUCK, "mmap of vCPU %u: %s", id, strerror(errno));
-	vcpu->stats_fd = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
-	if (vcpu->stats_fd < 0)
-		return vm_fail(vm, EXIT_STUCK, "KVM_GET_STATS_FD: %s", strerror(errno));
-	if (set_cpuid(vcpu) || set_registers(vcpu))
-		return vm_fail(vm, EXIT_STUCK, "setting up vCPU %u: %s", id, strerror(errno));
+	vcpu->fd = create_vcpu_fd(vm->vm_fd, id, &vcpu->run);
+	set_cpuid(vcpu->fd);
+	set_long_mode(vcpu->fd, TABLES_GPA);
+	check(ioctl(vcpu->fd, KVM_SET_REGS, &regs), "KVM_SET_REGS");
 	fill_guest_page(vcpu);
-	return 0;
 }
 
 int vm_create(struct vm *vm, const struct options *opt)
@@ -345,16 +242,14 @@ int vm_create(struct vm *vm, const struct options *opt)
 	if (vm->ended_fd < 0)
 		return vm_fail(vm, EXIT_STUCK, "eventfd: %s", strerror(errno));
 
-	if (open_kvm(vm) || require_caps(vm) || create_memory(vm))
+	if (create_vm(vm) || require_caps(vm) || create_memory(vm))
 		return -1;
-	vm->run_size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, NULL);
 	memcpy(control_at(vm, IMAGE_GPA), guest_image, guest_image_end - guest_image);
 	fill_page_tables(vm);
 	if (opt->scenario != BOOT_ACCEPT && make_work_private(vm))
 		return -1;
 	for (unsigned int id = 0; id < opt->vcpus; id++)
-		if (create_vcpu(vm, id))
-			return -1;
+		create_vcpu(vm, id);
 	return 0;
 }
 
@@ -376,32 +271,4 @@ int vm_start(struct vm *vm)
 	pthread_cond_broadcast(&vm->changed);
 	pthread_mutex_unlock(&vm->lock);
 	return 0;
-}
-
-/* KVM's binary statistics: a header, descriptors, values. The one named "exits" is wanted. */
-uint64_t vcpu_exits(const struct vcpu *vcpu)
-{
-	struct kvm_stats_header header;
-	uint64_t exits = 0;
-	size_t desc_size;
-	union {
-		struct kvm_stats_desc desc;
-		char bytes[sizeof(struct kvm_stats_desc) + 256];
-	} entry;
-
-	if (pread(vcpu->stats_fd, &header, sizeof(header), 0) != sizeof(header))
-		return 0;
-	desc_size = sizeof(struct kvm_stats_desc) + header.name_size;
-	for (uint32_t i = 0; i < header.num_desc && desc_size <= sizeof(entry); i++) {
-		if (pread(vcpu->stats_fd, &entry, desc_size, header.desc_offset + i * desc_size) !=
-		    (ssize_t)desc_size)
-			return 0;
-		if (strncmp(entry.desc.name, "exits", header.name_size))
-			continue;
-		if (pread(vcpu->stats_fd, &exits, sizeof(exits),
-			  header.data_offset + entry.desc.offset) != sizeof(exits))
-			return 0;
-		break;
-	}
-	return exits;
 }

@@ -6,12 +6,13 @@
 #ifndef VMM_H
 #define VMM_H
 
+#include <linux/types.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "guest-abi.h"
+#include "h2.h"
 
 enum exit_code {
 	EXIT_OK,
@@ -44,20 +45,9 @@ struct options {
 	bool json;
 };
 
-/*
- * Bucketed by octave, each cut in LATENCY_STEPS: a percentile is too high by 1/LATENCY_STEPS of
- * its value at most.
- */
-#define LATENCY_STEPS		32
-#define LATENCY_OCTAVES		40	/* up to 2^40 * 32 ns: hours */
-
-struct latency {
-	uint64_t count;
-	uint64_t buckets[LATENCY_OCTAVES][LATENCY_STEPS];
-};
-
 #define ERRNO_MAX		133	/* EHWPOISON, the highest there is */
 
+/* All members are of type uint64_t, to be added up. */
 struct counts {
 	uint64_t to_shared;		/* conversions done */
 	uint64_t to_private;
@@ -73,7 +63,7 @@ struct counts {
 	uint64_t host_verified_pages;
 	uint64_t guest_verified_pages;
 	uint64_t sequence;		/* digest of what was asked for, in order */
-	struct latency convert_ns;	/* of the ioctl, where it was not refused */
+	uint64_t convert_ns[H2_BUCKETS];	/* of the ioctl, where it was not refused */
 };
 
 struct vm;
@@ -82,7 +72,6 @@ struct vcpu {
 	struct vm *vm;
 	unsigned int id;
 	int fd;
-	int stats_fd;
 	struct kvm_run *run;
 	struct guest_vcpu *guest;	/* the page shared with the guest */
 	pthread_t thread;
@@ -93,10 +82,8 @@ struct vcpu {
 
 struct vm {
 	const struct options *opt;
-	int kvm_fd;
 	int vm_fd;
 	int gmem_fd;
-	size_t run_size;
 	uint8_t *control;
 	uint64_t control_bytes;
 	uint8_t *work;			/* the shared side of the work memory */
@@ -117,23 +104,19 @@ struct vm {
 /* vm.c; these return 0, or -1 after vm_fail(). */
 int vm_create(struct vm *vm, const struct options *opt);
 int vm_start(struct vm *vm);
-uint64_t vcpu_exits(const struct vcpu *vcpu);
 
 /* vcpu.c */
 void *vcpu_thread(void *vcpu);
-int vm_set_private(struct vm *vm, uint64_t gpa, uint64_t bytes, bool private);
 void vm_stop(struct vm *vm, enum stop stop);
 void vm_sleep_until(struct vm *vm, int64_t until_ns);
-int64_t now_ns(void);
 
 /* The first failure counts: it is kept for the report, and the VM stops. Returns -1. */
 __attribute__((format(printf, 3, 4)))
 int vm_fail(struct vm *vm, enum exit_code code, const char *fmt, ...);
 
 /* report.c */
-void latency_add(struct latency *latency, uint64_t ns);
 void report(struct vm *vm, const char *ended);
 void report_failure(const struct vm *vm);
-const char *scenario_name(enum scenario scenario);
+extern const char *const scenario_names[];	/* ends with NULL */
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * Attaches a policy to a VM of another process, or to all VMs, and takes it away again, many times.
  *
- * usage: attach-loop POLICY.bpf.o NAME PID VMFD|all CYCLES [attach|replace|update]
+ * usage: attach-loop POLICY.bpf.o PID VMFD|all CYCLES [attach|replace|update]
  *
  *	attach	each cycle attaches and detaches
  *	replace	each cycle attaches, updates to a second copy of the policy, and detaches
@@ -14,38 +14,13 @@
  */
 #include <err.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <bpf/libbpf.h>
-
-/* The members of struct kvm_memattr_ops as libbpf presents them: programs by reference. */
-struct policy_value {
-	struct bpf_program *vm_attach, *vm_detach, *convert, *zap, *prefault;
-	int32_t vm_fd;
-};
-
-static struct bpf_map *load(const char *file, const char *name, int vm_fd)
-{
-	struct bpf_object *object = bpf_object__open(file);
-	struct policy_value *value;
-	struct bpf_map *map;
-	size_t size;
-
-	map = object ? bpf_object__find_map_by_name(object, name) : NULL;
-	value = map ? bpf_map__initial_value(map, &size) : NULL;
-	if (!value || size < sizeof(*value))
-		errx(1, "%s: no policy named %s", file, name);
-	value->vm_fd = vm_fd;
-	if (bpf_object__load(object))
-		err(1, "cannot load %s", file);
-	return map;
-}
+#include "policy.h"
 
 static struct bpf_link *attach(struct bpf_map *map, int cycle)
 {
@@ -84,25 +59,25 @@ static void say(const char *text)
 
 int main(int argc, char **argv)
 {
-	const char *mode = argc > 6 ? argv[6] : "attach";
+	const char *mode = argc > 5 ? argv[5] : "attach";
 	int pidfd, cycles, vm_fd = -1, i;
 	struct bpf_link *link = NULL;
 	struct bpf_map *maps[2];
 
-	if (argc < 6 || argc > 7)
-		errx(2, "usage: attach-loop POLICY.bpf.o NAME PID VMFD|all CYCLES [attach|replace|update]");
-	if (strcmp(argv[4], "all")) {
-		pidfd = syscall(SYS_pidfd_open, atoi(argv[3]), 0);
+	if (argc < 5 || argc > 6)
+		errx(2, "usage: attach-loop POLICY.bpf.o PID VMFD|all CYCLES [attach|replace|update]");
+	if (strcmp(argv[3], "all")) {
+		pidfd = syscall(SYS_pidfd_open, atoi(argv[2]), 0);
 		if (pidfd < 0)
-			err(1, "pid %s", argv[3]);
-		vm_fd = syscall(SYS_pidfd_getfd, pidfd, atoi(argv[4]), 0);
+			err(1, "pid %s", argv[2]);
+		vm_fd = syscall(SYS_pidfd_getfd, pidfd, atoi(argv[3]), 0);
 		if (vm_fd < 0)
-			err(1, "descriptor %s of pid %s", argv[4], argv[3]);
+			err(1, "descriptor %s of pid %s", argv[3], argv[2]);
 	}
 	for (i = 0; i < 2; i++)
-		maps[i] = load(argv[1], argv[2], vm_fd);
+		maps[i] = load_policy(argv[1], vm_fd);
 
-	cycles = atoi(argv[5]);
+	cycles = atoi(argv[4]);
 	if (!strcmp(mode, "update")) {
 		link = attach(maps[0], 0);
 		say("attached");

@@ -30,10 +30,6 @@
  * At first it says which descriptors its VMs have, "vms FD...". It ends with its input.
  */
 #define _GNU_SOURCE
-#include "kvm_btf.h"
-#include "kvm-abi.h"
-
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -51,7 +47,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PAGE_SIZE 4096ULL
+#include "kvmstat.h"
+#include "policy.h"
+#include "random.h"
+#include "testvm.h"
+
 #define MAX_VMS 256
 
 /* The only memslot. There is room on both sides of it, for a policy to zap where it must not. */
@@ -77,70 +77,34 @@ static uint64_t stalled_gfn, stalled_pages;
 static int userfault = -1;
 static void *stall_page;
 
-static int die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
 static int create_vm(void)
 {
-	struct kvm_create_guest_memfd gmem = { .size = SLOT_PAGES * PAGE_SIZE };
-	struct kvm_userspace_memory_region2 slot = {
-		.flags = KVM_MEM_GUEST_MEMFD,
-		.guest_phys_addr = SLOT_GFN * PAGE_SIZE,
-		.memory_size = SLOT_PAGES * PAGE_SIZE,
-	};
-	int kvm, vm, memfd;
-	void *memory;
+	int vm_fd = create_vm_fd(KVM_X86_SW_PROTECTED_VM), gmem_fd = create_gmem(vm_fd, SLOT_PAGES * PAGE);
 
-	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (kvm < 0)
-		die("/dev/kvm");
-	vm = ioctl(kvm, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
-	if (vm < 0)
-		die("KVM_CREATE_VM");
-	memfd = ioctl(vm, KVM_CREATE_GUEST_MEMFD, &gmem);
-	if (memfd < 0)
-		die("KVM_CREATE_GUEST_MEMFD");
-	memory = mmap(NULL, slot.memory_size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		die("mmap");
-	slot.userspace_addr = (uintptr_t)memory;
-	slot.guest_memfd = memfd;
-	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION2, &slot))
-		die("KVM_SET_USER_MEMORY_REGION2");
+	set_memslot(vm_fd, 0, SLOT_GFN * PAGE, SLOT_PAGES * PAGE,
+		    map_memory(SLOT_GFN * PAGE, SLOT_PAGES * PAGE), gmem_fd);
 	if (private_fd < 0)
-		private_fd = memfd;
+		private_fd = gmem_fd;
 	else
-		close(memfd);
-	close(kvm);
-	return vm;
+		close(gmem_fd);
+	return vm_fd;
 }
 
 static int release(uint64_t gfn, uint64_t pages)
 {
-	return fallocate(private_fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
-			 (gfn - SLOT_GFN) * PAGE_SIZE, pages * PAGE_SIZE) ? -errno : 0;
+	return -try_punch(private_fd, (gfn - SLOT_GFN) * PAGE, pages * PAGE);
 }
 
 static int delete_slot(void)
 {
-	struct kvm_userspace_memory_region2 none = { .guest_phys_addr = SLOT_GFN * PAGE_SIZE };
+	struct kvm_userspace_memory_region2 none = { .guest_phys_addr = SLOT_GFN * PAGE };
 
-	return ioctl(vm_fds[0], KVM_SET_USER_MEMORY_REGION2, &none) ? -errno : 0;
+	return -try_set_region(vm_fds[0], &none);
 }
 
 static int convert(uint64_t gfn, uint64_t pages, uint64_t attributes)
 {
-	struct kvm_memory_attributes request = {
-		.address = gfn * PAGE_SIZE,
-		.size = pages * PAGE_SIZE,
-		.attributes = attributes,
-	};
-
-	return ioctl(vm_fds[0], KVM_SET_MEMORY_ATTRIBUTES, &request) ? -errno : 0;
+	return -try_set_attributes(vm_fds[0], gfn * PAGE, pages * PAGE, attributes);
 }
 
 /*
@@ -149,18 +113,13 @@ static int convert(uint64_t gfn, uint64_t pages, uint64_t attributes)
  */
 static int share_at_random(unsigned long long count, uint64_t window, uint64_t pages)
 {
-	uint64_t random = 0x9e3779b97f4a7c15, inside = 0;
+	uint64_t state = seed_random(0), inside = 0;
 
 	for (unsigned long long i = 0; i < count; i++) {
-		uint64_t gfn, size;
-		int ret;
+		uint64_t gfn = window - pages + next_random(&state) % (3 * pages);
+		uint64_t size = 1 + next_random(&state) % 16;
+		int ret = convert(gfn, size, 0);
 
-		random ^= random << 13;
-		random ^= random >> 7;
-		random ^= random << 17;
-		gfn = window - pages + (random >> 8) % (3 * pages);
-		size = 1 + (random >> 40) % 16;
-		ret = convert(gfn, size, 0);
 		if (gfn >= window && gfn + size <= window + pages) {
 			inside++;
 			if (ret)
@@ -177,7 +136,7 @@ static int make_stripes(uint64_t gfn, uint64_t pages)
 	int ret = 0;
 
 	for (uint64_t i = 0; !ret && i < pages; i += 2)
-		ret = convert(gfn + i, 1, KVM_MEMORY_ATTRIBUTE_PRIVATE);
+		ret = convert(gfn + i, 1, PRIVATE);
 	return ret;
 }
 
@@ -190,7 +149,7 @@ static void *convert_on(void *unused)
 	/* One at least, and what changes is a page each time. */
 	do {
 		int ret = convert(SLOT_GFN + done / 2 % SLOT_PAGES, 1,
-				  done % 2 ? 0 : KVM_MEMORY_ATTRIBUTE_PRIVATE);
+				  done % 2 ? 0 : PRIVATE);
 
 		if (ret != expected)
 			return (void *)(intptr_t)(ret ?: -EEXIST);
@@ -235,11 +194,9 @@ static int stall(void)
 	userfault = syscall(SYS_userfaultfd, O_CLOEXEC);
 	if (userfault < 0 || ioctl(userfault, UFFDIO_API, &api))
 		return -errno;
-	stall_page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (stall_page == MAP_FAILED)
-		return -errno;
+	stall_page = map_memory(0, PAGE);
 	range.range.start = (uintptr_t)stall_page;
-	range.range.len = PAGE_SIZE;
+	range.range.len = PAGE;
 	if (ioctl(userfault, UFFDIO_REGISTER, &range))
 		return -errno;
 	snprintf(answer, sizeof(answer), "%#lx", (unsigned long)stall_page);
@@ -249,7 +206,7 @@ static int stall(void)
 static void *convert_stalled(void *unused)
 {
 	(void)unused;
-	return (void *)(intptr_t)convert(stalled_gfn, stalled_pages, KVM_MEMORY_ATTRIBUTE_PRIVATE);
+	return (void *)(intptr_t)convert(stalled_gfn, stalled_pages, PRIVATE);
 }
 
 static int start_stalled(uint64_t gfn, uint64_t pages)
@@ -270,11 +227,11 @@ static int start_stalled(uint64_t gfn, uint64_t pages)
 
 static int resume(void)
 {
-	static char content[PAGE_SIZE] __attribute__((aligned(4096))) = "memattr";
+	static char content[PAGE] __attribute__((aligned(4096))) = "memattr";
 	struct uffdio_copy copy = {
 		.dst = (uintptr_t)stall_page,
 		.src = (uintptr_t)content,
-		.len = PAGE_SIZE,
+		.len = PAGE,
 	};
 
 	if (ioctl(userfault, UFFDIO_COPY, &copy))
@@ -282,35 +239,16 @@ static int resume(void)
 	return converter_result();
 }
 
-static int read_stat(const char *name)
+static int tell_stat(const char *name)
 {
-	struct kvm_stats_desc *desc;
-	struct kvm_stats_header header;
-	size_t size;
-	int fd, ret = -ENOENT;
+	int stats_fd = open_stats(vm_fds[0]);
+	uint64_t value;
+	bool found = read_stat(stats_fd, name, &value);
 
-	fd = ioctl(vm_fds[0], KVM_GET_STATS_FD, NULL);
-	if (fd < 0)
-		return -errno;
-	if (pread(fd, &header, sizeof(header), 0) != sizeof(header))
-		return -EIO;
-	size = sizeof(*desc) + header.name_size;
-	desc = malloc(size);
-	for (uint32_t i = 0; desc && i < header.num_desc; i++) {
-		uint64_t value;
-
-		if (pread(fd, desc, size, header.desc_offset + i * size) != (ssize_t)size ||
-		    strcmp(desc->name, name))
-			continue;
-		if (pread(fd, &value, sizeof(value), header.data_offset + desc->offset) ==
-		    sizeof(value))
-			ret = 0;
+	close(stats_fd);
+	if (found)
 		snprintf(answer, sizeof(answer), "%llu", (unsigned long long)value);
-		break;
-	}
-	free(desc);
-	close(fd);
-	return ret;
+	return found ? 0 : -ENOENT;
 }
 
 static int drop_admin(void)
@@ -344,23 +282,16 @@ static int update(void)
 
 static int load(const char *file, int32_t vm_fd)
 {
-	const struct btf_type *type;
-	struct bpf_map *map;
-	char *value;
-	int offset;
+	int32_t *member;
 
 	object = bpf_object__open_file(file, NULL);
 	if (!object)
 		return -errno;
-	bpf_object__for_each_map(map, object)
-		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS)
-			ops = map;
-	if (!ops)
+	ops = find_policy(object);
+	member = ops ? policy_member(object, ops, "vm_fd") : NULL;
+	if (!member)
 		return -ENOENT;
-	type = btf__type_by_id(bpf_object__btf(object), bpf_map__btf_value_type_id(ops));
-	offset = btf_member_offset(bpf_object__btf(object), type, "vm_fd");
-	value = bpf_map__initial_value(ops, NULL);
-	memcpy(value + offset, &vm_fd, sizeof(vm_fd));
+	*member = vm_fd;
 	return bpf_object__load(object);
 }
 
@@ -399,7 +330,7 @@ static int command(char *line)
 	unsigned long long count, gfn, pages;
 
 	if (sscanf(line, "private %lli %lli", &gfn, &pages) == 2)
-		return convert(gfn, pages, KVM_MEMORY_ATTRIBUTE_PRIVATE);
+		return convert(gfn, pages, PRIVATE);
 	if (sscanf(line, "shared %lli %lli", &gfn, &pages) == 2)
 		return convert(gfn, pages, 0);
 	if (sscanf(line, "share-at-random %lli %lli %lli", &count, &gfn, &pages) == 3)
@@ -411,7 +342,7 @@ static int command(char *line)
 	if (sscanf(line, "expect %63s", name) == 1)
 		return expect(name);
 	if (sscanf(line, "stat %63s", name) == 1)
-		return read_stat(name);
+		return tell_stat(name);
 	if (sscanf(line, "load %255s %15s", file, target) == 2)
 		return load_for(file, target);
 	if (sscanf(line, "attach %255s %15s", file, target) == 2)

@@ -16,22 +16,19 @@
 #define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "kvm-abi.h"
+#include "json.h"
+#include "kvmstat.h"
+#include "testvm.h"
 
-#define PAGE		4096ull
 #define CODE_GPA	PAGE
 /* Below 4 GiB, which is what the guest can address. Each vCPU has a stretch of its own of both. */
 #define SHARED_GPA	(16ull << 20)
@@ -69,64 +66,40 @@ static const uint8_t code[] = {
 	0xf4,				/* hlt */
 };
 
-static void *shared_memory(size_t size, bool huge, bool written)
+static void *shared_memory(uint64_t gpa, uint64_t size, bool huge, bool written)
 {
-	/* Aligned as the guest's addresses are, or it cannot be mapped as huge pages. */
-	size_t room = size + SHARED_STRIDE;
-	char *mem = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory = map_memory(gpa, size);
 
-	if (mem == MAP_FAILED)
-		err(1, "mmap");
-	mem += SHARED_STRIDE - (uintptr_t)mem % SHARED_STRIDE;
 	/* Else: one page, one fault. */
-	madvise(mem, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	madvise(memory, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	/* A pre-fault only reads: of memory never written to it would map the zero page, to fault again. */
 	if (written)
-		memset(mem, 1, size);
-	return mem;
+		memset(memory, 1, size);
+	return memory;
 }
 
 static void *shared;
 
-static void add_slot(unsigned int slot, uint64_t gpa, uint64_t size, void *mem, int gmem, uint32_t flags)
+static void protect_shared(void)
 {
-	struct kvm_userspace_memory_region2 region = {
-		.slot = slot,
-		.flags = flags | (gmem < 0 ? 0 : KVM_MEM_GUEST_MEMFD),
-		.guest_phys_addr = gpa,
-		.memory_size = size,
-		.userspace_addr = (uintptr_t)mem,
-		.guest_memfd = gmem < 0 ? 0 : gmem,
+	const struct kvm_userspace_memory_region2 region = {
+		.slot = SHARED_SLOT,
+		.flags = KVM_MEM_LOG_DIRTY_PAGES,
+		.guest_phys_addr = SHARED_GPA,
+		.memory_size = opt.vcpus * SHARED_STRIDE,
+		.userspace_addr = (uintptr_t)shared,
 	};
 
-	if (ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION2, &region))
-		err(1, "memory slot %u", slot);
-}
-
-static void set_registers(struct vcpu *vcpu, uint64_t gpa, uint64_t pages)
-{
-	struct kvm_segment flat = {
-		.limit = 0xffffffff, .selector = 8, .type = 3, .present = 1, .db = 1, .s = 1, .g = 1,
-	};
-	struct kvm_regs regs = { .rip = CODE_GPA, .rflags = 2, .rax = gpa, .rcx = pages };
-	struct kvm_sregs sregs;
-
-	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs))
-		err(1, "KVM_GET_SREGS");
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = flat;
-	flat.type = 11;
-	sregs.cs = flat;
-	/* Protected mode, without page tables of the guest's own: no fault comes from them. */
-	sregs.cr0 |= 1;
-	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) || ioctl(vcpu->fd, KVM_SET_REGS, &regs))
-		err(1, "registers");
+	check(-try_set_region(vm_fd, &region), "dirty logging");
 }
 
 static void touch(struct vcpu *vcpu, uint64_t gpa, uint64_t pages)
 {
+	const struct kvm_regs regs = { .rip = CODE_GPA, .rflags = 2, .rax = gpa, .rcx = pages };
+
 	if (!pages)
 		return;
-	set_registers(vcpu, gpa, pages);
+	check(ioctl(vcpu->fd, KVM_SET_REGS, &regs), "KVM_SET_REGS");
 	while (ioctl(vcpu->fd, KVM_RUN, NULL) && errno == EINTR)
 		;
 	if (vcpu->run->exit_reason != KVM_EXIT_HLT)
@@ -139,15 +112,14 @@ static void pre_fault(struct vcpu *vcpu, uint64_t gpa, uint64_t pages)
 	while (pages) {
 		uint64_t ask = pages < opt.chunk ? pages : opt.chunk;
 		struct kvm_pre_fault_memory range = { .gpa = gpa, .size = ask * PAGE };
+		int error = try_pre_fault(vcpu->fd, &range);
 		uint64_t done;
 
 		vcpu->calls++;
-		if (ioctl(vcpu->fd, KVM_PRE_FAULT_MEMORY, &range)) {
-			vcpu->failed_calls++;
-			if (errno == EINTR || errno == EAGAIN)
-				continue;
-			err(1, "KVM_PRE_FAULT_MEMORY at %#llx", (unsigned long long)gpa);
-		}
+		vcpu->failed_calls += !!error;
+		if (error == EINTR || error == EAGAIN)
+			continue;
+		check(-error, "KVM_PRE_FAULT_MEMORY");
 		done = ask - range.size / PAGE;
 		vcpu->done_pages += done;
 		pages -= done;
@@ -162,10 +134,8 @@ static void *run(void *arg)
 
 	for (uint64_t round = 0; round < opt.rounds; round++) {
 		pthread_barrier_wait(&barrier);
-		if (round && !vcpu->id &&
-		    fallocate(gmem_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-			      opt.vcpus * STRIDE))
-			err(1, "fallocate");
+		if (round && !vcpu->id)
+			check(-try_punch(gmem_fd, 0, opt.vcpus * STRIDE), "fallocate");
 		pthread_barrier_wait(&barrier);
 		pre_fault(vcpu, private, opt.mapped);
 		pre_fault(vcpu, private, opt.mapped);
@@ -173,120 +143,80 @@ static void *run(void *arg)
 		if (!round && opt.pre_fault_shared)
 			pre_fault(vcpu, SHARED_GPA + vcpu->id * SHARED_STRIDE, opt.shared);
 		if (!round && opt.protect)
-			add_slot(SHARED_SLOT, SHARED_GPA, opt.vcpus * SHARED_STRIDE, shared, -1,
-				 KVM_MEM_LOG_DIRTY_PAGES);
+			protect_shared();
 		if (!round)
 			touch(vcpu, SHARED_GPA + vcpu->id * SHARED_STRIDE, opt.shared);
 	}
 	return NULL;
 }
 
-static uint64_t statistic(int fd, const char *name)
-{
-	struct kvm_stats_header header;
-	uint64_t value = 0;
-	size_t size;
-	char *text;
-	int stats = ioctl(fd, KVM_GET_STATS_FD, NULL);
-
-	if (stats < 0 || pread(stats, &header, sizeof(header), 0) != sizeof(header))
-		err(1, "KVM_GET_STATS_FD");
-	size = sizeof(struct kvm_stats_desc) + header.name_size;
-	text = malloc(size);
-	for (uint32_t i = 0; text && i < header.num_desc; i++) {
-		const struct kvm_stats_desc *desc = (void *)text;
-
-		if (pread(stats, text, size, header.desc_offset + i * size) != (ssize_t)size)
-			err(1, "statistics");
-		if (!strcmp(desc->name, name) &&
-		    pread(stats, &value, sizeof(value), header.data_offset + desc->offset) < 0)
-			err(1, "statistics");
-	}
-	free(text);
-	close(stats);
-	return value;
-}
-
 static void create_vm(void)
 {
-	struct kvm_create_guest_memfd gmem = { .size = opt.vcpus * STRIDE };
-	struct kvm_memory_attributes private = {
-		.address = PRIVATE_GPA,
-		.size = opt.vcpus * STRIDE,
-		.attributes = KVM_MEMORY_ATTRIBUTE_PRIVATE,
-	};
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	size_t run_size;
-	void *page = shared_memory(PAGE, false, false);
+	const uint64_t shared_size = opt.vcpus * SHARED_STRIDE, private_size = opt.vcpus * STRIDE;
+	void *page = shared_memory(CODE_GPA, PAGE, false, false);
 
-	if (kvm < 0)
-		err(3, "/dev/kvm");
-	vm_fd = ioctl(kvm, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
-	if (vm_fd < 0)
-		err(3, "KVM_CREATE_VM");
-	gmem_fd = ioctl(vm_fd, KVM_CREATE_GUEST_MEMFD, &gmem);
-	if (gmem_fd < 0)
-		err(3, "KVM_CREATE_GUEST_MEMFD");
+	vm_fd = create_vm_fd(KVM_X86_SW_PROTECTED_VM);
+	gmem_fd = create_gmem(vm_fd, private_size);
 	memcpy(page, code, sizeof(code));
-	shared = shared_memory(opt.vcpus * SHARED_STRIDE, opt.huge, opt.pre_fault_shared);
-	add_slot(CODE_SLOT, CODE_GPA, PAGE, page, -1, 0);
-	add_slot(SHARED_SLOT, SHARED_GPA, opt.vcpus * SHARED_STRIDE, shared, -1, 0);
-	add_slot(PRIVATE_SLOT, PRIVATE_GPA, gmem.size, shared_memory(gmem.size, false, false), gmem_fd, 0);
-	if (ioctl(vm_fd, KVM_SET_MEMORY_ATTRIBUTES, &private))
-		err(1, "KVM_SET_MEMORY_ATTRIBUTES");
-
-	run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, NULL);
+	shared = shared_memory(SHARED_GPA, shared_size, opt.huge, opt.pre_fault_shared);
+	set_memslot(vm_fd, CODE_SLOT, CODE_GPA, PAGE, page, -1);
+	set_memslot(vm_fd, SHARED_SLOT, SHARED_GPA, shared_size, shared, -1);
+	set_memslot(vm_fd, PRIVATE_SLOT, PRIVATE_GPA, private_size,
+		    shared_memory(PRIVATE_GPA, private_size, false, false), gmem_fd);
+	set_attributes(vm_fd, PRIVATE_GPA, private_size, PRIVATE);
 	for (unsigned int id = 0; id < opt.vcpus; id++) {
 		vcpus[id].id = id;
-		vcpus[id].fd = ioctl(vm_fd, KVM_CREATE_VCPU, id);
-		vcpus[id].run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-				     vcpus[id].fd, 0);
-		if (vcpus[id].fd < 0 || vcpus[id].run == MAP_FAILED)
-			err(1, "vCPU %u", id);
+		vcpus[id].fd = create_vcpu_fd(vm_fd, id, &vcpus[id].run);
+		set_protected_mode(vcpus[id].fd);
 	}
 }
 
-static uint64_t now_ns(void)
+/* KVM's own statistic, of each vCPU and added up. */
+static void report_stat(struct json *json, const char *name)
 {
-	struct timespec now;
+	char by_vcpu[64];
+	uint64_t sum = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
+	snprintf(by_vcpu, sizeof(by_vcpu), "%s_by_vcpu", name);
+	json_array(json, by_vcpu);
+	for (unsigned int id = 0; id < opt.vcpus; id++) {
+		uint64_t value = kvm_stat(vcpus[id].fd, name);
+
+		json_u64(json, NULL, value);
+		sum += value;
+	}
+	json_array_end(json);
+	json_u64(json, name, sum);
 }
 
 static void report(uint64_t ns)
 {
 	static const char *const names[] = { "pf_taken", "pf_fixed", "pf_spurious", "pf_emulate" };
-	uint64_t calls = 0, failed = 0, done = 0;
+	const uint64_t faulted = opt.touched > opt.mapped ? opt.touched - opt.mapped : 0;
+	const uint64_t mapped_pages = opt.vcpus * opt.rounds * opt.mapped;
+	const uint64_t shared_pages = opt.vcpus * opt.shared;
+	uint64_t calls = 0, failed_calls = 0, done = 0;
+	struct json json = { .out = stdout };
 
-	printf("{\"pid\":%d,\"ns\":%llu", getpid(), (unsigned long long)ns);
+	json_object(&json, NULL);
+	json_u64(&json, "pid", getpid());
+	json_u64(&json, "ns", ns);
 	for (unsigned int id = 0; id < opt.vcpus; id++) {
 		calls += vcpus[id].calls;
-		failed += vcpus[id].failed_calls;
+		failed_calls += vcpus[id].failed_calls;
 		done += vcpus[id].done_pages;
 	}
-	for (unsigned int i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		uint64_t sum = 0;
-
-		printf(",\"%s_by_vcpu\":[", names[i]);
-		for (unsigned int id = 0; id < opt.vcpus; id++) {
-			uint64_t value = statistic(vcpus[id].fd, names[i]);
-
-			printf("%s%llu", id ? "," : "", (unsigned long long)value);
-			sum += value;
-		}
-		printf("],\"%s\":%llu", names[i], (unsigned long long)sum);
-	}
-	printf(",\"private_faults\":%llu,\"shared_pages\":%llu",
-	       (unsigned long long)(opt.vcpus * opt.rounds *
-				    (opt.touched > opt.mapped ? opt.touched - opt.mapped : 0)),
-	       (unsigned long long)(opt.vcpus * opt.shared));
-	printf(",\"calls\":%llu,\"failed_calls\":%llu,\"done_pages\":%llu",
-	       (unsigned long long)calls, (unsigned long long)failed, (unsigned long long)done);
-	printf(",\"new_pages\":%llu,\"old_pages\":%llu}\n",
-	       (unsigned long long)(opt.vcpus * (opt.rounds * opt.mapped +
-					      (opt.pre_fault_shared ? opt.shared : 0))),
-	       (unsigned long long)(opt.vcpus * opt.rounds * opt.mapped));
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+		report_stat(&json, names[i]);
+	json_u64(&json, "private_faults", opt.vcpus * opt.rounds * faulted);
+	json_u64(&json, "shared_pages", shared_pages);
+	json_u64(&json, "calls", calls);
+	json_u64(&json, "failed_calls", failed_calls);
+	json_u64(&json, "done_pages", done);
+	json_u64(&json, "new_pages", mapped_pages + (opt.pre_fault_shared ? shared_pages : 0));
+	json_u64(&json, "old_pages", mapped_pages);
+	json_object_end(&json);
+	json_newline(&json);
 }
 
 int main(int argc, char **argv)
@@ -320,8 +250,7 @@ int main(int argc, char **argv)
 		return 0;
 	start_ns = now_ns();
 	for (unsigned int id = 0; id < opt.vcpus; id++)
-		if (pthread_create(&vcpus[id].thread, NULL, run, &vcpus[id]))
-			errx(1, "no thread");
+		vcpus[id].thread = start_thread(run, &vcpus[id]);
 	for (unsigned int id = 0; id < opt.vcpus; id++)
 		pthread_join(vcpus[id].thread, NULL);
 	report(now_ns() - start_ns);

@@ -106,6 +106,12 @@ void json_s64(struct json *json, const char *key, int64_t value)
 	fprintf(json->out, "%" PRId64, value);
 }
 
+void json_real(struct json *json, const char *key, double value)
+{
+	json_before(json, key);
+	fprintf(json->out, "%.6f", value);
+}
+
 void json_bool(struct json *json, const char *key, bool value)
 {
 	json_before(json, key);

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <err.h>
+
+#include "kvm_btf.h"
+#include "policy.h"
+
+struct bpf_map *find_policy(const struct bpf_object *object)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS)
+			return map;
+	return NULL;
+}
+
+void *policy_member(const struct bpf_object *object, struct bpf_map *policy, const char *name)
+{
+	const struct btf *btf = bpf_object__btf(object);
+	const struct btf_type *type = btf__type_by_id(btf, bpf_map__btf_value_type_id(policy));
+	int offset = btf_member_offset(btf, type, name);
+
+	return offset < 0 ? NULL : (char *)bpf_map__initial_value(policy, NULL) + offset;
+}
+
+struct bpf_map *load_policy(const char *file, int vm_fd)
+{
+	struct bpf_object *object = bpf_object__open(file);
+	struct bpf_map *policy = object ? find_policy(object) : NULL;
+	int32_t *member = policy ? policy_member(object, policy, "vm_fd") : NULL;
+
+	if (!member)
+		errx(1, "%s: there is no policy in it", file);
+	*member = vm_fd;
+	if (bpf_object__load(object))
+		err(1, "cannot load %s", file);
+	return policy;
+}
