@@ -10,7 +10,6 @@
  */
 #include <err.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +18,13 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "kvmstat.h"
+#include "random.h"
+#include "testvm.h"
 
 #define K (1ull << 10)
 #define M (1ull << 20)
 #define G (1ull << 30)
-#define PAGE (4 * K)
 
 /* Where nothing of KVM's own is, and below what the emulated CPU can address. */
 #define GPA (256 * G)
@@ -50,7 +51,7 @@ static uint64_t slab_bytes(void)
 	FILE *info;
 	int fd;
 
-	for (i = 0; i < sizeof(caches) / sizeof(*caches); i++) {
+	for (i = 0; i < ARRAY_SIZE(caches); i++) {
 		/* Takes out of the caches per CPU what is free. */
 		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", caches[i]);
 		fd = open(path, O_WRONLY);
@@ -64,7 +65,7 @@ static uint64_t slab_bytes(void)
 	while (fgets(line, sizeof(line), info)) {
 		if (sscanf(line, "%63s %llu %*u %llu", name, &active, &size) != 3)
 			continue;
-		for (i = 0; i < sizeof(caches) / sizeof(*caches); i++) {
+		for (i = 0; i < ARRAY_SIZE(caches); i++) {
 			if (!strcmp(name, caches[i]))
 				total += active * size;
 		}
@@ -82,15 +83,15 @@ static void wait_for_rcu(void)
 /* A whole range, then the same again. */
 static void set_size(uint64_t bytes)
 {
-	int vm_fd = create_vm();
+	int vm_fd = create_protected_vm_fd();
 	uint64_t before = slab_bytes();
 
-	result_size("set", bytes, set_attributes(vm_fd, GPA, bytes, PRIVATE));
+	result_size("set", bytes, set_attributes_ns(vm_fd, GPA, bytes, PRIVATE));
 	wait_for_rcu();
 	result_size("slab", bytes, slab_bytes() - before);
-	result_size("again", bytes, set_attributes(vm_fd, GPA, bytes, PRIVATE));
+	result_size("again", bytes, set_attributes_ns(vm_fd, GPA, bytes, PRIVATE));
 	if (bytes <= G)
-		result_size("shared", bytes, set_attributes(vm_fd, GPA, bytes, 0));
+		result_size("shared", bytes, set_attributes_ns(vm_fd, GPA, bytes, 0));
 	close(vm_fd);
 	wait_for_rcu();
 }
@@ -100,7 +101,7 @@ static void sizes(void)
 	static const uint64_t bytes[] = { PAGE, 64 * K, 2 * M, 32 * M, G };
 	unsigned int i;
 
-	for (i = 0; i < sizeof(bytes) / sizeof(*bytes); i++)
+	for (i = 0; i < ARRAY_SIZE(bytes); i++)
 		set_size(bytes[i]);
 }
 
@@ -113,12 +114,12 @@ static void huge_sizes(void)
 
 static void set_pieces(const char *name, uint64_t bytes)
 {
-	int vm_fd = create_vm();
+	int vm_fd = create_protected_vm_fd();
 	uint64_t before = slab_bytes(), ns = 0, at;
 	char text[64];
 
 	for (at = 0; at < bytes; at += 2 * M)
-		ns += set_attributes(vm_fd, GPA + at, 2 * M, PRIVATE);
+		ns += set_attributes_ns(vm_fd, GPA + at, 2 * M, PRIVATE);
 	wait_for_rcu();
 	snprintf(text, sizeof(text), "%s-per-2M", name);
 	result(text, ns / (bytes / (2 * M)));
@@ -126,16 +127,6 @@ static void set_pieces(const char *name, uint64_t bytes)
 	result(text, slab_bytes() - before);
 	close(vm_fd);
 	wait_for_rcu();
-}
-
-static uint64_t rnd(void)
-{
-	static uint64_t state = 0x9e3779b97f4a7c15;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
 }
 
 /* A call that KVM refuses for its flags, before it looks at anything. */
@@ -157,19 +148,19 @@ static uint64_t refused_ns(int vm_fd)
 static void fragmented(void)
 {
 	const int toggles = 2000;
-	uint64_t *ns = calloc(toggles, sizeof(*ns)), before, at, page;
-	int vm_fd = create_vm(), i;
+	uint64_t *ns = calloc(toggles, sizeof(*ns)), state = 0x9e3779b97f4a7c15, before, at, page;
+	int vm_fd = create_protected_vm_fd(), i;
 
 	before = slab_bytes();
 	for (at = 0; at < G; at += 2 * PAGE)
-		set_attributes(vm_fd, GPA + at, PAGE, PRIVATE);
+		set_attributes_ns(vm_fd, GPA + at, PAGE, PRIVATE);
 	wait_for_rcu();
 	result("alternating-1G-slab", slab_bytes() - before);
 	for (i = 0; i < toggles; i++) {
-		page = rnd() % (G / PAGE);
+		page = xorshift64(&state) % (G / PAGE);
 		/* As it is not, so that something changes. */
-		ns[i] = set_attributes(vm_fd, GPA + page * PAGE, PAGE, page % 2 ? PRIVATE : 0);
-		set_attributes(vm_fd, GPA + page * PAGE, PAGE, page % 2 ? 0 : PRIVATE);
+		ns[i] = set_attributes_ns(vm_fd, GPA + page * PAGE, PAGE, page % 2 ? PRIVATE : 0);
+		set_attributes_ns(vm_fd, GPA + page * PAGE, PAGE, page % 2 ? 0 : PRIVATE);
 	}
 	result("toggle-fragmented", median(ns, toggles));
 	result("refused", refused_ns(vm_fd));
@@ -178,71 +169,43 @@ static void fragmented(void)
 	wait_for_rcu();
 }
 
-/* One of the VM's binary statistics. */
-static uint64_t vm_stat(int vm_fd, const char *name)
-{
-	int fd = ioctl(vm_fd, KVM_GET_STATS_FD, NULL);
-	struct kvm_stats_header header;
-	char text[sizeof(struct kvm_stats_desc) + 256];
-	struct kvm_stats_desc *desc = (void *)text;
-	uint64_t value;
-	unsigned int i;
-	size_t size;
-
-	if (fd < 0 || pread(fd, &header, sizeof(header), 0) != sizeof(header))
-		err(1, "KVM_GET_STATS_FD");
-	size = sizeof(*desc) + header.name_size;
-	for (i = 0; i < header.num_desc; i++) {
-		if (pread(fd, desc, size, header.desc_offset + i * size) != (ssize_t)size)
-			err(1, "statistics");
-		if (strcmp(desc->name, name))
-			continue;
-		if (pread(fd, &value, sizeof(value), header.data_offset + desc->offset) !=
-		    sizeof(value))
-			err(1, "statistics");
-		close(fd);
-		return value;
-	}
-	errx(1, "no statistic %s", name);
-}
-
 /* A mapped private range of which one page changes; then all of it is to be private. */
 static void mapped(uint64_t bytes)
 {
 	const int toggles = 201;
 	uint64_t ns[2 * 201], mappings, one = GPA + bytes / 2 + PAGE;
-	int vm_fd = create_vm(), vcpu_fd = create_vcpu(vm_fd), i;
+	int vm_fd = create_protected_vm_fd(), vcpu_fd = create_vcpu_fd(vm_fd, 0, NULL), i;
 
 	add_memslot(vm_fd, 0, GPA, bytes, bytes);
-	set_attributes(vm_fd, GPA, bytes, PRIVATE);
-	result_size("fault", bytes, pre_fault(vcpu_fd, GPA, bytes) / (bytes / PAGE));
-	result_size("fault-mapped", bytes, pre_fault(vcpu_fd, GPA, bytes) / (bytes / PAGE));
+	set_attributes_ns(vm_fd, GPA, bytes, PRIVATE);
+	result_size("fault", bytes, pre_fault_ns(vcpu_fd, GPA, bytes) / (bytes / PAGE));
+	result_size("fault-mapped", bytes, pre_fault_ns(vcpu_fd, GPA, bytes) / (bytes / PAGE));
 
 	for (i = 0; i < toggles; i++) {
-		ns[2 * i] = set_attributes(vm_fd, one, PAGE, 0);
-		ns[2 * i + 1] = set_attributes(vm_fd, one, PAGE, PRIVATE);
+		ns[2 * i] = set_attributes_ns(vm_fd, one, PAGE, 0);
+		ns[2 * i + 1] = set_attributes_ns(vm_fd, one, PAGE, PRIVATE);
 	}
 	result_size("toggle-mapped", bytes, median(ns, 2 * toggles));
 
-	pre_fault(vcpu_fd, GPA, bytes);
-	set_attributes(vm_fd, one, PAGE, 0);
-	pre_fault(vcpu_fd, one, PAGE);
-	mappings = vm_stat(vm_fd, "pages_4k");
-	result_size("one-differs", bytes, set_attributes(vm_fd, GPA, bytes, PRIVATE));
-	result_size("one-differs-zapped", bytes, mappings - vm_stat(vm_fd, "pages_4k"));
-	mappings = vm_stat(vm_fd, "pages_4k");
-	result_size("one-differs-retouch", bytes, pre_fault(vcpu_fd, GPA, bytes) / (bytes / PAGE));
-	result_size("one-differs-refaults", bytes, vm_stat(vm_fd, "pages_4k") - mappings);
+	pre_fault_ns(vcpu_fd, GPA, bytes);
+	set_attributes_ns(vm_fd, one, PAGE, 0);
+	pre_fault_ns(vcpu_fd, one, PAGE);
+	mappings = kvm_stat(vm_fd, "pages_4k");
+	result_size("one-differs", bytes, set_attributes_ns(vm_fd, GPA, bytes, PRIVATE));
+	result_size("one-differs-zapped", bytes, mappings - kvm_stat(vm_fd, "pages_4k"));
+	mappings = kvm_stat(vm_fd, "pages_4k");
+	result_size("one-differs-retouch", bytes, pre_fault_ns(vcpu_fd, GPA, bytes) / (bytes / PAGE));
+	result_size("one-differs-refaults", bytes, kvm_stat(vm_fd, "pages_4k") - mappings);
 
 	/* Lookups in fragmented memory, all of it mapped. */
 	if (bytes <= 64 * M) {
 		uint64_t at;
 
 		for (at = 0; at < bytes; at += 2 * PAGE)
-			set_attributes(vm_fd, GPA + at, PAGE, 0);
-		pre_fault(vcpu_fd, GPA, bytes);
+			set_attributes_ns(vm_fd, GPA + at, PAGE, 0);
+		pre_fault_ns(vcpu_fd, GPA, bytes);
 		result_size("fault-mapped-fragmented", bytes,
-			    pre_fault(vcpu_fd, GPA, bytes) / (bytes / PAGE));
+			    pre_fault_ns(vcpu_fd, GPA, bytes) / (bytes / PAGE));
 	}
 	close(vcpu_fd);
 	close(vm_fd);
@@ -252,17 +215,17 @@ static void mapped(uint64_t bytes)
 /* The VM has a large memslot, whose hugepages KVM keeps book of. */
 static void memslot(void)
 {
-	int vm_fd = create_vm();
+	int vm_fd = create_protected_vm_fd();
 	uint64_t start;
 
 	start = now_ns();
 	add_memslot(vm_fd, 0, GPA, 64 * G, 0);
 	result("memslot-64G-create", now_ns() - start);
-	result("memslot-64G-set", set_attributes(vm_fd, GPA, 64 * G, PRIVATE));
+	result("memslot-64G-set", set_attributes_ns(vm_fd, GPA, 64 * G, PRIVATE));
 	close(vm_fd);
 
-	vm_fd = create_vm();
-	set_attributes(vm_fd, GPA, 16 * G, PRIVATE);
+	vm_fd = create_protected_vm_fd();
+	set_attributes_ns(vm_fd, GPA, 16 * G, PRIVATE);
 	start = now_ns();
 	add_memslot(vm_fd, 0, GPA, 64 * G, 0);
 	result("memslot-64G-create-over-private", now_ns() - start);
@@ -308,15 +271,14 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	const unsigned int nr_parts = sizeof(parts) / sizeof(*parts);
 	unsigned int i;
 
 	if (argc < 2)
 		errx(2, "usage: attributes PART...");
 	for (argv++; *argv; argv++) {
-		for (i = 0; i < nr_parts && strcmp(*argv, parts[i].name); i++)
+		for (i = 0; i < ARRAY_SIZE(parts) && strcmp(*argv, parts[i].name); i++)
 			;
-		if (i == nr_parts)
+		if (i == ARRAY_SIZE(parts))
 			errx(2, "no part %s", *argv);
 		parts[i].run();
 	}

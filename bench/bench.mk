@@ -1,32 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0
-# Benchmarks, into $(B)/bench. Included by the top Makefile after bpf/bpf.mk. They need KVM's own
-# header, which knows guest_memfd, not the distribution's.
+# Benchmarks, into $(B)/bench. Included by the top Makefile after selftests/selftests.mk and
+# selftests/store/store.mk, whose library and variables they use.
 
-KVM_ABI := -Iselftests/lib
+BENCHES := $(addprefix $(B)/bench/,attributes conversion-cost prefault-cost)
 
-$(B)/bench/conversion-cost: bench/conversion-cost.c bench/bench.c bench/bench.h
+$(B)/bench/%.o: bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) $(KVM_ABI) $(filter %.c,$^) $(TOOLS_LIBS) -o $@
+	$(CC) $(TESTS_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/bench/prefault-cost: bench/prefault-cost.c bench/bench.c bench/bench.h
-	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) $(KVM_ABI) $(filter %.c,$^) $(TOOLS_LIBS) -o $@
-
+$(BENCHES): %: %.o $(B)/bench/bench.o $(TESTS_LIB)
+	$(TESTS_LINK) -o $@
 # Alone in its VM, thus static.
-$(B)/bench/attributes: bench/attributes.c bench/bench.c bench/bench.h
-	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) -static $(KVM_ABI) $(filter %.c,$^) -o $@
+$(B)/bench/attributes: TOOLS_LIBS := -static
 
 # As the store's tests, but optimized and without checks.
-$(B)/bench/store-cost: bench/store-cost.c $(STORE)/mem.c $(STORE)/shim.h $(STORE_SRC) $(STORE_B)/include-6
+$(B)/bench/store-cost: bench/store-cost.c $(STORE)/mem.c $(STORE)/shim.h $(STORE_SRC) $(STORE_B)/include-6 \
+		$(B)/bench/bench.o $(TESTS_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -DXA_DEBUG -O1 -g,$(STORE_CFLAGS)) -O2 -DSINGLE_THREAD -I$(STORE_B)/include-6 -static \
-		$< $(STORE_SOURCES) $(STORE_LIBS) -o $@
+	$(CC) $(filter-out -DXA_DEBUG -O1 -g,$(STORE_CFLAGS)) -O2 -DSINGLE_THREAD -I$(STORE_B)/include-6 \
+		-Ibench -Iselftests/lib -static $< $(STORE_SOURCES) $(B)/bench/bench.o $(TESTS_LIB) $(STORE_LIBS) -o $@
 
-$(B)/bench/trivial.bpf.o: bench/trivial.bpf.c bpf/include/memattr.bpf.h
+$(B)/bench/%.bpf.o: bench/%.bpf.c
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
-bench-tests: $(B)/bench/conversion-cost $(B)/bench/prefault-cost $(B)/bench/attributes $(B)/bench/store-cost \
-	$(B)/bench/trivial.bpf.o
+-include $(wildcard $(B)/bench/*.d)
+
+bench-tests: $(BENCHES) $(B)/bench/store-cost $(B)/bench/trivial.bpf.o
 .PHONY: bench-tests

@@ -12,13 +12,12 @@
  */
 #include <err.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include <bpf/libbpf.h>
-
 #include "bench.h"
+#include "policy.h"
+#include "testvm.h"
 
 #define BATCHES 51
 #define OPS_PER_BATCH 64
@@ -28,33 +27,20 @@
 #define SLOT_BYTES (64ull << 20)
 #define PAGE_GPA (SLOT_GPA + 4096)
 
-/* The members of struct kvm_memattr_ops as libbpf presents them: programs by reference. */
-struct policy_value {
-	struct bpf_program *vm_attach, *vm_detach, *convert, *zap, *prefault;
-	int32_t vm_fd;
-};
-
 static void attach(const char *path, const char *callbacks, int vm_fd)
 {
-	struct bpf_object *object = bpf_object__open(path);
-	struct policy_value *value;
-	struct bpf_map *map;
-	size_t size;
+	struct bpf_object *object;
+	struct bpf_map *policy = open_policy(path, vm_fd, &object);
 
-	if (!object)
-		err(1, "%s", path);
-	map = bpf_object__find_map_by_name(object, "trivial");
-	value = map ? bpf_map__initial_value(map, &size) : NULL;
-	if (!value || size < sizeof(*value))
-		errx(1, "%s: no policy named trivial", path);
-	value->vm_fd = vm_fd;
 	if (!strcmp(callbacks, "convert")) {
-		bpf_program__set_autoload(value->zap, false);
-		value->zap = NULL;
+		struct bpf_program **zap = policy_member(object, policy, "zap");
+
+		bpf_program__set_autoload(*zap, false);
+		*zap = NULL;
 	}
 	if (bpf_object__load(object))
 		err(1, "cannot load %s", path);
-	if (!bpf_map__attach_struct_ops(map))
+	if (!bpf_map__attach_struct_ops(policy))
 		err(1, "cannot attach %s", path);
 }
 
@@ -81,13 +67,13 @@ int main(int argc, char **argv)
 {
 	static const uint64_t toggle[2] = { PRIVATE, 0 };
 	static const uint64_t again[2] = { 0, 0 };
-	int vm_fd = create_vm();
+	int vm_fd = create_protected_vm_fd();
 
 	add_memslot(vm_fd, 0, SLOT_GPA, SLOT_BYTES, SLOT_BYTES);
 	if (argc != 1 && argc != 3)
 		errx(2, "usage: conversion-cost [POLICY.bpf.o none|elsewhere|convert|both]");
 	if (argc == 3 && strcmp(argv[2], "none"))
-		attach(argv[1], argv[2], strcmp(argv[2], "elsewhere") ? vm_fd : create_vm());
+		attach(argv[1], argv[2], strcmp(argv[2], "elsewhere") ? vm_fd : create_protected_vm_fd());
 
 	/* Once for what is allocated at the first time and kept. */
 	median_ns(vm_fd, toggle);

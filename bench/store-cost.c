@@ -8,8 +8,11 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <linux/kvm_attr_map.h>
+
+#include "bench.h"
+#include "now.h"
+#include "random.h"
 
 #define ATTRS		8UL
 #define PAGES_1G	(1UL << 18)
@@ -18,30 +21,7 @@
 static DEFINE_XARRAY(stock);
 static struct kvm_attr_map map;
 
-static unsigned long now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000UL + now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	unsigned long x = *(const unsigned long *)a, y = *(const unsigned long *)b;
-
-	return (x > y) - (x < y);
-}
-
-static unsigned long rnd(void)
-{
-	static unsigned long state = 0x9e3779b97f4a7c15UL;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
+static uint64_t random_state = 0x9e3779b97f4a7c15;
 
 /* What kvm_vm_set_mem_attributes() of 6.12 does with its xarray, for one page. */
 static void stock_set(unsigned long page, unsigned long attrs)
@@ -70,54 +50,51 @@ static void map_set(unsigned long page, unsigned long attrs)
 /* Random pages change, and back. */
 static unsigned long toggle(void (*set)(unsigned long page, unsigned long attrs))
 {
-	static unsigned long cost[2 * ROUNDS];
+	static uint64_t cost[2 * ROUNDS];
 	unsigned long page, was, start;
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		page = rnd() % PAGES_1G;
+		page = xorshift64(&random_state) % PAGES_1G;
 		was = page % 2 ? 0 : ATTRS;
-		start = now();
+		start = now_ns();
 		set(page, ATTRS - was);
-		cost[2 * i] = now() - start;
-		start = now();
+		cost[2 * i] = now_ns() - start;
+		start = now_ns();
 		set(page, was);
-		cost[2 * i + 1] = now() - start;
+		cost[2 * i + 1] = now_ns() - start;
 	}
-	qsort(cost, 2 * ROUNDS, sizeof(*cost), compare);
-	return cost[ROUNDS];
+	return median(cost, 2 * ROUNDS);
 }
 
 static unsigned long look_up(bool of_stock)
 {
-	static unsigned long cost[ROUNDS];
+	static uint64_t cost[ROUNDS];
 	unsigned long page, start, sum = 0;
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		page = rnd() % PAGES_1G;
-		start = now();
+		page = xorshift64(&random_state) % PAGES_1G;
+		start = now_ns();
 		sum += of_stock ? xa_to_value(xa_load(&stock, page)) : kvm_attr_map_get(&map, page);
-		cost[i] = now() - start;
+		cost[i] = now_ns() - start;
 	}
 	if (!sum)
 		abort();
-	qsort(cost, ROUNDS, sizeof(*cost), compare);
-	return cost[ROUNDS / 2];
+	return median(cost, ROUNDS);
 }
 
 static unsigned long clock_cost(void)
 {
-	static unsigned long cost[ROUNDS];
+	static uint64_t cost[ROUNDS];
 	unsigned long start;
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		start = now();
-		cost[i] = now() - start;
+		start = now_ns();
+		cost[i] = now_ns() - start;
 	}
-	qsort(cost, ROUNDS, sizeof(*cost), compare);
-	return cost[ROUNDS / 2];
+	return median(cost, ROUNDS);
 }
 
 int main(void)

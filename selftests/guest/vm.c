@@ -74,7 +74,7 @@ static int create_vm(struct vm *vm)
 			       "KVM offers no software-protected VMs: that takes Linux 6.8 or "
 			       "later with CONFIG_KVM_SW_PROTECTED_VM and nested paging (module "
 			       "parameter npt or ept, and tdp_mmu)" IN_TEST_VM);
-	vm->vm_fd = create_vm_fd(KVM_X86_SW_PROTECTED_VM);
+	vm->vm_fd = create_protected_vm_fd();
 	return 0;
 }
 

@@ -23,15 +23,25 @@ void *policy_member(const struct bpf_object *object, struct bpf_map *policy, con
 	return offset < 0 ? NULL : (char *)bpf_map__initial_value(policy, NULL) + offset;
 }
 
-struct bpf_map *load_policy(const char *file, int vm_fd)
+struct bpf_map *open_policy(const char *file, int vm_fd, struct bpf_object **object)
 {
-	struct bpf_object *object = bpf_object__open(file);
-	struct bpf_map *policy = object ? find_policy(object) : NULL;
-	int32_t *member = policy ? policy_member(object, policy, "vm_fd") : NULL;
+	struct bpf_map *policy;
+	int32_t *member;
 
+	*object = bpf_object__open(file);
+	policy = *object ? find_policy(*object) : NULL;
+	member = policy ? policy_member(*object, policy, "vm_fd") : NULL;
 	if (!member)
 		errx(1, "%s: there is no policy in it", file);
 	*member = vm_fd;
+	return policy;
+}
+
+struct bpf_map *load_policy(const char *file, int vm_fd)
+{
+	struct bpf_object *object;
+	struct bpf_map *policy = open_policy(file, vm_fd, &object);
+
 	if (bpf_object__load(object))
 		err(1, "cannot load %s", file);
 	return policy;

@@ -14,7 +14,8 @@ struct bpf_map *find_policy(const struct bpf_object *object);
  */
 void *policy_member(const struct bpf_object *object, struct bpf_map *policy, const char *name);
 
-/* Opens and loads the policy of a file for a VM, -1 for all. Ends the program if that fails. */
+/* The policy of a file for a VM, -1 for all, open or loaded. End the program if that fails. */
+struct bpf_map *open_policy(const char *file, int vm_fd, struct bpf_object **object);
 struct bpf_map *load_policy(const char *file, int vm_fd);
 
 #endif

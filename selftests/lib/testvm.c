@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "testvm.h"
@@ -32,14 +31,6 @@ int check(int ret, const char *what)
 	return ret;
 }
 
-uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 pthread_t start_thread(void *(*function)(void *), void *arg)
 {
 	pthread_t thread;
@@ -62,6 +53,11 @@ int kvm_fd(void)
 int create_vm_fd(unsigned long type)
 {
 	return check(ioctl(kvm_fd(), KVM_CREATE_VM, type), "KVM_CREATE_VM");
+}
+
+int create_protected_vm_fd(void)
+{
+	return create_vm_fd(KVM_X86_SW_PROTECTED_VM);
 }
 
 void *map_memory(uint64_t gpa, uint64_t size)

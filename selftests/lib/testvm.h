@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "kvm-abi.h"
+#include "now.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -24,13 +25,13 @@ __attribute__((noreturn)) void failed(const char *what);
 /* Returns @ret if it is not negative. */
 int check(int ret, const char *what);
 
-/* CLOCK_MONOTONIC. */
-uint64_t now_ns(void);
 pthread_t start_thread(void *(*function)(void *), void *arg);
 
 /* /dev/kvm, which is opened once. */
 int kvm_fd(void);
 int create_vm_fd(unsigned long type);
+/* A software-protected VM, which can have private memory. */
+int create_protected_vm_fd(void);
 
 /* As far from a boundary of 1 GiB as the guest's address is, so that hugepages can back it. */
 void *map_memory(uint64_t gpa, uint64_t size);

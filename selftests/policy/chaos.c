@@ -28,7 +28,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -40,6 +39,7 @@ typedef __u64 u64;
 #include "chaos.h"
 #include "chaos.skel.h"
 #include "exits.skel.h"
+#include "testvm.h"
 
 #define GUEST "build/bin/memattr-guest"
 #define GUESTS 4
@@ -60,7 +60,7 @@ static const char *const kinds[] = {
 	"none", "unreg", "detach", "vm-death", "replaced", "refused",
 	"bad-return", "bad-field", "budget", "request",
 };
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+#define KINDS (ARRAY_SIZE(kinds))
 #define FIRST_EJECTED 6
 
 static const char *const chaos_names[] = {
@@ -104,7 +104,7 @@ struct guest {
 	int input, summary, said;
 	int ejections, policy;	/* files of debugfs, -1 if not held */
 	bool killed;
-	int64_t deadline_ns;
+	uint64_t deadline_ns;
 };
 
 static struct guest guests[GUESTS];
@@ -112,7 +112,7 @@ static pid_t loaders[LOADERS];
 static uint64_t random_state;
 static int counts_fd;
 static struct exits_bpf *exits;
-static int64_t end_ns;
+static uint64_t end_ns;
 static bool ending;
 static uint64_t wrongs;
 
@@ -136,14 +136,6 @@ static void wrong(const char *fmt, ...)
 	va_end(args);
 	printf("\n");
 	fflush(stdout);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
 static uint64_t random_u64(void)
@@ -178,7 +170,7 @@ static void reweigh(struct chaos_bpf *policy)
 	static const u32 often[] = { 0, 0, 0, 0, 10, 100, 500 }, rarely[] = { 0, 0, 0, 0, 10, 300 };
 	volatile struct chaos_weights *w = &policy->bss->weights;
 
-#define ANY(values) values[below(sizeof(values) / sizeof(values[0]))]
+#define ANY(values) values[below(ARRAY_SIZE(values))]
 	w->refuse = ANY(often);
 	w->widen = ANY(often);
 	w->loop = ANY(often);
@@ -450,7 +442,7 @@ static void start_guest(unsigned int i)
 	g->vm_fd = -1;
 	g->ejections = g->policy = -1;
 	g->killed = false;
-	g->deadline_ns = now_ns() + (seconds + GUEST_LATE_S) * 1000000000ll;
+	g->deadline_ns = now_ns() + (seconds + GUEST_LATE_S) * 1000000000ull;
 	did.guests_started++;
 }
 
@@ -642,7 +634,7 @@ static void look(bool detach)
 
 	if (g->pid <= 0 || g->vm_fd < 0)
 		return;
-	fd = open_debugfs(g, files[below(sizeof(files) / sizeof(files[0]))]);
+	fd = open_debugfs(g, files[below(ARRAY_SIZE(files))]);
 	if (fd >= 0 && read_text(fd, text, sizeof(text)))
 		did.reads++;
 	close(fd);
@@ -712,7 +704,7 @@ static void tend(void)
 			check_ready(i);
 		if (g->pid && now_ns() > g->deadline_ns) {
 			wrong("guest %d does not end", g->pid);
-			g->deadline_ns = INT64_MAX;
+			g->deadline_ns = UINT64_MAX;
 			kill_guest(g);
 		}
 	}
@@ -774,7 +766,7 @@ static u64 exits_in_all(u32 kind)
 	return sum;
 }
 
-static void progress(int64_t start_ns)
+static void progress(uint64_t start_ns)
 {
 	fprintf(stderr, "# %lld s: guests %llu verified %llu killed, %llu loaders, %llu attaches, "
 		"%llu updates, %llu converts, ejected", (long long)(now_ns() - start_ns) / 1000000000,
@@ -787,7 +779,7 @@ static void progress(int64_t start_ns)
 
 static void check_outcome(void)
 {
-	int64_t late_ns = now_ns() + SETTLE_S * 1000000000ll;
+	uint64_t late_ns = now_ns() + SETTLE_S * 1000000000ull;
 
 	/* The last ones may be on their way. */
 	while (counted(CHAOS_ATTACHED) != counted(CHAOS_DETACHED) && now_ns() < late_ns)
@@ -846,13 +838,13 @@ static void report(void)
 
 int main(int argc, char **argv)
 {
-	int64_t start_ns = now_ns(), progress_ns = start_ns + PROGRESS_S * 1000000000ll;
+	uint64_t start_ns = now_ns(), progress_ns = start_ns + PROGRESS_S * 1000000000ull;
 
 	if (argc != 3)
 		errx(2, "usage: chaos SECONDS SEED");
 	random_state = strtoull(argv[2], NULL, 0);
 	printf("seed %s\n", argv[2]);
-	end_ns = start_ns + atoll(argv[1]) * 1000000000ll;
+	end_ns = start_ns + atoll(argv[1]) * 1000000000ull;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		err(1, "mmap");
@@ -870,7 +862,7 @@ int main(int argc, char **argv)
 		sleep_ms(below(200));
 		if (now_ns() >= progress_ns) {
 			progress(start_ns);
-			progress_ns += PROGRESS_S * 1000000000ll;
+			progress_ns += PROGRESS_S * 1000000000ull;
 		}
 	}
 	stop_all();

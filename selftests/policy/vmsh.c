@@ -79,7 +79,7 @@ static void *stall_page;
 
 static int create_vm(void)
 {
-	int vm_fd = create_vm_fd(KVM_X86_SW_PROTECTED_VM), gmem_fd = create_gmem(vm_fd, SLOT_PAGES * PAGE);
+	int vm_fd = create_protected_vm_fd(), gmem_fd = create_gmem(vm_fd, SLOT_PAGES * PAGE);
 
 	set_memslot(vm_fd, 0, SLOT_GFN * PAGE, SLOT_PAGES * PAGE,
 		    map_memory(SLOT_GFN * PAGE, SLOT_PAGES * PAGE), gmem_fd);

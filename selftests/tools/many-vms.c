@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 	if (setrlimit(RLIMIT_NOFILE, &files))
 		err(1, "cannot open %d files", count);
 	for (int i = 0; i < count; i++)
-		set_attributes(create_vm_fd(KVM_X86_SW_PROTECTED_VM), 0, PAGE, PRIVATE);
+		set_attributes(create_protected_vm_fd(), 0, PAGE, PRIVATE);
 	printf("%d VMs\n", count);
 	fflush(stdout);
 	while (getchar() != EOF)

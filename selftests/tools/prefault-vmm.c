@@ -155,7 +155,7 @@ static void create_vm(void)
 	const uint64_t shared_size = opt.vcpus * SHARED_STRIDE, private_size = opt.vcpus * STRIDE;
 	void *page = shared_memory(CODE_GPA, PAGE, false, false);
 
-	vm_fd = create_vm_fd(KVM_X86_SW_PROTECTED_VM);
+	vm_fd = create_protected_vm_fd();
 	gmem_fd = create_gmem(vm_fd, private_size);
 	memcpy(page, code, sizeof(code));
 	shared = shared_memory(SHARED_GPA, shared_size, opt.huge, opt.pre_fault_shared);
