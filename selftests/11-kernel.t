@@ -5,23 +5,7 @@
 # builds, and the way from series to tree and back.  The source here is a few
 # files with a kernel's targets, so that a build can be stopped where it
 # matters; real builds are what the other tests run on.
-cd "$(dirname "$0")/.." || exit 1
-
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-count=0
-ok()
-{
-	local what=$1
-	shift
-	count=$((count + 1))
-	if "$@" >"$tmp/log" 2>&1; then
-		echo "ok $count - $what"
-	else
-		echo "not ok $count - $what"
-		sed 's/^/# /' "$tmp/log"
-	fi
-}
+. "$(dirname "$0")/lib/test.sh"
 
 # says STATUS PATTERN COMMAND...: how it ends and what it says on stderr, where
 # "" stands for anything and "-" for nothing
@@ -167,4 +151,4 @@ ok "clean refuses a directory that is not the cache" says 1 'does not look like'
 ok "clean" says 0 '' "$kernel" clean
 ok "leaves nothing" [ ! -e "$MEMATTR_CACHE" ]
 
-echo "1..$count"
+finish

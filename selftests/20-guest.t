@@ -7,8 +7,9 @@ use strict;
 use warnings;
 use FindBin;
 use JSON::PP ();
-use POSIX ();
 use Test::More;
+use lib "$FindBin::Bin/lib";
+use Tool;
 
 my $guest = 'build/bin/memattr-guest';
 chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
@@ -20,42 +21,22 @@ if (!@ARGV) {
 }
 Test::More->builder->current_test($ARGV[0]);
 
-my ($pid, $status, $err, $summary);
+my ($status, $err, $summary);
 
-sub slurp {
-	my ($path) = @_;
-
-	open my $fh, '<', $path or die "$path: $!";
-	local $/;
-	return <$fh> // '';
-}
-
-# Starts the guest; $in and $stderr are where it reads and complains, if not nowhere and a file.
-sub start {
-	my ($in, $stderr, @args) = @_;
-
-	defined($pid = fork) or die "fork: $!";
-	return if $pid;
-	open STDIN, '<&', $in or POSIX::_exit(126) if $in;
-	open STDOUT, '>', '/tmp/out' or POSIX::_exit(126);
-	$stderr ? open(STDERR, '>&', $stderr) : open(STDERR, '>', '/tmp/err') or POSIX::_exit(126);
-	exec { $args[0] } @args or POSIX::_exit(127);
-}
-
-# Waits for its end: $status, $err, and the one line of JSON in $summary.
+# Waits for a guest's end: $status, $err, and the one line of JSON in $summary.
 sub finish {
-	waitpid $pid, 0;
-	$status = $? & 127 ? "signal $?" : $? >> 8;
-	$err = slurp('/tmp/err');
-	$summary = eval { JSON::PP::decode_json(slurp('/tmp/out')) } || {};
+	my $guest = shift;
+
+	$status = stop($guest, @_);
+	$err = $guest->{said};
+	$summary = eval { JSON::PP::decode_json($guest->{text}) } || {};
 }
 
 # The guest ends with this status, and each condition is true of the summary in %_.
 sub guest_ok {
 	my ($name, $expected_status, $conditions, @args) = @_;
 
-	start(undef, undef, $guest, '--json', @args);
-	finish();
+	finish(start($guest, '--json', @args));
 	summary_ok($name, $expected_status, @$conditions);
 }
 
@@ -123,8 +104,7 @@ sub test_scenarios {
 sub plan_of {
 	my @args = @_;
 
-	start(undef, undef, $guest, qw(--json --vcpus 2 --mem 2 --count 51), @args);
-	finish();
+	finish(start($guest, qw(--json --vcpus 2 --mem 2 --count 51), @args));
 	return join ' ', map { $summary->{$_} // "no $_" }
 		qw(sequence asked to_shared to_private requested_pages host_verified_pages);
 }
@@ -166,56 +146,51 @@ sub test_limits {
 		 qw(--scenario ping-pong --duration 0.2));
 }
 
-# A guest that waits for a line. Returns what to write it to, its messages, and the VM's fd.
+# A guest that waits for a line, and its VM's fd.
 sub start_waiting {
-	my @args = @_;
+	my $waiting = start($guest, '--json', '--wait', @_);
 
-	pipe my $their_in, my $our_out or die "pipe: $!";
-	pipe my $our_in, my $their_err or die "pipe: $!";
-	start($their_in, $their_err, $guest, '--json', '--wait', @args);
-	$our_out->autoflush(1);
-	close $their_in;
-	close $their_err;
-	my ($ready_pid, $vm_fd) = (<$our_in> // '') =~ /^ready pid=(\d+) vmfd=(\d+)$/;
-	is($ready_pid, $pid, 'ready: pid');
-	return ($our_out, $our_in, $vm_fd);
+	$waiting->{in}->autoflush(1);
+	my ($pid, $vm_fd) = (readline($waiting->{err}) // '') =~ /^ready pid=(\d+) vmfd=(\d+)$/;
+	is($pid, $waiting->{pid}, 'ready: pid');
+	return ($waiting, $vm_fd);
+}
+
+sub go {
+	print { $_[0]{in} } "\n";
 }
 
 sub test_waiting {
-	my ($to, $from, $vm_fd) = start_waiting('--name', 'a "guest"', '--count', 10);
-	is(readlink "/proc/$pid/fd/$vm_fd", 'anon_inode:kvm-vm', 'ready: fd of the VM');
-	is(slurp("/proc/$pid/comm"), "a \"guest\"\n", 'the name is that of the process');
-	print $to "\n";
-	finish();
+	my ($waiting, $vm_fd) = start_waiting('--name', 'a "guest"', '--count', 10);
+	is(readlink "/proc/$waiting->{pid}/fd/$vm_fd", 'anon_inode:kvm-vm', 'ready: fd of the VM');
+	is(read_file("/proc/$waiting->{pid}/comm"), "a \"guest\"\n", 'the name is that of the process');
+	go($waiting);
+	finish($waiting);
 	summary_ok('a line starts the guest, the name is in the summary', 0, @sane,
 		   '$_{name} eq "a \"guest\""', '$_{conversions} == 10');
 
 	for my $signal (qw(INT TERM)) {
-		($to, $from) = start_waiting(qw(--scenario ping-pong --duration 1000));
-		print $to "\n";
-		kill $signal, $pid;
-		finish();
+		($waiting) = start_waiting(qw(--scenario ping-pong --duration 1000));
+		go($waiting);
+		finish($waiting, $signal);
 		summary_ok("SIG$signal ends the run with a summary", 0, '$_{ended} eq "signal"');
 	}
-	($to, $from) = start_waiting();
-	kill 'TERM', $pid;
-	finish();
+	($waiting) = start_waiting();
+	finish($waiting, 'TERM');
 	summary_ok('SIGTERM before the start', 0, '$_{ended} eq "signal"', '$_{asked} == 0');
 
-	($to, $from) = start_waiting();
-	close $to;
-	finish();
+	($waiting) = start_waiting();
+	close $waiting->{in};
+	finish($waiting);
 	summary_ok('end of input instead of a line', 4, '$_{exit_code} == 4');
-	like(<$from>, qr/stdin ended before a line came/, 'end of input: says what is wrong');
+	like($err, qr/stdin ended before a line came/, 'end of input: says what is wrong');
 }
 
 sub test_environment {
 	for (['no /dev/kvm', ':'], ['/dev/kvm that is not KVM', 'mknod /dev/kvm c 1 3']) {
 		my ($name, $make_kvm) = @$_;
 
-		start(undef, undef, qw(unshare -m sh -c),
-		      "mount -t tmpfs none /dev && $make_kvm && exec $guest --json");
-		finish();
+		finish(start(qw(unshare -m sh -c), "mount -t tmpfs none /dev && $make_kvm && exec $guest --json"));
 		summary_ok("$name: status 3", 3, '$_{exit_code} == 3');
 		like($err, qr,/dev/kvm.*selftests/vm/run|software-protected.*selftests/vm/run,,
 		     "$name: cause and next command");
@@ -227,7 +202,7 @@ sub test_refusal {
 	my $policy = 'build/selftests/policy/fault.bpf.o';
 	my @load = ('build/bin/memattr-policy', 'load', $policy);
 
-	index(slurp('/sys/kernel/btf/kvm'), 'kvm_memattr_ops') >= 0
+	index(read_file('/sys/kernel/btf/kvm'), 'kvm_memattr_ops') >= 0
 		or skip 'this kernel has no policies', 1;
 	my @denied = ('$_{denied} == $_{asked}', '$_{denied_by_errno}{EPERM} == $_{asked}');
 	my @gave_up = ('$_{gave_up} == $_{asked}', '$_{refused_eagain} == $_{retries} + $_{asked}');
@@ -235,27 +210,24 @@ sub test_refusal {
 	     ['EPERM, boot-accept', -1, \@denied, qw(--scenario boot-accept --mem 1)],
 	     ['EAGAIN, churn', -11, \@gave_up, qw(--scenario churn --mem 1 --duration 0.2)]) {
 		my ($name, $ret, $counted, @args) = @$_;
-		my ($to, $from) = start_waiting(@args);
-		my $loader = open my $said, '-|', @load, '--pid', $pid, "convert_ret=$ret"
-			or die "fork: $!";
+		my ($waiting) = start_waiting(@args);
+		my $loader = start(@load, '--pid', $waiting->{pid}, "convert_ret=$ret");
 
-		like(<$said>, qr/attached/, "$name: policy is attached");
-		print $to "\n";
-		finish();
-		kill 'INT', $loader;
-		close $said;
+		like(readline $loader->{out}, qr/attached/, "$name: policy is attached");
+		go($waiting);
+		finish($waiting);
+		stop($loader, 'INT');
 		summary_ok("$name: counted, data stays", 0,
 			   '$_{asked} > 0 && $_{conversions} == 0', '$_{guest_verified_pages} > 0',
 			   @$counted);
 	}
 
-	my $loader = open my $said, '-|', @load, '--all', 'convert_ret=-1' or die "fork: $!";
-	like(<$said>, qr/attached/, 'EPERM at the start: policy is attached');
+	my $loader = start(@load, '--all', 'convert_ret=-1');
+	like(readline $loader->{out}, qr/attached/, 'EPERM at the start: policy is attached');
 	guest_ok('EPERM at the start: status 4', 4, ['$_{exit_code} == 4'], '--scenario', 'churn');
 	like($err, qr/Operation not permitted.*memattr-policy list/,
 	     'EPERM at the start: cause and next command');
-	kill 'INT', $loader;
-	close $said;
+	stop($loader, 'INT');
 }
 
 # Needs no VM.

@@ -3,21 +3,11 @@
 #
 # KVM_SET_MEMORY_ATTRIBUTES with bad input: the patched kernel answers what the stock one does,
 # and nothing changes. What is tried is in attributes/bad-input.c.
-cd "$(dirname "$0")/.." || exit 1
+. "$(dirname "$0")/lib/test.sh"
+program=build/selftests/attributes/bad-input
 
-# The program's own TAP becomes a subtest.
-on_kernel()
-{
-	output=$(selftests/vm/run --kernel "$2" -- build/selftests/attributes/bad-input $3)
-	status=$?
-	echo "$output" | sed 's/^/    /'
-	[ $status -eq 0 ] || printf 'not '
-	echo "ok $1 - on the $2 kernel"
-}
-
-on_kernel 1 stock
+subtest "on the stock kernel" selftests/vm/run --kernel stock -- $program
 stock=$output
-on_kernel 2 "${MEMATTR_KERNEL:-patched}" --ranges
-[ "$output" = "$stock" ] || printf 'not '
-echo "ok 3 - both answer the same"
-echo "1..3"
+subtest "on the $patched kernel" selftests/vm/run --kernel "$patched" -- $program --ranges
+ok "both answer the same" [ "$output" = "$stock" ]
+finish

@@ -3,7 +3,7 @@
 #
 # KVM_SET_MEMORY_ATTRIBUTES used as it is meant to be: the patched kernel does what the stock one
 # does. What is tried is in attributes/attributes.c. ATTRIBUTES_OPS=100000 tries more.
-cd "$(dirname "$0")/.." || exit 1
+. "$(dirname "$0")/lib/test.sh"
 . selftests/lib/kernels.sh
 ops=${ATTRIBUTES_OPS:-20000}
 
@@ -16,6 +16,5 @@ final()
 on_kernel stock attributes/attributes "random 1 $ops" stays
 stock=$(final)
 on_kernel "$patched" attributes/attributes "random 1 $ops" "random 2 $ops --ranges" "stays --ranges" "race 5"
-[ -n "$stock" ] && [ "$(final)" = "$stock" ]
-ok $? "random 1 $ops ends the same on both"
-echo 1..$tests
+ok "random 1 $ops ends the same on both" [ "$(final)" = "${stock:-nothing}" ]
+finish

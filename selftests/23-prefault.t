@@ -3,7 +3,7 @@
 #
 # KVM_PRE_FAULT_MEMORY keeps to its contract, where the stock kernel spins or says something else.
 # What is tried is in prefault/*.c. PREFAULT_ROUNDS=2000 tries more.
-cd "$(dirname "$0")/.." || exit 1
+. "$(dirname "$0")/lib/test.sh"
 . selftests/lib/kernels.sh
 # Under the debug kernel's checks everything takes ten times as long.
 case $patched in
@@ -17,25 +17,22 @@ says()
 	sed -n "s/^ *# $1: //p" <<<"$output"
 }
 
-# shadow KERNEL: the same as a subtest, with KVM's module loaded again without npt or ept.
+# shadow KERNEL: with KVM's module loaded again without npt or ept.
 shadow()
 {
-	local dir=$1 status
+	local dir=$1
 	[ -f "$dir/bzImage" ] || dir=$(kernel-patches/kernel path "$1")
 	# shellcheck disable=SC2016
-	selftests/vm/run --kernel "$1" -- bash -c '
-		if [ -e /sys/module/kvm_amd ]; then module=kvm_amd off=npt=0
-		else module=kvm_intel off=ept=0; fi
-		busybox rmmod $module && busybox insmod $1/modules/${module/_/-}.ko $off &&
-			build/selftests/prefault/prefault shadow | sed "s/^/    /"
-		exit ${PIPESTATUS[0]}' bash "$dir"
-	status=$?
-	ok $status "shadow, on the $1 kernel"
+	selftests/vm/run --kernel "$1" -- sh -c '
+		if [ -e /sys/module/kvm_amd ]; then module=kvm_amd file=kvm-amd.ko off=npt=0
+		else module=kvm_intel file=kvm-intel.ko off=ept=0; fi
+		busybox rmmod $module && busybox insmod $1/modules/$file $off &&
+			exec build/selftests/prefault/prefault shadow' sh "$dir"
 }
 
 # What both kernels promise.
 common=("random 1 $rounds" "parallel $rounds" "holes $rounds"
-	nested dead memory pending accessed mmio "poison private")
+	nested dead memory pending accessed mmio poison-private)
 spinning=('private memory deleted while it is pre-faulted'
 	'shared memory deleted while it is pre-faulted'
 	'memory of a plain VM deleted while it is pre-faulted'
@@ -46,15 +43,13 @@ ending=('private memory deleted, and created again'
 
 on_kernel stock prefault/prefault "${common[@]}" spins
 for what in "${spinning[@]}"; do
-	[ "$(says "$what")" = 'spins until a signal comes' ]
-	ok $? "stock spins: $what"
+	ok "stock spins: $what" [ "$(says "$what")" = 'spins until a signal comes' ]
 done
 
 on_kernel "$patched" prefault/prefault contract death "signals $mib" "slots $rounds" "${common[@]}" \
-	"random 2 $rounds" "flips $((rounds * 10))" "poison shared" spins
+	"random 2 $rounds" "flips $((rounds * 10))" poison-shared spins
 for what in "${spinning[@]}" "${ending[@]}"; do
-	[ "$(says "$what")" = ends ]
-	ok $? "the $patched kernel does not: $what"
+	ok "the $patched kernel does not: $what" [ "$(says "$what")" = ends ]
 done
-shadow "$patched"
-echo 1..$tests
+subtest "shadow, on the $patched kernel" shadow "$patched"
+finish

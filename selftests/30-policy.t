@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Policies that behave: memattr-policy with VMs by hand, bpftool beside it, ratelimit with a guest.
-cd "$(dirname "$0")/.." || exit 1
-if [ "$1" != in-vm ]; then
-	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/30-policy.t in-vm
-fi
+. "$(dirname "$0")/lib/test.sh"
+in_vm
 . selftests/lib/policy.sh
 
 # --- foreground ---
@@ -224,17 +222,13 @@ guest()
 {
 	rate=$1 burst=$2
 	shift 2
-	build/bin/memattr-guest --json --wait "$@" </tmp/vm-in >/tmp/guest-out 2>/tmp/vm-out &
-	pid=$!
-	exec 8>/tmp/vm-in 9</tmp/vm-out
-	read -r _ <&9
-	start_loader ratelimit --pid $pid rate=$rate burst=$burst
-	echo >&8
-	wait $pid
+	start_guest limited "$@"
+	start_loader ratelimit --pid $guest rate=$rate burst=$burst
+	go_guest
+	wait $guest
 	guest_status=$?
-	exec 8>&- 9<&-
 	end_loader 11 || return 1
-	cp /tmp/guest-out $out
+	cp $tmp/limited.json $out
 	return $guest_status
 }
 # The bucket may be full at first, and fills at the rate: that is all there is.

@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Policies that misbehave, and what memattr-policy says when something is wrong or missing.
-cd "$(dirname "$0")/.." || exit 1
-if [ "$1" != in-vm ]; then
-	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/31-bad-policy.t in-vm
-fi
+. "$(dirname "$0")/lib/test.sh"
+in_vm
 . selftests/lib/policy.sh
 fault=$policies/fault.bpf.o
 

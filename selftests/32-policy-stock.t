@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # memattr-policy on a kernel without policies: it says so, and does no harm.
-cd "$(dirname "$0")/.." || exit 1
-if [ "$1" != in-vm ]; then
-	exec selftests/vm/run --kernel stock -- selftests/32-policy-stock.t in-vm
-fi
+. "$(dirname "$0")/lib/test.sh"
+in_vm --kernel stock
 . selftests/lib/policy.sh
 
 start_vm

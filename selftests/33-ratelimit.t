@@ -3,27 +3,11 @@
 #
 # ratelimit over time: a guest that converts as fast as it can gets what is allowed, not less and not
 # more, and nobody else pays. Rates are the subject here, hence it waits by the clock.
-cd "$(dirname "$0")/.." || exit 1
-if [ "$1" != in-vm ]; then
-	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/33-ratelimit.t in-vm
-fi
+. "$(dirname "$0")/lib/test.sh"
+in_vm
 . selftests/lib/policy.sh
 SECONDS_LIMITED=10
 RATE=50
-: >$tmp/out
-
-# start_guest NAME: one that converts without end; its process is in $pid.
-start_guest()
-{
-	mkfifo $tmp/$1
-	build/bin/memattr-guest --scenario ping-pong --mem 1 --duration 3600 --wait --json \
-		<$tmp/vm-in >$tmp/$1.json 2>$tmp/$1 &
-	pid=$!
-	exec 8>$tmp/vm-in
-	read -r _ <$tmp/$1
-	echo >&8
-	exec 8>&-
-}
 
 # The VM's conversions so far, and the time in ns.
 conversions()
@@ -39,10 +23,14 @@ rate()
 		END { printf "%.2f\n", (n[4] + n[5] - n[1] - n[2]) * 1e9 / (n[6] - n[3]) }'
 }
 
-start_guest limited
-limited=$pid
-start_guest neighbour
-neighbour=$pid
+# They convert without end.
+endless="--scenario ping-pong --mem 1 --duration 3600"
+start_guest limited $endless
+go_guest
+limited=$guest
+start_guest neighbour $endless
+go_guest
+neighbour=$guest
 # A bucket for one conversion would lose what comes in while the guest waits for a CPU.
 start_loader ratelimit --pid $limited rate=$RATE burst=5
 # Its first burst comes on top of the rate.

@@ -3,10 +3,8 @@
 #
 # thp_recover: huge pages that conversions have broken come back although the guest uses only the
 # pages around the converted ones. What is done is in policy/huge.c.
-cd "$(dirname "$0")/.." || exit 1
-if [ "$1" != in-vm ]; then
-	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/34-thp-recover.t in-vm
-fi
+. "$(dirname "$0")/lib/test.sh"
+in_vm
 . selftests/lib/policy.sh
 
 # huge_is NAME BLOCKS POINT: that many of the 32 blocks are mapped by huge pages at this point.

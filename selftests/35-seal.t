@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # seal: after the seal nothing turns shared outside of the windows, and all that is asked for inside.
-cd "$(dirname "$0")/.." || exit 1
-if [ "$1" != in-vm ]; then
-	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/35-seal.t in-vm
-fi
+. "$(dirname "$0")/lib/test.sh"
+in_vm -- env SEAL_ATTEMPTS="$SEAL_ATTEMPTS"
 . selftests/lib/policy.sh
 attempts=${SEAL_ATTEMPTS:-100000}
 

@@ -1,20 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# docs/policies.md, followed: the policy in it is taken from the page, built, loaded, and does what
-# the page says.
-cd "$(dirname "$0")/.." || exit 1
-object=build/selftests/sizecap.bpf.o
-if [ "$1" != in-vm ]; then
-	mkdir -p build/selftests
-	sed -n '/^```c$/,/^```$/{/^```/!p}' docs/policies.md >build/selftests/sizecap.bpf.c
-	libbpf=$(sed -n 's/^LIBBPF_DIR *:*= *//p' build/deps.mk)
-	clang-19 -g -O2 -target bpf -mcpu=v3 -Wall -Werror -Ibpf/include -I"$libbpf/include" \
-		-idirafter /usr/include/x86_64-linux-gnu -c build/selftests/sizecap.bpf.c -o $object ||
-		exit 1
-	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/36-guide.t in-vm
-fi
+# docs/policies.md, followed: the policy in it, which selftests.mk takes from the page, is loaded and
+# does what the page says.
+. "$(dirname "$0")/lib/test.sh"
+in_vm
 . selftests/lib/policy.sh
+object=$policies/sizecap.bpf.o
 
 params_are_shown()
 {

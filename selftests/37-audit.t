@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # memattr-policy audit: what it has to record is recorded or counted as lost, and nothing else.
-cd "$(dirname "$0")/.." || exit 1
-if [ "$1" != in-vm ]; then
-	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/37-audit.t in-vm
-fi
+. "$(dirname "$0")/lib/test.sh"
+in_vm -- env AUDIT_ATTEMPTS="$AUDIT_ATTEMPTS"
 . selftests/lib/policy.sh
 attempts=${AUDIT_ATTEMPTS:-20000}
 fault=$policies/fault.bpf.o

@@ -3,11 +3,8 @@
 #
 # How policies come, are updated and leave: without a gap, exactly once, with the reason on record,
 # whoever dies or sleeps meanwhile. And the counters that tell of it.
-cd "$(dirname "$0")/.." || exit 1
-if [ "$1" != in-vm ]; then
-	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" --timeout 1500 -- \
-		selftests/38-lifecycle.t in-vm
-fi
+. "$(dirname "$0")/lib/test.sh"
+in_vm --timeout 1500
 . selftests/lib/policy.sh
 fault=$policies/fault.bpf.o
 refuse=$policies/refuse.bpf.o

@@ -4,10 +4,8 @@
 # What a policy can ask KVM, from convert and from zap, on a known layout; and its own ejection.
 # policy/kfuncs.bpf.c asks, and says what each answer is about. Programs that must not ask are in
 # 31-bad-policy.t.
-cd "$(dirname "$0")/.." || exit 1
-if [ "$1" != in-vm ]; then
-	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" -- selftests/39-kfuncs.t in-vm
-fi
+. "$(dirname "$0")/lib/test.sh"
+in_vm
 . selftests/lib/policy.sh
 kfuncs=$policies/kfuncs.bpf.o
 

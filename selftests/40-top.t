@@ -9,8 +9,6 @@ use warnings;
 use FindBin;
 use IPC::Open3;
 use JSON::PP;
-use POSIX ();
-use Symbol 'gensym';
 use Test::More;
 use lib "$FindBin::Bin/lib";
 use Tool;
@@ -38,16 +36,8 @@ sub running {
 # --- what needs no VM ---
 
 sub arguments {
-	my ($status, $out, $err) = run($TOP, '--help');
-	ok($status == 0 && $out =~ /Exit status: 0/, '--help') or diag($err);
-	($status, $out, $err) = run($TOP, '--version');
-	ok($status == 0 && $out =~ /^memattr-top \d+\.\S+\n\z/, '--version') or diag($err);
-	for my $wrong ('-d 0', '-d -1', '-d x', '-d 1x', '-d nan', '-d 9999', '-n 0', '-n x',
-		       '-p 0', '-p -3', '-p x', '--nonsense', 'word') {
-		fails_with("$wrong: refused", 2, qr/memattr-top: /, $TOP, '-b', split / /, $wrong);
-	}
-	fails_with('a screen without a terminal: says to use -b', 2, qr/try: memattr-top -b/, $TOP);
-	fails_with('no such process', 4, qr/no process 4194305/, $TOP, qw(-b -n 1 -p 4194305));
+	usage_ok($TOP, '-d 0', '-d -1', '-d x', '-d 1x', '-d nan', '-d 9999', '-n 0', '-n x', '-p 0', '-p -3', '-p x',
+		 '--nonsense', 'word');
 }
 
 sub unit_tests {
@@ -59,11 +49,9 @@ sub unit_tests {
 
 # Comes back when counting has begun.
 sub start_top {
-	my $top = {};
-	$top->{pid} = open3(my $in, $top->{out}, $top->{err} = gensym, $TOP, '-b', @_);
-	close $in;
+	my $top = start($TOP, '-b', @_);
+	close $top->{in};
 	$top->{text} = readline($top->{out}) // '';
-	$top->{said} = '';
 	return $top;
 }
 
@@ -77,22 +65,6 @@ sub await {
 	return 1;
 }
 
-sub stop_top {
-	my ($top, $signal) = @_;
-	kill $signal, $top->{pid};
-	$top->{text} .= join '', readline $top->{out};
-	$top->{said} .= join '', readline $top->{err};
-	waitpid $top->{pid}, 0;
-	return $? >> 8;
-}
-
-# The lines of a table, each a hash by headings.
-sub lines {
-	my ($heading, @lines) = split /\n/, shift;
-	my @headings = split ' ', $heading // '';
-	return map { my %line; @line{@headings} = split ' '; \%line } @lines;
-}
-
 # The last line about the VM.
 sub line_of {
 	my ($top, $name) = @_;
@@ -103,9 +75,7 @@ sub line_of {
 # Comes back when the VM exists; its guest does not run yet.
 sub start_guest {
 	my ($name, @arguments) = @_;
-	my $guest = { name => $name };
-	$guest->{pid} = open3($guest->{in}, $guest->{out}, $guest->{err} = gensym,
-			      $GUEST, '--name', $name, '--wait', '--json', @arguments);
+	my $guest = start($GUEST, '--name', $name, '--wait', '--json', @arguments);
 	my $ready = readline($guest->{err}) // '';
 	$ready =~ /^ready pid=$guest->{pid} / or diag("guest $name does not start: $ready");
 	return $guest;
@@ -121,9 +91,8 @@ sub go_guest {
 sub finish_guest {
 	my $guest = shift;
 	go_guest($guest);
-	my $summary = join '', readline $guest->{out};
-	waitpid $guest->{pid}, 0;
-	return eval { decode_json($summary) } // {};
+	stop($guest);
+	return eval { decode_json($guest->{text}) } // {};
 }
 
 sub end_guest {
@@ -164,7 +133,7 @@ sub exact_counts {
 	my $guest = start_guest('exact', qw(--scenario churn --count 300 --vcpus 2));
 	my $top = start_top('--totals', '-d', 600);
 	my $counted = finish_guest($guest);
-	is(stop_top($top, 'INT'), 0, 'SIGINT: ends with 0');
+	is(stop($top, 'INT'), 0, 'SIGINT: ends with 0');
 	my @lines = lines($top->{text});
 	is(@lines, 1, 'and with the figures of the interval it cut');
 	my $line = $lines[0];
@@ -184,7 +153,7 @@ sub denied {
 	my $loader = load_policy($guest, 'rate=100', 'burst=10');
 	my $top = start_top('--totals', '-d', 600);
 	my $counted = finish_guest($guest);
-	stop_top($top, 'INT');
+	stop($top, 'INT');
 	waitpid $loader, 0;
 	my $line = line_of($top, 'limited');
 	cmp_ok($counted->{refused_eagain}, '>', 0, 'the guest was refused some');
@@ -209,7 +178,7 @@ sub intervals {
 		lines($top->{text})), 'one 0 0 - two 0 0 -', 'idle VMs are listed');
 	my %counted = (two => finish_guest($two), one => finish_guest($one));
 	ok(await($top, qr/no VM is running/), 'both are dropped');
-	is(stop_top($top, 'TERM'), 0, 'SIGTERM: ends with 0');
+	is(stop($top, 'TERM'), 0, 'SIGTERM: ends with 0');
 	for my $name (sort keys %counted) {
 		my $line = line_of($top, $name);
 		is("$line->{EXITS} $line->{TO_PRIV} $line->{TO_SHARED}",
@@ -234,7 +203,7 @@ sub many {
 	ok(await($top, qr/no VM is running.*no VM is running/s), 'many VMs at once end');
 	$pid = open3($in, $out, undef, $MANY, MAX_VMS + 76);
 	readline $out;
-	stop_top($top, 'INT');
+	stop($top, 'INT');
 	like($top->{said}, qr/lost: 76 events/, 'what VMs beyond the limit do is counted as lost');
 	my %names = map { ($_->{NAME} => 1) } grep { $_->{PID} == $pid } lines($top->{text});
 	is(keys %names, MAX_VMS + 76, 'all are listed');
@@ -393,7 +362,7 @@ sub no_fentry {
 	my $top = start_top('--totals', '-d', '0.1');
 	my $counted = finish_guest($guest);
 	ok(await($top, qr/no VM is running/), 'no fentry: a VM that ended is dropped all the same');
-	stop_top($top, 'INT');
+	stop($top, 'INT');
 	my $line = line_of($top, 'exact');
 	is("@$line{qw(TO_PRIV TO_SHARED EFF_PG ZAP_PG)}", 'n/a n/a n/a n/a', 'conversions are n/a');
 	like($top->{said}, qr/conversions: n\/a \(sysctl kernel.ftrace_enabled is 0\)/, 'the cause');
@@ -402,15 +371,9 @@ sub no_fentry {
 }
 
 sub missing {
-	fails_with('no rights: cause and next command', 3,
-		   qr/CAP_BPF and CAP_PERFMON.*uid 65534.*\n.*try: run it as root/,
-		   qw(setpriv --reuid=65534 --regid=65534 --clear-groups), $TOP, qw(-b -n 1));
-	fails_with('no BTF', 3, qr/CONFIG_DEBUG_INFO_BTF=y/, qw(unshare -m sh -c),
-		   "mount -t tmpfs none /sys/kernel/btf && exec $TOP -b -n 1");
 	fails_with('no debugfs: idle VMs are not listed', 0, qr/without debugfs/,
 		   qw(unshare -m sh -c), "umount /sys/kernel/debug && exec $TOP -b -n 1 -d 0.1");
-	unload_kvm();
-	fails_with('KVM is not loaded', 3, qr/try: modprobe kvm/, $TOP, qw(-b -n 1));
+	needs_ok($TOP);
 }
 
 my %parts = (
@@ -440,16 +403,9 @@ my %parts = (
 	},
 );
 
-if (@ARGV) {
-	# Whatever waits for good ends here, and the missing plan tells.
-	alarm PART_S;
-	$parts{$ARGV[0]}->();
-} else {
+run_parts(PART_S, \%parts, sub {
 	unit_tests();
 	arguments();
 	in_vm('the part on the stock kernel', 'stock', PART_S);
 	in_vm('the part on the patched kernel', $ENV{MEMATTR_KERNEL} // 'patched', PART_S);
-}
-done_testing();
-# What still runs, tmux and VMs, ends with the machine: do not wait for it.
-POSIX::_exit(Test::More->builder->is_passing ? 0 : 1) if @ARGV;
+});

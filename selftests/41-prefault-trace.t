@@ -11,7 +11,6 @@ use IPC::Open3;
 use JSON::PP;
 use List::Util qw(max min sum0);
 use POSIX ();
-use Symbol 'gensym';
 use Test::More;
 use lib "$FindBin::Bin/lib";
 use Tool;
@@ -31,18 +30,8 @@ use constant MAX_ERROR => 0.07;
 # --- what needs no VM ---
 
 sub arguments {
-	my ($status, $out, $err) = run($TRACE, '--help');
-	ok($status == 0 && $out =~ /Exit status: 0/, '--help') or diag($err);
-	($status, $out, $err) = run($TRACE, '--version');
-	ok($status == 0 && $out =~ /^prefault-trace \d+\.\S+\n\z/, '--version') or diag($err);
-	for my $wrong ('-d 0', '-d x', '-d nan', '-d 9999', '-n 0', '-n x', '-p 0', '-p -3', '-p x',
-		       '--series 0', '--slowest 33', '--slowest x', '--record a --replay b',
-		       '--nonsense', 'word') {
-		fails_with("$wrong: refused", 2, qr/prefault-trace: /, $TRACE, '-b', split / /, $wrong);
-	}
-	fails_with('a screen without a terminal: says to use -b', 2, qr/try: prefault-trace -b/, $TRACE);
-	fails_with('no such process', 4, qr/no process 4194305.*\n.*try: /, $TRACE,
-		   qw(-b -n 1 -p 4194305));
+	usage_ok($TRACE, '-d 0', '-d x', '-d nan', '-d 9999', '-n 0', '-n x', '-p 0', '-p -3', '-p x', '--series 0',
+		 '--slowest 33', '--slowest x', '--record a --replay b', '--nonsense', 'word');
 	fails_with('no such record', 1, qr/cannot open \/nowhere.*No such file.*\n.*try: /, $TRACE,
 		   qw(-b --replay /nowhere));
 	fails_with('not a record', 1, qr/is no record.*\n.*try: /, $TRACE, qw(-b --replay), $0);
@@ -57,8 +46,7 @@ sub unit_tests {
 
 # Comes back when the VM exists; its guest does not run yet.
 sub start_vmm {
-	my $vmm = {};
-	$vmm->{pid} = open3($vmm->{in}, $vmm->{out}, undef, $VMM, @_);
+	my $vmm = start($VMM, @_);
 	my $ready = readline($vmm->{out}) // '';
 	$ready eq "ready $vmm->{pid}\n" or diag("no VM: $ready");
 	return $vmm;
@@ -69,16 +57,14 @@ sub finish_vmm {
 	my $vmm = shift;
 	print { $vmm->{in} } "go\n";
 	close $vmm->{in};
-	my $summary = join '', readline $vmm->{out};
-	waitpid $vmm->{pid}, 0;
-	return eval { decode_json($summary) } // do { diag($summary); {} };
+	stop($vmm);
+	return eval { decode_json($vmm->{text}) } // do { diag($vmm->{text}, $vmm->{said}); {} };
 }
 
 # Comes back when counting has begun.
 sub start_trace {
-	my $trace = { said => '', text => '' };
-	$trace->{pid} = open3(my $in, $trace->{out}, $trace->{err} = gensym, $TRACE, @_);
-	close $in;
+	my $trace = start($TRACE, @_);
+	close $trace->{in};
 	# The hooks are told last before it: one line for each.
 	for (1 .. 5) {
 		$trace->{said} .= readline($trace->{err}) // '';
@@ -87,19 +73,7 @@ sub start_trace {
 }
 
 sub stop_trace {
-	my $trace = shift;
-	kill INT => $trace->{pid};
-	$trace->{text} .= join '', readline $trace->{out};
-	$trace->{said} .= join '', readline $trace->{err};
-	waitpid $trace->{pid}, 0;
-	return $? >> 8;
-}
-
-# The lines of a table, each a hash by headings.
-sub lines {
-	my ($heading, @lines) = split /\n/, shift;
-	my @headings = split ' ', $heading // '';
-	return map { my %line; @line{@headings} = split ' '; \%line } grep { !/^slow / } @lines;
+	return stop(shift, 'INT');
 }
 
 # The last document about a VM.
@@ -330,18 +304,23 @@ sub use_of_living {
 	     grep { defined $_->{prefaulted_pages} } @seen), 'never more than were mapped');
 }
 
+# What is said of a VM whose guest touches so many pages, under a policy that wants windows as told.
+sub count_windows {
+	my ($touched, @wanted) = @_;
+	my $policy = start(qw(build/bin/memattr-policy load build/selftests/policy/fault.bpf.o --all window_flags=1),
+			   @wanted);
+	like(readline($policy->{out}) // '', qr/attached/, "a policy: @wanted");
+	my $vmm = start_vmm('-t', $touched);
+	my $trace = start_trace(qw(-j --totals -d 600));
+	finish_vmm($vmm);
+	stop_trace($trace);
+	stop($policy, 'INT');
+	return last_vm($trace->{text}, $vmm->{pid});
+}
+
 # A policy that wants 9 pages around each fault of private memory.
 sub windows {
-	my $pid = open3(my $in, my $out, undef, qw(build/bin/memattr-policy load
-			build/selftests/policy/fault.bpf.o --all window_end_add=9 window_flags=1));
-	like(readline($out) // '', qr/attached/, 'a policy');
-	my $vmm = start_vmm(qw(-t 90));
-	my $trace = start_trace(qw(-j --totals -d 600));
-	my $did = finish_vmm($vmm);
-	stop_trace($trace);
-	kill INT => $pid;
-	waitpid $pid, 0;
-	my $vm = last_vm($trace->{text}, $vmm->{pid});
+	my $vm = count_windows(90, 'window_end_add=9');
 	is($vm->{faults}{private}, 10, 'has one fault for 9 pages');
 	is_deeply($vm->{windows}, { count => 10, proposed_pages => 90, granted_pages => 90 },
 		  'a window for each') or diag(explain($vm->{windows}));
@@ -355,16 +334,7 @@ sub windows {
 # Nor is there a window if it wants nothing, or nothing of the memslot.
 sub no_windows {
 	for my $wanted ('window_end_add=0', 'window_start_add=100000 window_end_add=100009') {
-		my $pid = open3(my $in, my $out, undef, qw(build/bin/memattr-policy load
-				build/selftests/policy/fault.bpf.o --all window_flags=1), split ' ', $wanted);
-		readline $out;
-		my $vmm = start_vmm(qw(-t 9));
-		my $trace = start_trace(qw(-j --totals -d 600));
-		finish_vmm($vmm);
-		stop_trace($trace);
-		kill INT => $pid;
-		waitpid $pid, 0;
-		my $vm = last_vm($trace->{text}, $vmm->{pid});
+		my $vm = count_windows(9, split ' ', $wanted);
 		is("$vm->{faults}{private} $vm->{windows}{count}", '9 0', "no window for $wanted");
 	}
 }
@@ -509,16 +479,6 @@ sub no_tdp_mmu {
 		   qw(-b -n 1 -d 0.1));
 }
 
-sub missing {
-	fails_with('no rights: cause and next command', 3,
-		   qr/CAP_BPF and CAP_PERFMON.*uid 65534.*\n.*try: run it as root/,
-		   qw(setpriv --reuid=65534 --regid=65534 --clear-groups), $TRACE, qw(-b -n 1));
-	fails_with('no BTF', 3, qr/CONFIG_DEBUG_INFO_BTF=y/, qw(unshare -m sh -c),
-		   "mount -t tmpfs none /sys/kernel/btf && exec $TRACE -b -n 1");
-	unload_kvm();
-	fails_with('KVM is not loaded', 3, qr/try: modprobe kvm/, $TRACE, qw(-b -n 1));
-}
-
 my %parts = (
 	'the part on the patched kernel' => sub {
 		my $modules = shift;
@@ -560,16 +520,11 @@ my %parts = (
 		shared_pages();
 		live_stock();
 		no_fentry();
-		missing();
+		needs_ok($TRACE);
 	},
 );
 
-if (@ARGV) {
-	# Whatever waits for good ends here, and the missing plan tells.
-	alarm PART_S;
-	my ($part, @arguments) = @ARGV;
-	$parts{$part}->(@arguments);
-} else {
+run_parts(PART_S, \%parts, sub {
 	unit_tests();
 	arguments();
 	in_vm('the part on the stock kernel', 'stock', PART_S);
@@ -577,7 +532,4 @@ if (@ARGV) {
 	my ($status, $dir) = run('kernel-patches/kernel', 'path', $kernel);
 	chomp $dir;
 	in_vm('the part on the patched kernel', $kernel, PART_S, "$dir/modules");
-}
-done_testing();
-# What still runs, tmux and VMs, ends with the machine: do not wait for it.
-POSIX::_exit(Test::More->builder->is_passing ? 0 : 1) if @ARGV;
+});

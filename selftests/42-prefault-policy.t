@@ -3,45 +3,19 @@
 #
 # Policies that map memory ahead: what faultaround and convert_prefault gain, and what the kernel makes
 # of proposals that are wrong or too large. The guest, which checks its data, is policy/walk.c.
-cd "$(dirname "$0")/.." || exit 1
-if [ "$1" != in-vm ]; then
-	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" --timeout 900 -- \
-		selftests/42-prefault-policy.t in-vm
-fi
-vmsh=build/selftests/policy/walk
-. selftests/lib/policy.sh
+. "$(dirname "$0")/lib/test.sh"
+in_vm --timeout 900
+. selftests/lib/walk.sh
 fault=$policies/fault.bpf.o
 walk_pages=16384	# 64 MiB
 touches=8192		# of 1 GiB
-
-# go COMMAND...: the guest's $faults, $mapped and $touched.
-go()
-{
-	ask "$@"
-	echo "# $*: $answer"
-	case $answer in
-	*' '*' '*) ;;
-	*) return 1 ;;
-	esac
-	faults=${answer%% *} touched=${answer##* }
-	mapped=${answer#* } mapped=${mapped% *}
-}
-
-# went COMMAND...: so it did; shows what it said.
-went()
-{
-	go "$@" >$out
-	status=$?
-	cat $out
-	return $status
-}
 
 # takes FAULTS MAPPED COMMAND...: so many faults it takes, and pages that are mapped then.
 takes()
 {
 	expected_faults=$1 expected_mapped=$2
 	shift 2
-	went "$@" && [ "$faults $mapped" = "$expected_faults $expected_mapped" ]
+	go "$@" && [ "$faults $mapped" = "$expected_faults $expected_mapped" ]
 }
 
 # at_most FAULTS MAPPED COMMAND...
@@ -49,20 +23,7 @@ at_most()
 {
 	most_faults=$1 most_mapped=$2
 	shift 2
-	went "$@" && [ $faults -le $most_faults ] && [ $mapped -le $most_mapped ]
-}
-
-# A fresh VM, of PAGES if said, with all of its memory private.
-start_private()
-{
-	start_vm "$@"
-	vm ok private 0 ${1:-262144}
-}
-
-# note: what was said last, as a comment.
-note()
-{
-	sed -n 's/^# *//p' $tmp/ok | sed 's/^/# /'
+	go "$@" && [ $faults -le $most_faults ] && [ $mapped -le $most_mapped ]
 }
 
 # --- walks ---
@@ -70,7 +31,7 @@ start_private
 ok "no policy: a fault for each page of a walk" takes $walk_pages $walk_pages read 0 $walk_pages
 end_vm
 start_private
-went random 1 $touches >/dev/null
+go random 1 $touches
 ok "no policy: a fault for each page of a random walk" test $faults = $touched -a $mapped = $touched
 end_vm
 
@@ -79,22 +40,21 @@ start_loader faultaround --pid $vm
 ok "faultaround is loaded" expr "$attached" : 'faultaround: attached'
 ok "a walk takes at most 1/16 of the faults" \
 	at_most $((walk_pages / 16)) $((walk_pages + 512)) read 0 $walk_pages
-note
+note '^#'
 ok "the guest writes to all of it" at_most 0 0 write 0 $walk_pages
 ok "and finds it again" at_most 0 0 read 0 $walk_pages
 ok "a walk in steps of three pages gains nothing" at_most 4096 4096 every 3 100000 12288
-note
+note '^#'
 end_vm
 end_loader 11
 start_private
 start_loader faultaround --pid $vm
-went random 1 $touches >$tmp/ok
+go random 1 $touches
 ok "a random walk has at most 10 % more mapped than touched" test $((mapped * 10)) -le $((touched * 11))
-note
 ok "then a walk is followed again" at_most $((walk_pages / 16)) $((walk_pages + 512)) read 200000 $walk_pages
-note
-ok "back over what was touched at random" went read 0 200000
-note
+note '^#'
+ok "back over what was touched at random" go read 0 200000
+note '^#'
 end_vm
 end_loader 11
 # Without leave to allocate.
@@ -103,14 +63,14 @@ start_loader faultaround --pid $vm alloc=no
 ok "alloc=no: what is not there is not mapped" takes 1024 1024 read 0 1024
 vm ok allocate 4096 1024
 ok "what is there is" at_most 64 1024 read 4096 1024
-note
+note '^#'
 end_vm
 end_loader 11
 # Shared memory is not its business.
 start_vm
 start_loader faultaround --pid $vm
 vm ok private 1 1
-ok "it is not asked about shared memory" went read 0 512
+ok "it is not asked about shared memory" go read 0 512
 ok "but about the private page, and its conversion" state 'policy_calls: 2'
 end_vm
 end_loader 11
@@ -125,7 +85,7 @@ start_loader convert_prefault --pid $vm
 ok "convert_prefault is loaded" expr "$attached" : 'conv_prefault: attached'
 ok "accepting memory takes at most 1/100 of the faults" \
 	at_most $((walk_pages / 100)) $walk_pages accept 0 $walk_pages
-note
+note '^#'
 ok "the guest finds what it has written" takes 0 0 read 0 $walk_pages
 ok "conversions are not refused" state 'refused: 0' 'policy: conv_prefault'
 vm ok shared 0 $walk_pages
@@ -133,7 +93,7 @@ ok "all of it, back at once: is left alone" vm ok private 0 $walk_pages
 ok "and costs its faults" takes $walk_pages $walk_pages read 0 $walk_pages
 ok "the other way nothing is mapped" vm ok shared 0 512
 vm ok shared 512 512
-ok "and shared memory is found" went read 0 1024
+ok "and shared memory is found" go read 0 1024
 vm ok private 100 3
 ok "three pages" takes 0 3 read 100 3
 end_vm
@@ -238,16 +198,16 @@ allocated()
 	vm ok punch 0 16384 && vm ok shared 0 16384 && vm ok private 0 16384 || return 1
 	before=$(file_pages)
 	start_loader $fault --pid $vm "$@" || return 1
-	went every 512 0 16384 || return 1
+	go every 512 0 16384 || return 1
 	after=$(file_pages)
 	stop_loader
 	echo "# $((after - before)) pages allocated, $mapped mapped"
 }
 ok "32 windows of 2 MiB, allocated" allocated window_end_add=512 $alloc
-note
+note '^#'
 ok "are there" test $((after - before)) -gt 16000 -a $mapped = 16384
 ok "32 windows of 2 MiB, not allocated" allocated window_end_add=512
-note
+note '^#'
 ok "are not" test $((after - before)) -lt 1000 -a $mapped = 32
 vm ok punch 0 16384
 vm ok shared 0 16384
@@ -299,8 +259,8 @@ stop_loader
 end_vm
 start_private 16384
 start_loader $fault --pid $vm window_end_add=512 $alloc
-ok "windows of 2 MiB, and signals" went signals 500 512 0 16384
-note
+ok "windows of 2 MiB, and signals" go signals 500 512 0 16384
+note '^#'
 ok "that end some of them early" test $mapped -lt 16384
 stop_loader
 end_vm

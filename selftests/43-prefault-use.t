@@ -4,33 +4,11 @@
 # What became of memory that was mapped ahead: the kernel's count of pages that the guest has touched, or
 # that were mapped for nothing; what faultaround makes of it; and what the VMM's memory cgroup is left
 # with. The guest, which checks its data, is policy/walk.c.
-cd "$(dirname "$0")/.." || exit 1
-if [ "$1" != in-vm ]; then
-	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-patched}" --timeout 900 -- \
-		selftests/43-prefault-use.t in-vm
-fi
-vmsh=build/selftests/policy/walk
-. selftests/lib/policy.sh
+. "$(dirname "$0")/lib/test.sh"
+in_vm --timeout 900
+. selftests/lib/walk.sh
 fault=$policies/fault.bpf.o
 cgroups=/sys/fs/cgroup
-
-# go COMMAND...: the guest's $faults, and pages that are $mapped.
-go()
-{
-	ask "$@"
-	case $answer in
-	*' '*' '*) ;;
-	*) echo "$*: $answer"; return 1 ;;
-	esac
-	faults=${answer%% *}
-	mapped=${answer#* } mapped=${mapped% *}
-}
-
-start_private()
-{
-	start_vm "$@"
-	vm ok private 0 $1
-}
 
 # What the kernel says of the VM: pages $prefaulted, $unused, $untouched.
 read_use()
@@ -149,7 +127,7 @@ start_private 16384
 start_loader faultaround --pid $vm
 before=0 windows=
 ok "faultaround: a guest that never comes to what was mapped for it" chase 20
-sed -n 's/^windows/# &/p' $tmp/ok
+note '^windows'
 read_use
 ok "has less than 16 pages a fault mapped, and no window grows" test $prefaulted -le $((20 * 16))
 go read 8192 4096
@@ -188,14 +166,14 @@ gone()
 	rmdir $cgroups/vmm
 }
 ok "memory.max: what is mapped ahead leaves an eighth of it" leaves_an_eighth memory.max
-sed -n 's/.*KiB taken/# &/p' $tmp/ok
+note 'KiB taken'
 ok "the guest gets the rest when it needs it" go read 8192 200
 ok "the VM ends" gone
 ok "memory.high: the same, and the VMM is not held up" leaves_an_eighth memory.high
-sed -n 's/.*KiB taken/# &/p' $tmp/ok
+note 'KiB taken'
 ok "the VM ends" gone
 ok "memory.max of the cgroup around it: the same" leaves_an_eighth memory.max inner
-sed -n 's/.*KiB taken/# &/p' $tmp/ok
+note 'KiB taken'
 ok "the VM ends" gone
 
 # --- reclaim ---

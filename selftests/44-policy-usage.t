@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What memattr-policy says of its arguments, before it asks the kernel for anything: needs no VM.
-cd "$(dirname "$0")/.." || exit 1
-tmp=$(mktemp -d) || exit 1
-trap 'rm -r $tmp' EXIT
+. "$(dirname "$0")/lib/test.sh"
 . selftests/lib/policy.sh
 fault=$policies/fault.bpf.o
 

@@ -3,7 +3,7 @@
 #
 # What a one-page conversion and a stage-2 fault cost in instructions, which is the same at every run.
 # The budgets are the series' promise: next to nothing without a policy, little for being asked.
-cd "$(dirname "$0")/.." || exit 1
+. "$(dirname "$0")/lib/test.sh"
 
 # Instructions that the series may add to KVM_SET_MEMORY_ATTRIBUTES of one page.
 WITHOUT_POLICY=30
@@ -12,35 +12,29 @@ WITH_POLICY=350
 FAULT_WITHOUT_POLICY=10
 FAULT_WITH_POLICY=20
 
-in_vm()
+count()
 {
 	selftests/vm/run --icount --timeout 300 --kernel "$1" --with build/bench/trivial.bpf.o -- "${@:2}"
 }
 
 cost()
 {
-	in_vm "$1" build/bench/conversion-cost "${@:2}"
+	count "$1" build/bench/conversion-cost "${@:2}"
 }
 
 # What the guest pays for each page that it touches first.
 fault_cost()
 {
-	in_vm "$1" build/bench/prefault-cost "${2:-none}" walk-64m | cut -d " " -f 2
+	count "$1" build/bench/prefault-cost "${2:-none}" walk-64m | cut -d " " -f 2
 }
 
+# within NAME INSTRUCTIONS LIMIT: so many more than $stock, at most.
 within()
 {
-	tests=$((tests + 1))
-	if [ -n "$2" ] && [ $(($2 - stock)) -le "$3" ]; then
-		echo "ok $tests - $1: $(($2 - stock)) instructions more than $stock, at most $3"
-	else
-		echo "not ok $tests - $1: '$2' instructions, at most $3 more than '$stock'"
-	fi
+	local more=$(($2 - stock))
+	ok "$1: $more instructions more than '$stock', at most $3" [ -n "$2" -a -n "$stock" -a $more -le "$3" ]
 }
 
-echo 1..6
-tests=0
-patched=${MEMATTR_KERNEL:-patched}
 read -r stock stock_again < <(cost stock)
 read -r none none_again < <(cost "$patched")
 read -r convert _ < <(cost "$patched" build/bench/trivial.bpf.o convert)
@@ -56,3 +50,4 @@ stock=$(fault_cost stock)
 within "a fault, no policy" "$(fault_cost "$patched")" $FAULT_WITHOUT_POLICY
 within "a fault, a policy without prefault" "$(fault_cost "$patched" build/bench/trivial.bpf.o)" \
 	$FAULT_WITH_POLICY
+finish

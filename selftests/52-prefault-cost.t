@@ -3,7 +3,7 @@
 #
 # What it takes to have private memory mapped, in instructions, which are the same at every run, and in faults of the
 # guest: the promises about pre-faulting and the policies that map ahead, patched against stock.
-cd "$(dirname "$0")/.." || exit 1
+. "$(dirname "$0")/lib/test.sh"
 
 rows=$(bench/prefault --json) || exit 1
 
@@ -19,18 +19,12 @@ at_most()
 {
 	local stock patched
 
-	tests=$((tests + 1))
 	stock=$(value "$3" stock none "$5")
 	patched=$(value "$3" patched "$4" "$5")
-	if [ "${stock:-0}" -gt 0 ] && [ -n "$patched" ] &&
-		awk "BEGIN { exit !($patched * 100 <= $stock * $1) }"; then
-		echo "ok $tests - $2: $patched of $stock $3, at most $1 %"
-	else
-		echo "not ok $tests - $2: '$patched' of '$stock' $3, at most $1 %"
-	fi
+	ok "$2: '$patched' of '$stock' $3, at most $1 %" \
+		awk "BEGIN { exit !(${stock:-0} > 0 && ${patched:-1e99} * 100 <= $stock * $1) }"
 }
 
-tests=0
 at_most 50 "KVM_PRE_FAULT_MEMORY of 64 MiB" instructions none ioctl-64m
 at_most 50 "of 1 GiB" instructions none ioctl-1g
 at_most 50 "faultaround, the guest walks through 64 MiB" instructions faultaround walk-64m
@@ -43,4 +37,4 @@ at_most 60 "convert_prefault, the guest accepts memory and uses it" instructions
 at_most 1 "its faults" faults convert_prefault accept-64m
 at_most 101 "no policy, the guest walks through 64 MiB" instructions none walk-64m
 at_most 101 "no policy, random pages of 1 GiB" instructions none sparse-1g
-echo "1..$tests"
+finish

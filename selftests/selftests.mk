@@ -43,6 +43,14 @@ $(TESTS)/policy/chaos.o: TESTS_CFLAGS += -I$(TESTS)/policy
 $(POLICY_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
+# The policy that the author's guide makes.
+$(TESTS)/policy/sizecap.bpf.c: docs/policies.md
+	@mkdir -p $(@D)
+	sed -n '/^```c$$/,/^```$$/{/^```/!p}' $< >$@
+
+$(TESTS)/policy/sizecap.bpf.o: $(TESTS)/policy/sizecap.bpf.c
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
 # --- tools ---
 TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump many-vms prefault-vmm top-unit trace-unit)
 
@@ -62,5 +70,5 @@ $(TOOL_TESTS): %: %.o $(TESTS_LIB)
 
 .PHONY: kvm-tests policy-tests tool-tests
 kvm-tests: $(KVM_TESTS)
-policy-tests: $(TEST_POLICIES) $(POLICY_TESTS)
+policy-tests: $(TEST_POLICIES) $(TESTS)/policy/sizecap.bpf.o $(POLICY_TESTS)
 tool-tests: $(TOOL_TESTS)

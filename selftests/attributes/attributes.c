@@ -101,8 +101,9 @@ static uint64_t hash_found(const struct vcpu *vcpu)
 	return hash;
 }
 
-static void test_random(uint64_t seed, unsigned long operations)
+static void test_random(void)
 {
+	const unsigned long seed = part_numbers[0], operations = part_numbers[1];
 	bool edges_right = true, all_right = true, ranges_right = true;
 	struct vcpu *vcpu = &vm.vcpus[0];
 	uint8_t *memory;
@@ -230,7 +231,7 @@ static void write_both_words(struct vcpu *vcpu)
 	write_shared_words(memory, 0, RACE_PAGES);
 }
 
-static void test_race(unsigned long seconds)
+static void test_race(void)
 {
 	struct vcpu *vcpu = &vm.vcpus[0], *racers = &vm.vcpus[1];
 	unsigned long flips = 0;
@@ -244,7 +245,7 @@ static void test_race(unsigned long seconds)
 	write_both_words(vcpu);
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
 		threads[i] = start_thread(racer, &racers[i]);
-	end_ns = now_ns() + seconds * 1000000000;
+	end_ns = now_ns() + part_numbers[0] * 1000000000;
 	for (; now_ns() < end_ns; flips++)
 		flips_right &= flip(vcpu);
 	race_over = true;
@@ -368,7 +369,7 @@ static bool sweep(const struct conversion *conversion, bool lasting)
 	int err;
 
 	for (;; nth++) {
-		int fd = create_vm_fd(KVM_X86_SW_PROTECTED_VM);
+		int fd = create_protected_vm_fd();
 
 		good &= attempt(fd, conversion, nth, lasting, &err, &happened);
 		close(fd);
@@ -634,32 +635,16 @@ static void test_stays(void)
 
 /* ------------------------------------------------------------------------- */
 
-static int usage(void)
-{
-	fprintf(stderr, "usage: attributes random SEED OPERATIONS [--ranges]\n"
-			"       attributes race SECONDS\n"
-			"       attributes fail\n"
-			"       attributes stays [--ranges]\n");
-	return 2;
-}
+static const struct test_part parts[] = {
+	{ "random", "SEED OPERATIONS", test_random },
+	{ "race", "SECONDS", test_race },
+	{ "fail", "", test_fail },
+	{ "stays", "", test_stays },
+};
 
 int main(int argc, char **argv)
 {
-	const char *command = argc > 1 ? argv[1] : "";
-
-	if (!strcmp(argv[argc - 1], "--ranges")) {
-		with_ranges = true;
-		argc--;
-	}
-	if (!strcmp(command, "random") && argc == 4)
-		test_random(strtoull(argv[2], NULL, 0), strtoul(argv[3], NULL, 0));
-	else if (!strcmp(command, "race") && argc == 3 && !with_ranges)
-		test_race(strtoul(argv[2], NULL, 0));
-	else if (!strcmp(command, "fail") && argc == 2 && !with_ranges)
-		test_fail();
-	else if (!strcmp(command, "stays") && argc == 2)
-		test_stays();
-	else
-		return usage();
-	return finish_tests();
+	/* For random and stays. */
+	with_ranges = !strcmp(argv[argc - 1], "--ranges");
+	return run_part(argc - with_ranges, argv, parts, ARRAY_SIZE(parts));
 }

@@ -7,28 +7,14 @@
 #
 #	MEMATTR_CHAOS_SECONDS	how long (180)
 #	MEMATTR_CHAOS_SEED	for what is at random, so far as it does not depend on time (1)
-cd "$(dirname "$0")/../.." || exit 1
-if [ "$1" != in-vm ]; then
-	seconds=${MEMATTR_CHAOS_SECONDS:-180}
-	exec selftests/vm/run --kernel "${MEMATTR_KERNEL:-debug}" --timeout $((2 * seconds + 900)) -- \
-		selftests/debug/40-chaos.t in-vm "$seconds" "${MEMATTR_CHAOS_SEED:-1}"
-fi
-seconds=$2 seed=$3
+. "$(dirname "$0")/../lib/test.sh"
+patched=${MEMATTR_KERNEL:-debug}
+seconds=${MEMATTR_CHAOS_SECONDS:-180} seed=${MEMATTR_CHAOS_SEED:-1}
+in_vm --timeout $((2 * seconds + 900)) -- env MEMATTR_CHAOS_SECONDS="$seconds" MEMATTR_CHAOS_SEED="$seed"
+. selftests/lib/policy.sh
 # Enough for every cache to have what it keeps.
 warm_up_s=30
-. selftests/lib/policy.sh
 chaos=$policies/chaos
-
-# Live objects by kmalloc cache, and memory per CPU in kB. Shrinking takes what is free out of caches
-# per CPU and out of the quarantine of KASAN.
-memory()
-{
-	for file in /sys/kernel/slab/*/shrink; do
-		echo 1 >$file
-	done
-	awk '/^kmalloc-/ { print $1, $2 }' /proc/slabinfo
-	awk '/^Percpu:/ { print "percpu-kB", $2 }' /proc/meminfo
-}
 
 # How often something happened, by the driver's report.
 happened()
@@ -73,40 +59,29 @@ no_growth()
 {
 	limit=$(($(happened vm_attach) / 4))
 	[ -s $tmp/memory-before ] && [ $limit -gt 0 ] || return 1
-	awk -v limit=$limit 'NR == FNR { before[$1] = $2; next }
-		$2 - before[$1] > limit { print $1, before[$1], "->", $2, "limit", limit; more = 1 }
-		END { exit more }' $tmp/memory-before $tmp/memory-after
+	no_memory_grew $limit $tmp/memory-before $tmp/memory-after
 }
 
 # A guest as if nothing had been.
 stock_like()
 {
-	build/bin/memattr-guest --scenario churn --vcpus 2 --count 200 --json --wait \
-		<$tmp/go >$tmp/summary 2>$tmp/ready &
-	guest=$!
-	exec 8>$tmp/go
-	ready=
-	while [ -z "$ready" ] && kill -0 $guest; do
-		ready=$(grep '^ready' $tmp/ready)
-	done
+	start_guest after --scenario churn --vcpus 2 --count 200
 	state_of $guest 'policy: none' 'policy_calls: 0' 'refused: 0' 'ejections: 0' || return 1
 	! grep exit_ /sys/kernel/debug/kvm/$guest-*/memattr_policy || return 1
-	echo go >&8
+	go_guest
 	wait $guest || return 1
-	exec 8>&-
 	jq -e '.conversions >= 200 and .denied == 0 and .refused_eagain == 0 and
-		.guest_verified_pages > 0' $tmp/summary
+		.guest_verified_pages > 0' $tmp/after.json
 }
-mkfifo $tmp/go
 
 $chaos $warm_up_s $((seed + 1)) >$tmp/warm-up
 warm_up_status=$?
 ok "nothing is left of the warm-up" nothing_left
-memory >$tmp/memory-before
+kernel_memory >$tmp/memory-before
 echo "# $seconds s, MEMATTR_CHAOS_SEED=$seed"
 $chaos $seconds $seed >$tmp/report
 chaos_status=$?
-memory >$tmp/memory-after
+kernel_memory >$tmp/memory-after
 
 ok "nothing went wrong" right
 ok "all guests that were left alone ended with their data right" \

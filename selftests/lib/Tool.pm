@@ -8,14 +8,20 @@ use warnings;
 use Exporter 'import';
 use FindBin;
 use IPC::Open3;
+use POSIX ();
 use Symbol 'gensym';
 use Test::More;
 
-our @EXPORT = qw(PATIENCE_S run fails_with read_file write_file in_vm start_tmux tmux tmux_line screen comes
-	see see_gone see_end press resize start_on_screen unload_kvm);
+our @EXPORT = qw(PATIENCE_S run fails_with usage_ok needs_ok read_file write_file start stop lines in_vm run_parts
+	start_tmux tmux tmux_line screen comes see see_gone see_end press resize start_on_screen unload_kvm);
 
 # Longer than anything here takes on a loaded machine; only a failure waits that long.
 use constant PATIENCE_S => 30;
+
+# As a shell tells it.
+sub exit_status {
+	return $? & 127 ? 128 + ($? & 127) : $? >> 8;
+}
 
 # Runs @command to its end: its exit status, stdout and stderr.
 sub run {
@@ -26,7 +32,7 @@ sub run {
 	my $stdout = join '', <$out>;
 	my $stderr = join '', <$err>;
 	waitpid $pid, 0;
-	return ($? >> 8, $stdout, $stderr);
+	return (exit_status(), $stdout, $stderr);
 }
 
 sub fails_with {
@@ -34,6 +40,55 @@ sub fails_with {
 	my ($status, $out, $err) = run(@command);
 	ok($status == $expected && $err =~ $text, $name) or diag("exit status $status\n$out$err");
 	return ($out, $err);
+}
+
+# What every tool says of itself and of options that are @wrong. Needs no VM.
+sub usage_ok {
+	my ($tool, @wrong) = @_;
+	my ($name) = $tool =~ m{([^/]+)$};
+	my ($status, $out, $err) = run($tool, '--help');
+	ok($status == 0 && $out =~ /Exit status: 0/, '--help') or diag($err);
+	($status, $out, $err) = run($tool, '--version');
+	ok($status == 0 && $out =~ /^$name \d+\.\S+\n\z/, '--version') or diag($err);
+	fails_with("$_: refused", 2, qr/$name: /, $tool, '-b', split) for @wrong;
+	fails_with('a screen without a terminal: says to use -b', 2, qr/try: $name -b/, $tool);
+	fails_with('no such process', 4, qr/no process 4194305.*\n.*try: /, $tool, qw(-b -n 1 -p 4194305));
+}
+
+# What a tool says where it lacks something; at last KVM is not loaded any more.
+sub needs_ok {
+	my $tool = shift;
+	fails_with('no rights: cause and next command', 3,
+		   qr/CAP_BPF and CAP_PERFMON.*uid 65534.*\n.*try: run it as root/,
+		   qw(setpriv --reuid=65534 --regid=65534 --clear-groups), $tool, qw(-b -n 1));
+	fails_with('no BTF', 3, qr/CONFIG_DEBUG_INFO_BTF=y/, qw(unshare -m sh -c),
+		   "mount -t tmpfs none /sys/kernel/btf && exec $tool -b -n 1");
+	unload_kvm();
+	fails_with('KVM is not loaded', 3, qr/try: modprobe kvm/, $tool, qw(-b -n 1));
+}
+
+# A process with its output: {text} is what was read of stdout {out}, {said} of stderr {err}.
+sub start {
+	my $process = { text => '', said => '' };
+	$process->{pid} = open3($process->{in}, $process->{out}, $process->{err} = gensym, @_);
+	return $process;
+}
+
+# Reads all that is left; the exit status.
+sub stop {
+	my ($process, $signal) = @_;
+	kill $signal, $process->{pid} if $signal;
+	$process->{text} .= join '', readline $process->{out};
+	$process->{said} .= join '', readline $process->{err};
+	waitpid $process->{pid}, 0;
+	return exit_status();
+}
+
+# The lines of a table, each a hash by headings.
+sub lines {
+	my ($heading, @lines) = split /\n/, shift;
+	my @headings = split ' ', $heading // '';
+	return map { my %line; @line{@headings} = split ' '; \%line } grep { !/^slow / } @lines;
 }
 
 sub read_file {
@@ -81,6 +136,22 @@ sub in_vm {
 	}
 	close $vm;
 	ok($plan, "$part came to its end") or diag("exit status ", $? >> 8);
+}
+
+# run_parts LIMIT_S, PARTS, HERE: HERE is a sub that calls in_vm() with names of PARTS, which run there.
+sub run_parts {
+	my ($limit_s, $parts, $here) = @_;
+	my ($part, @arguments) = @ARGV;
+	if (defined $part) {
+		# Whatever waits for good ends here, and the missing plan tells.
+		alarm $limit_s;
+		$parts->{$part}->(@arguments);
+	} else {
+		$here->();
+	}
+	done_testing();
+	# What still runs, tmux and VMs, ends with the machine: do not wait for it.
+	POSIX::_exit(Test::More->builder->is_passing ? 0 : 1) if defined $part;
 }
 
 # tmux in control mode: commands in, answers and notifications out, no process for each.

@@ -1,18 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# What the tests of one ioctl share: a program that prints TAP, on the stock and the patched kernel.
-# They source it from the top of the checkout.
+# For tests of one ioctl, after test.sh: a program that prints TAP, on the stock and the patched kernel.
 # shellcheck shell=bash
-
-# shellcheck disable=SC2034
-patched=${MEMATTR_KERNEL:-patched}
-tests=0
-
-# ok STATUS DESCRIPTION
-ok()
-{
-	[ "$1" -eq 0 ] || printf 'not '
-	echo "ok $((++tests)) - $2"
-}
 
 # on_kernel KERNEL PROGRAM ARGUMENTS...: in one VM, the program with each of the arguments. Its TAP
 # becomes a subtest of each. $output is all that is said.
@@ -22,14 +10,14 @@ on_kernel()
 	shift 2
 	# shellcheck disable=SC2016
 	output=$(selftests/vm/run --kernel "$kernel" --timeout 3000 -- bash -c '
-		kernel=$1 program=$2 tests=$3
+		kernel=$1 program=$2 tmp=/tmp
+		. selftests/lib/tap.sh
+		tests=$3
 		for args in "${@:4}"; do
-			build/selftests/$program $args | sed "s/^/    /"
-			[ "${PIPESTATUS[0]}" -eq 0 ] || printf "not "
-			echo "ok $((++tests)) - $args, on the $kernel kernel"
-		done' bash "$kernel" "$program" $tests "$@")
+			subtest "$args, on the $kernel kernel" build/selftests/$program $args
+		done' bash "$kernel" "$program" "$tests" "$@")
 	status=$?
 	echo "$output"
 	tests=$((tests + $#))
-	ok $status "the $kernel kernel has nothing to complain about"
+	result $status "the $kernel kernel has nothing to complain about"
 }

@@ -1,28 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-# What the tests of policies share. They source it from the top of the checkout, most inside the VM.
+# What the tests of policies share, after test.sh.
+# shellcheck shell=sh
 
-tmp=${tmp:-/tmp}
 policy=build/bin/memattr-policy
 policies=build/selftests/policy
 vmsh=${vmsh:-$policies/vmsh}
 bpftool=$(sed -n 's/^BPFTOOL *:*= *//p' build/deps.mk)
 out=$tmp/out
 err=$tmp/err
-tests=0
-
-# ok NAME COMMAND...: COMMAND succeeds, or what was said last is shown.
-ok()
-{
-	name=$1
-	shift
-	tests=$((tests + 1))
-	if "$@" >$tmp/ok 2>&1; then
-		echo "ok $tests - $name"
-	else
-		echo "not ok $tests - $name"
-		cat $tmp/ok $out $err | sed 's/^/# /'
-	fi
-}
+shows="$out $err"
+: >$out
+: >$err
 
 # run STATUS COMMAND...: COMMAND ends with this exit status; its output is kept.
 run()
@@ -43,15 +31,45 @@ fails()
 	run $expected "$@" && grep -q "$cause" $err && grep -q "$next" $err
 }
 
-mkfifo $tmp/vm-in $tmp/vm-out $tmp/other-in $tmp/other-out $tmp/loader-out
+mkfifo $tmp/vm-in $tmp/vm-out $tmp/loader-out $tmp/guest-in $tmp/guest-ready
 
-# A VM by hand, with its descriptors in $vms. Its input is 8 and its output 9.
+# start_guest NAME ARGUMENT...: memattr-guest with a VM, which waits for go_guest. Its process is $guest,
+# its VM's descriptor $guest_fd, and its summary will be in $tmp/NAME.json.
+start_guest()
+{
+	guest_name=$1
+	shift
+	build/bin/memattr-guest --name $guest_name --json --wait "$@" <$tmp/guest-in >$tmp/$guest_name.json \
+		2>$tmp/guest-ready &
+	guest=$!
+	exec 4>$tmp/guest-in 3<$tmp/guest-ready
+	read -r _ _ guest_fd <&3
+	guest_fd=${guest_fd#vmfd=}
+}
+
+go_guest()
+{
+	echo >&4
+	exec 4>&-
+}
+
+# start_by_hand IN OUT PROGRAM [ARGUMENT...]: a VM by hand, whose input and output become these
+# descriptors. Its process is $started, and its VMs' descriptors are $fds.
+start_by_hand()
+{
+	in=$1 from=$2
+	shift 2
+	"$@" <$tmp/vm-in >$tmp/vm-out 6>&- 7<&- 8>&- 9<&- &
+	started=$!
+	eval "exec $in>$tmp/vm-in $from<$tmp/vm-out"
+	eval "read -r _ fds <&$from"
+}
+
+# With its descriptors in $vms. Its input is 8 and its output 9.
 start_vm()
 {
-	$vmsh "$@" <$tmp/vm-in >$tmp/vm-out &
-	vm=$!
-	exec 8>$tmp/vm-in 9<$tmp/vm-out
-	read -r _ vms <&9
+	start_by_hand 8 9 $vmsh "$@"
+	vm=$started vms=$fds
 }
 
 end_vm()
@@ -80,10 +98,8 @@ ask()
 # One more VM, with its descriptor as $other_fd, its input as 6 and its output as 7.
 start_other_vm()
 {
-	$policies/vmsh <$tmp/other-in >$tmp/other-out 8>&- 9<&- &
-	other=$!
-	exec 6>$tmp/other-in 7<$tmp/other-out
-	read -r _ other_fd <&7
+	start_by_hand 6 7 $policies/vmsh
+	other=$started other_fd=$fds
 }
 
 end_other_vm()
@@ -102,7 +118,7 @@ other_vm()
 # then.
 start_loader()
 {
-	${load:-$policy load} "$@" >$tmp/loader-out 2>$err 6>&- 7<&- 8>&- 9<&- &
+	${load:-$policy load} "$@" >$tmp/loader-out 2>$err 3<&- 4>&- 6>&- 7<&- 8>&- 9<&- &
 	loader=$!
 	exec 5<$tmp/loader-out
 	read -r attached <&5
@@ -170,7 +186,21 @@ nothing_left()
 	done
 }
 
-finish()
+# Live objects by kmalloc cache, and memory per CPU in kB. Shrinking takes what is free out of caches
+# per CPU and out of the quarantine of KASAN.
+kernel_memory()
 {
-	echo "1..$tests"
+	for file in /sys/kernel/slab/*/shrink; do
+		echo 1 >$file
+	done
+	awk '/^kmalloc-/ { print $1, $2 }' /proc/slabinfo
+	awk '/^Percpu:/ { print "percpu-kB", $2 }' /proc/meminfo
+}
+
+# no_memory_grew LIMIT BEFORE AFTER: by more than that, as two files of kernel_memory tell.
+no_memory_grew()
+{
+	[ -s $2 ] && awk -v limit=$1 'NR == FNR { before[$1] = $2; next }
+		$2 - before[$1] > limit { print $1, before[$1], "->", $2, "limit", limit; more = 1 }
+		END { exit more }' $2 $3
 }

@@ -4,6 +4,8 @@
 #define TAP_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* A test's line. */
 __attribute__((format(printf, 2, 3))) void ok(bool good, const char *fmt, ...);
@@ -15,5 +17,17 @@ __attribute__((noreturn)) void skip_all(const char *why);
 __attribute__((format(printf, 1, 2))) bool complain(const char *fmt, ...);
 /* The plan. Returns the program's exit status. */
 int finish_tests(void);
+
+/* A part of a program's tests, which is run by its name and numbers: "SEED ROUNDS", or "". */
+struct test_part {
+	const char *name, *numbers;
+	void (*run)(void);
+};
+
+#define MAX_NUMBERS	2
+extern uint64_t part_numbers[MAX_NUMBERS];
+
+/* The part that the arguments name. Returns the program's exit status, 2 if they name none. */
+int run_part(int argc, char **argv, const struct test_part *parts, size_t count);
 
 #endif

@@ -486,8 +486,9 @@ void test_pending(void)
 	ok(pages_are_ready(vcpu, 0, SIGNAL_PAGES), "the guest finds its memory, without a fault");
 }
 
-void test_signals(unsigned long mib)
+void test_signals(void)
 {
+	const unsigned long mib = part_numbers[0];
 	struct itimerval timer = { { 0, INTERVAL_US }, { 0, INTERVAL_US } };
 	struct sigaction action = { .sa_handler = ignore_signal };
 	unsigned long calls = 0, partial = 0, interrupted = 0, others = 0;

@@ -45,37 +45,29 @@ void ignore_signal(int signal);
 void prepare_alarms(void);
 void let_alarms(bool through);
 
-/* contract.c */
+/* The parts, which main.c calls. */
 void test_contract(void);
 void test_little_memory(void);
 void test_pending(void);
-void test_signals(unsigned long mib);
-
-/* state.c */
+void test_signals(void);
 void test_shadow(void);
 void test_nested(void);
 void test_dead(void);
 void test_death(void);
-
-/* sptes.c */
 void test_accessed(void);
 void test_mmio(void);
 void test_poisoned_private(void);
 void test_poisoned_shared(void);
-/* Returns what comes of it if the signal that stock KVM sends is blocked. */
-int pre_fault_poisoned(void);
+void test_slots(void);
+void show_spins(void);
+void test_parallel(void);
+void test_random(void);
+void test_holes(void);
+void test_flips(void);
 
+/* sptes.c: what comes of it if the signal that stock KVM sends is blocked. */
+int pre_fault_poisoned(void);
 /* Private pages from 0 on, not mapped yet. Returns how many KVM write-protects, and the last one. */
 unsigned int pre_fault_protected(struct vcpu *vcpu, unsigned int pages, unsigned int *last);
-
-/* slots.c */
-void test_slots(unsigned long rounds);
-void show_spins(void);
-
-/* race.c */
-void test_parallel(unsigned long rounds);
-void test_random(uint64_t seed, unsigned long rounds);
-void test_holes(unsigned long rounds);
-void test_flips(unsigned long rounds);
 
 #endif

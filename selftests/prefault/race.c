@@ -43,8 +43,9 @@ static unsigned long long count_prefaulted(void)
 	return has_vm_stat("prefaulted_pages") ? vm_stat("prefaulted_pages") : 0;
 }
 
-void test_parallel(unsigned long rounds)
+void test_parallel(void)
 {
+	const unsigned long rounds = part_numbers[0];
 	bool successful = true, ready = true, once = true, counted = true;
 	unsigned long long pages, prefaulted;
 	pthread_t threads[VCPUS];
@@ -133,8 +134,9 @@ static void random_change(uint64_t *random, int gmem_fd)
 	}
 }
 
-void test_random(uint64_t seed, unsigned long rounds)
+void test_random(void)
 {
+	const unsigned long seed = part_numbers[0], rounds = part_numbers[1];
 	unsigned long long pages = 0;
 	bool successful = true, ready = true;
 	struct vcpu *vcpu = &vm.vcpus[0];
@@ -260,12 +262,12 @@ static void test_race(const char *what, unsigned long rounds,
 		   race_errs[id], strerror(race_err[id]));
 }
 
-void test_holes(unsigned long rounds)
+void test_holes(void)
 {
-	test_race("a hole is punched", rounds, punch_and_look);
+	test_race("a hole is punched", part_numbers[0], punch_and_look);
 }
 
-void test_flips(unsigned long rounds)
+void test_flips(void)
 {
-	test_race("attributes flip", rounds, flip_and_look);
+	test_race("attributes flip", part_numbers[0], flip_and_look);
 }

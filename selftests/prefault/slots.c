@@ -303,8 +303,10 @@ static void slot_comes_meanwhile(void)
 	destroy_vm();
 }
 
-void test_slots(unsigned long rounds)
+void test_slots(void)
 {
+	const unsigned long rounds = part_numbers[0];
+
 	prepare_alarms();
 	slot_comes_meanwhile();
 	for (size_t i = 0; i < ARRAY_SIZE(slot_kinds); i++) {

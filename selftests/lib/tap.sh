@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0
+# TAP in shell scripts. What a test says is kept in $tmp.
+# shellcheck shell=sh
+tests=0
+shows=
+
+# result STATUS NAME: a test's line.
+result()
+{
+	tests=$((tests + 1))
+	[ "$1" -eq 0 ] || printf 'not '
+	echo "ok $tests - $2"
+}
+
+# ok NAME COMMAND...: the command succeeds, or what it says is shown, and the files that $shows names.
+ok()
+{
+	test_name=$1
+	shift
+	if "$@" >"$tmp/said" 2>&1; then
+		result 0 "$test_name"
+	else
+		result 1 "$test_name"
+		# shellcheck disable=SC2086
+		cat "$tmp/said" $shows | sed 's/^/# /'
+	fi
+}
+
+# subtest NAME COMMAND...: the command's TAP. $output is what it says.
+subtest()
+{
+	test_name=$1
+	shift
+	output=$("$@")
+	status=$?
+	echo "$output" | sed 's/^/    /'
+	result $status "$test_name"
+}
+
+# note PATTERN: what the last test said of this kind, a basic regular expression, as comments.
+note()
+{
+	grep -- "$1" "$tmp/said" | sed 's/^[# ]*/# /'
+}
+
+finish()
+{
+	echo "1..$tests"
+}
