@@ -23,10 +23,6 @@ $(B)/bench/store-cost: bench/store-cost.c $(STORE)/mem.c $(STORE)/shim.h $(STORE
 	$(CC) $(filter-out -DXA_DEBUG -O1 -g,$(STORE_CFLAGS)) -O2 -DSINGLE_THREAD -I$(STORE_B)/include-6 -static \
 		$< $(STORE_SOURCES) $(STORE_LIBS) -o $@
 
-$(B)/bench/trivial.bpf.o: bench/trivial.bpf.c bpf/include/memattr.bpf.h
-	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
-
 bench-tests: $(B)/bench/conversion-cost $(B)/bench/prefault-cost $(B)/bench/attributes $(B)/bench/store-cost \
 	$(B)/bench/trivial.bpf.o
 .PHONY: bench-tests

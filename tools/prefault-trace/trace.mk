@@ -21,15 +21,6 @@ $(TRACE_TESTS)/prefault-vmm: selftests/prefault/prefault-vmm.c selftests/guest/k
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -pthread $< -o $@
 
-$(TRACE_TESTS)/dump.bpf.o: selftests/prefault/dump.bpf.c selftests/prefault/dump.h
-	@mkdir -p $(@D)
-	$(CLANG) -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror \
-		-I$(LIBBPF_DIR)/include -idirafter /usr/include/$(shell $(CC) -print-multiarch) -c $< -o $@
-
-$(TRACE_TESTS)/dump.skel.h: $(TRACE_TESTS)/dump.bpf.o
-	$(BPFTOOL) gen skeleton $< name dump_bpf > $@.tmp
-	mv $@.tmp $@
-
 $(TRACE_TESTS)/dump: selftests/prefault/dump.c $(TRACE_TESTS)/dump.skel.h
 	$(CC) $(TOOLS_CFLAGS) -I$(TRACE_TESTS) $< $(TOOLS_LIBS) -o $@
 
