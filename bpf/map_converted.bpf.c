@@ -14,8 +14,8 @@
 MEMATTR_PARAM(u32, max_pages, KVM_MEMATTR_PREFAULT_MAX_PAGES,
 	      "leave larger conversions alone [1..512 pages]");
 
-SEC("struct_ops/prefault")
-int BPF_PROG(map_converted_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *converted)
+int MEMATTR_CALLBACK(map_converted_prefault, struct kvm *kvm,
+		     struct kvm_memattr_prefault_ctx *converted)
 {
 	if (converted->reason != KVM_MEMATTR_PREFAULT_CONVERT ||
 	    converted->gfn_end - converted->gfn_start > max_pages)
@@ -26,6 +26,4 @@ int BPF_PROG(map_converted_prefault, struct kvm *kvm, struct kvm_memattr_prefaul
 	return 0;
 }
 
-MEMATTR_OPS(map_converted,
-	.prefault = (void *)map_converted_prefault,
-);
+MEMATTR_OPS(map_converted, prefault);
