@@ -36,6 +36,10 @@ $(B)/selftests/bpf/attach-loop: selftests/bpf/attach-loop.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) $< $(TOOLS_LIBS) -o $@
 
+$(B)/selftests/bpf/contract: selftests/bpf/contract.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) $< $(TOOLS_LIBS) -o $@
+
 $(B)/selftests/bpf/chaos: selftests/bpf/chaos.c selftests/bpf/chaos.h selftests/bpf/exits.h \
 		$(B)/selftests/bpf/chaos.skel.h $(B)/selftests/bpf/exits.skel.h
 	$(CC) $(TOOLS_CFLAGS) -I$(B)/selftests/bpf $< $(TOOLS_LIBS) -o $@
@@ -44,5 +48,5 @@ $(B)/selftests/bpf/chaos: selftests/bpf/chaos.c selftests/bpf/chaos.h selftests/
 
 policies: $(POLICIES)
 policy-tests: $(TEST_POLICIES) $(B)/selftests/bpf/vmsh $(B)/selftests/bpf/attach-loop \
-	$(B)/selftests/bpf/chaos
+	$(B)/selftests/bpf/contract $(B)/selftests/bpf/chaos
 .PHONY: policies policy-tests
