@@ -12,6 +12,7 @@
  * The policy seals a VM when it is attached, or with quiet_ms once nothing outside the windows was set
  * shared for so long, or when the operator updates it to itself with quiet_ms=0. A refused conversion
  * fails with -EPERM, even if the memory is shared already. Conversions to private are always allowed.
+ * If one load governs more than 4096 VMs, those beyond are sealed at once.
  */
 #include "memattr.bpf.h"
 
@@ -43,7 +44,9 @@ int MEMATTR_CALLBACK(seal_vm_attach, struct kvm *kvm)
 
 	vm.shared_ns = bpf_ktime_get_ns();
 	vm.sealed = !quiet_ms;
-	return seal_add_vm(kvm, &vm);
+	/* To refuse a VM whose state finds no room would leave it unsealed: convert seals it at once. */
+	seal_add_vm(kvm, &vm);
+	return 0;
 }
 
 static bool is_inside(const struct kvm_memattr_convert_ctx *request, u64 window, u64 size)
