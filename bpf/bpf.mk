@@ -41,8 +41,9 @@ $(B)/selftests/bpf/contract: selftests/bpf/contract.c
 	$(CC) $(TOOLS_CFLAGS) $< $(TOOLS_LIBS) -o $@
 
 $(B)/selftests/bpf/chaos: selftests/bpf/chaos.c selftests/bpf/chaos.h selftests/bpf/exits.h \
-		$(B)/selftests/bpf/chaos.skel.h $(B)/selftests/bpf/exits.skel.h
-	$(CC) $(TOOLS_CFLAGS) -I$(B)/selftests/bpf $< $(TOOLS_LIBS) -o $@
+		$(B)/selftests/bpf/chaos.skel.h $(B)/selftests/bpf/exits.skel.h \
+		$(addprefix $(B)/tools/common/,exit_kinds.o kvm_btf.o)
+	$(CC) $(TOOLS_CFLAGS) -I$(B)/selftests/bpf $(filter %.c %.o,$^) $(TOOLS_LIBS) -o $@
 
 -include $(BPF_OBJS:.o=.d)
 

@@ -10,6 +10,7 @@
  */
 #include "memattr.bpf.h"
 #include "chaos.h"
+#include "exits.h"
 
 #define PERMILLE 1000
 #define MAX_VMS 64
@@ -300,8 +301,7 @@ void MEMATTR_CALLBACK(chaos_vm_detach, struct kvm *kvm, const struct kvm_memattr
 
 	count(CHAOS_DETACHED, 1);
 	expect_attached(kvm);
-	if (exit->kind < KVM_MEMATTR_EXIT_UNREG || exit->kind > KVM_MEMATTR_EXIT_REQUEST ||
-	    !exit->text[0])
+	if (!exit_kind_is_known(exit->kind) || !exit->text[0])
 		count(CHAOS_NO_REASON, 1);
 	anywhere(kvm, 0x100000);
 	times = bpf_map_lookup_elem(&chaos_vms, &key);
