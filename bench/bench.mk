@@ -20,10 +20,6 @@ $(B)/bench/store-cost: bench/store-cost.c $(STORE)/mem.c $(STORE)/shim.h $(STORE
 	$(CC) $(filter-out -DXA_DEBUG -O1 -g,$(STORE_CFLAGS)) -O2 -DSINGLE_THREAD -I$(STORE_B)/include-6 \
 		-Ibench -Iselftests/lib -static $< $(STORE_SOURCES) $(B)/bench/bench.o $(TESTS_LIB) $(STORE_LIBS) -o $@
 
-$(B)/bench/%.bpf.o: bench/%.bpf.c
-	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
-
 -include $(wildcard $(B)/bench/*.d)
 
 bench-tests: $(BENCHES) $(B)/bench/store-cost $(B)/bench/trivial.bpf.o

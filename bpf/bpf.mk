@@ -1,16 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0
-# Policies, into $(B)/bpf. Included by the top Makefile after tools/tools.mk.
+# BPF objects and skeletons, whoever they are for; policies, into $(B)/bpf. Included by the top
+# Makefile after tools/tools.mk.
 
+# clang has no default for where asm/types.h is when the target is BPF.
 BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror \
-	-Ibpf/include -I$(LIBBPF_DIR)/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+	-Ibpf/include -Itools/common -I$(LIBBPF_DIR)/include \
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
-POLICIES := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(wildcard bpf/*.bpf.c))
+BPF_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard $(addsuffix /*.bpf.c,bpf bench tools/* selftests/*)))
 
-$(POLICIES): $(B)/%.bpf.o: %.bpf.c
+define compile_bpf
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+endef
 
--include $(POLICIES:.o=.d)
+$(BPF_OBJS): $(B)/%.bpf.o: %.bpf.c
+	$(compile_bpf)
+
+# For tests that write or extract their source.
+$(B)/%.bpf.o: $(B)/%.bpf.c
+	$(compile_bpf)
+
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $(subst -,_,$(*F))_bpf > $@.tmp
+	mv $@.tmp $@
+
+POLICIES := $(filter $(B)/bpf/%,$(BPF_OBJS))
+
+-include $(BPF_OBJS:.o=.d)
 
 policies: $(POLICIES)
 .PHONY: policies

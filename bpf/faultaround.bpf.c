@@ -24,7 +24,7 @@ MEMATTR_PARAM(bool, alloc, true, "allocate memory that the guest has not used ye
 #define PLACES 4096
 
 struct walk {
-	u64 kvm;
+	u64 vm;		/* memattr_vm_key() */
 	u64 next;	/* behind what was mapped for it */
 	u64 other;	/* behind the last fault elsewhere: maybe the next walk */
 	u64 unused;	/* what the VM had mapped for nothing, at the last window */
@@ -35,10 +35,15 @@ struct walk {
 /* Each belongs to a vCPU, which does one fault at a time. */
 static struct walk walks[PLACES];
 
-SEC("struct_ops/vm_attach")
-int BPF_PROG(faultaround_vm_attach, struct kvm *kvm)
+int MEMATTR_CALLBACK(faultaround_vm_attach, struct kvm *kvm)
 {
 	return min_pages > max_pages ? -ERANGE : 0;
+}
+
+/* Spreads VMs over the places, whatever their keys have in common: times 2^32 / golden ratio. */
+static u32 vm_hash(u64 vm)
+{
+	return (u32)(vm ^ vm >> 32) * 0x9e3779b9 >> 8;
 }
 
 /* Pages that were zapped untouched since the last window. Of all of the VM: few of its vCPUs walk at a time. */
@@ -52,19 +57,18 @@ static u64 wasted_pages(struct walk *walk, struct kvm *kvm)
 	return wasted;
 }
 
-SEC("struct_ops/prefault")
-int BPF_PROG(faultaround_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *fault)
+int MEMATTR_CALLBACK(faultaround_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *fault)
 {
-	u64 gfn = fault->gfn_start;
+	u64 vm = memattr_vm_key(kvm), gfn = fault->gfn_start;
 	struct walk *walk;
 	u32 pages;
 
 	if (fault->reason != KVM_MEMATTR_PREFAULT_FAULT)
 		return 0;
 
-	walk = &walks[(((u64)kvm >> 12) + fault->vcpu_id) % PLACES];
-	if (walk->kvm != (u64)kvm) {
-		walk->kvm = (u64)kvm;
+	walk = &walks[(vm_hash(vm) + fault->vcpu_id) % PLACES];
+	if (walk->vm != vm) {
+		walk->vm = vm;
 		walk->next = 0;
 		walk->other = 0;
 		walk->pages = 0;
@@ -98,7 +102,4 @@ int BPF_PROG(faultaround_prefault, struct kvm *kvm, struct kvm_memattr_prefault_
 	return 0;
 }
 
-MEMATTR_OPS(faultaround,
-	.vm_attach = (void *)faultaround_vm_attach,
-	.prefault = (void *)faultaround_prefault,
-);
+MEMATTR_OPS(faultaround, vm_attach, prefault);

@@ -13,9 +13,6 @@
  */
 #include "memattr.bpf.h"
 
-/* VMs on one host that can be under the policy at a time. An entry takes some 100 bytes. */
-#define MAX_VMS 4096
-
 #define NSEC_PER_SEC 1000000000ULL
 
 MEMATTR_PARAM(u32, rate, 1000,
@@ -38,39 +35,23 @@ struct bucket {
 	u64 filled_ns;			/* when credit was right */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, MAX_VMS);
-	__type(key, u64);		/* address of struct kvm */
-	__type(value, struct bucket);
-} ratelimit_vms SEC(".maps");
+MEMATTR_VM_STATE(ratelimit, struct bucket);
 
 static u64 full_credit(void)
 {
 	return burst * CREDIT_PER_CONVERSION;
 }
 
-SEC("struct_ops/vm_attach")
-int BPF_PROG(ratelimit_vm_attach, struct kvm *kvm)
+int MEMATTR_CALLBACK(ratelimit_vm_attach, struct kvm *kvm)
 {
 	struct bucket bucket = {};
-	u64 key = (u64)kvm;
 
 	if (!rate || !burst || !(to_private || to_shared))
 		return -ERANGE;
 
 	bucket.credit = full_credit();
 	bucket.filled_ns = bpf_ktime_get_ns();
-	return bpf_map_update_elem(&ratelimit_vms, &key, &bucket, BPF_NOEXIST);
-}
-
-SEC("struct_ops/vm_detach")
-void BPF_PROG(ratelimit_vm_detach, struct kvm *kvm, const struct kvm_memattr_exit *exit)
-{
-	u64 key = (u64)kvm;
-
-	bpf_map_delete_elem(&ratelimit_vms, &key);
+	return ratelimit_add_vm(kvm, &bucket);
 }
 
 static void refill(struct bucket *bucket, u64 now_ns)
@@ -90,19 +71,22 @@ static void refill(struct bucket *bucket, u64 now_ns)
 		bucket->credit += elapsed_ns * rate;
 }
 
-SEC("struct_ops/convert")
-int BPF_PROG(ratelimit_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(ratelimit_convert, struct kvm *kvm,
+		     const struct kvm_memattr_convert_ctx *request)
 {
-	u64 key = (u64)kvm, now_ns = bpf_ktime_get_ns();
+	u64 now_ns = bpf_ktime_get_ns();
 	struct bucket *bucket;
 	int ret = -EAGAIN;
 
 	if (!(request->attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE ? to_private : to_shared))
 		return 0;
 
-	bucket = bpf_map_lookup_elem(&ratelimit_vms, &key);
-	if (!bucket)
+	bucket = ratelimit_vm(kvm);
+	if (!bucket) {
+		/* Somebody deleted it from the map. Better no policy than one that only seems to limit. */
+		kvm_bpf_eject(kvm, 0, "the VM's bucket is gone");
 		return 0;
+	}
 
 	bpf_spin_lock(&bucket->lock);
 	refill(bucket, now_ns);
@@ -114,8 +98,4 @@ int BPF_PROG(ratelimit_convert, struct kvm *kvm, const struct kvm_memattr_conver
 	return ret;
 }
 
-MEMATTR_OPS(ratelimit,
-	.vm_attach = (void *)ratelimit_vm_attach,
-	.vm_detach = (void *)ratelimit_vm_detach,
-	.convert = (void *)ratelimit_convert,
-);
+MEMATTR_OPS(ratelimit, vm_attach, vm_detach, convert);

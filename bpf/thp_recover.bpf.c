@@ -16,8 +16,7 @@
 
 #define PAGES_2M (1ULL << 9)
 
-SEC("struct_ops/zap")
-int BPF_PROG(thp_recover_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
+int MEMATTR_CALLBACK(thp_recover_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
 {
 	if (zap->attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE)
 		return 0;
@@ -30,6 +29,4 @@ int BPF_PROG(thp_recover_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
 	return 0;
 }
 
-MEMATTR_OPS(thp_recover,
-	.zap = (void *)thp_recover_zap,
-);
+MEMATTR_OPS(thp_recover, zap);

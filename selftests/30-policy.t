@@ -206,6 +206,18 @@ ok "and no more" vm EAGAIN shared 0x1000 1
 ok "to private all the same" vm ok private 0x1000 1
 stop_loader
 vm ok shared 0x1000 1
+start_loader ratelimit --pid $vm
+forget_vm()
+{
+	key=$($bpftool -j map dump name ratelimit_vms | jq -r '.[0].key | join(" ")') &&
+		run 0 $bpftool map delete name ratelimit_vms key $key
+}
+ok "somebody deletes the VM's bucket" forget_vm
+ok "the VM goes on" vm ok private 0x1000 1
+ok "the loader ends" end_loader 10
+ok "the policy has ejected itself" state 'policy: none' 'exit_policy: ratelimit' 'exit_kind: request' \
+	"exit_text: the VM's bucket is gone"
+vm ok shared 0x1000 1
 start_other_vm
 start_loader ratelimit --all burst=1 rate=1
 ok "for all VMs: the first takes what it has" vm ok private 0x1000 1

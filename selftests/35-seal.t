@@ -56,6 +56,29 @@ ok "it is open" vm ok shared 0x1001 1
 stop_loader
 ok "a window beyond all addresses is refused" fails 2 'out of its range' 'params' \
 	$policy load seal --pid $vm window1=0xfffffffffffff000 window1_size=0x2000
+
+# More VMs than there is room for. No VM has a key like those that fill the map.
+fill_map()
+{
+	awk -v rooms=4096 'BEGIN {
+		for (i = 1; i < rooms; i++) {
+			printf "map update name seal_vms key hex %02x %02x 0 0 0 0 0 1 value hex", i % 256, i / 256
+			for (byte = 0; byte < 24; byte++)
+				printf " 0"
+			print ""
+		}
+	}' >$tmp/fill
+	run 0 $bpftool batch file $tmp/fill
+}
+start_loader seal --all quiet_ms=86400000
+ok "the first VM has a place in the map" vm ok shared 0x1000 1
+ok "other VMs take the rest" fill_map
+start_other_vm
+ok "a VM that finds no room is governed all the same" state_of $other 'policy: seal'
+ok "it is sealed at once" other_vm EPERM shared 0x1000 1
+ok "the first VM is not" vm ok shared 0x1000 1
+end_other_vm
+stop_loader
 end_vm
 ok "nothing is left" nothing_left
 finish

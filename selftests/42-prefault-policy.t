@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Policies that map memory ahead: what faultaround and convert_prefault gain, and what the kernel makes
+# Policies that map memory ahead: what faultaround and map_converted gain, and what the kernel makes
 # of proposals that are wrong or too large. The guest, which checks its data, is policy/walk.c.
 . "$(dirname "$0")/lib/test.sh"
 in_vm --timeout 900
@@ -81,13 +81,13 @@ ok "no policy: accepting memory takes a fault for each page" \
 	takes $walk_pages $walk_pages accept 0 $walk_pages
 end_vm
 start_vm
-start_loader convert_prefault --pid $vm
-ok "convert_prefault is loaded" expr "$attached" : 'conv_prefault: attached'
+start_loader map_converted --pid $vm
+ok "map_converted is loaded" expr "$attached" : 'map_converted: attached'
 ok "accepting memory takes at most 1/100 of the faults" \
 	at_most $((walk_pages / 100)) $walk_pages accept 0 $walk_pages
 note '^#'
 ok "the guest finds what it has written" takes 0 0 read 0 $walk_pages
-ok "conversions are not refused" state 'refused: 0' 'policy: conv_prefault'
+ok "conversions are not refused" state 'refused: 0' 'policy: map_converted'
 vm ok shared 0 $walk_pages
 ok "all of it, back at once: is left alone" vm ok private 0 $walk_pages
 ok "and costs its faults" takes $walk_pages $walk_pages read 0 $walk_pages
@@ -100,7 +100,7 @@ end_vm
 end_loader 11
 # It has no other callback that would be counted.
 start_vm 16384
-start_loader convert_prefault --pid $vm
+start_loader map_converted --pid $vm
 vm ok private 0 512
 vm ok private 0 512
 vm ok private 256 512
@@ -286,7 +286,7 @@ under()
 	ok "$what: the loader ends" stop_loader
 }
 under faultaround faultaround --all
-under convert_prefault convert_prefault --all
+under map_converted map_converted --all
 under 'windows around all' $fault --all window_start_add=-100 window_end_add=100 $alloc
 start_loader $fault --all window_end_add=200 $alloc
 ok "vCPUs in L2" run 0 build/selftests/prefault/prefault nested

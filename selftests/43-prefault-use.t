@@ -95,10 +95,10 @@ end_vm
 
 # --- policies ---
 start_vm 16384
-start_loader convert_prefault --pid $vm
+start_loader map_converted --pid $vm
 vm ok private 0 512
 go read 0 1
-ok "convert_prefault: but for the first page all is untouched" use 512 0 511
+ok "map_converted: but for the first page all is untouched" use 512 0 511
 vm ok private 512 512
 vm ok shared 512 512
 go read 1 1

@@ -33,8 +33,8 @@ at_most 50 "faultaround, the guest walks through 1 GiB" instructions faultaround
 at_most 6.25 "its faults" faults faultaround walk-1g
 at_most 105 "faultaround, the guest touches random pages of 1 GiB" instructions faultaround sparse-1g
 at_most 110 "its memory" mapped_pages faultaround sparse-1g
-at_most 60 "convert_prefault, the guest accepts memory and uses it" instructions convert_prefault accept-64m
-at_most 1 "its faults" faults convert_prefault accept-64m
+at_most 60 "map_converted, the guest accepts memory and uses it" instructions map_converted accept-64m
+at_most 1 "its faults" faults map_converted accept-64m
 at_most 101 "no policy, the guest walks through 64 MiB" instructions none walk-64m
 at_most 101 "no policy, random pages of 1 GiB" instructions none sparse-1g
 finish

@@ -14,15 +14,8 @@ $(TESTS)/%.o: selftests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TESTS_CFLAGS) -MMD -MP -c $< -o $@
 
-$(TESTS)/%.bpf.o: selftests/%.bpf.c
-	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
-
-$(TESTS)/%.skel.h: $(TESTS)/%.bpf.o
-	$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@.tmp
-	mv $@.tmp $@
-
-$(TESTS_LIB): $(patsubst %.c,$(B)/%.o,$(wildcard selftests/lib/*.c)) $(addprefix $(B)/tools/common/,json.o kvm_btf.o)
+$(TESTS_LIB): $(patsubst %.c,$(B)/%.o,$(wildcard selftests/lib/*.c)) \
+		$(addprefix $(B)/tools/common/,exit_kinds.o json.o kvm_btf.o)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -35,26 +28,17 @@ $(KVM_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
 # --- policies ---
-TEST_POLICIES := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(wildcard selftests/policy/*.bpf.c))
-POLICY_TESTS := $(addprefix $(TESTS)/policy/,attach-loop chaos huge vmsh walk)
+TEST_POLICIES := $(filter $(TESTS)/policy/%,$(BPF_OBJS))
+POLICY_TESTS := $(addprefix $(TESTS)/policy/,attach-loop chaos contract huge vmsh walk)
 
 $(TESTS)/policy/chaos.o: $(TESTS)/policy/chaos.skel.h $(TESTS)/policy/exits.skel.h
 $(TESTS)/policy/chaos.o: TESTS_CFLAGS += -I$(TESTS)/policy
 $(POLICY_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
-# The policy that the author's guide makes.
-$(TESTS)/policy/sizecap.bpf.c: docs/policies.md
-	@mkdir -p $(@D)
-	sed -n '/^```c$$/,/^```$$/{/^```/!p}' $< >$@
-
-$(TESTS)/policy/sizecap.bpf.o: $(TESTS)/policy/sizecap.bpf.c
-	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
-
 # --- tools ---
 TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump many-vms prefault-vmm top-unit trace-unit)
 
-.SECONDARY: $(TESTS)/tools/dump.bpf.o
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
 $(TESTS)/tools/top-unit.o: TESTS_CFLAGS += -Itools/memattr-top
@@ -70,5 +54,5 @@ $(TOOL_TESTS): %: %.o $(TESTS_LIB)
 
 .PHONY: kvm-tests policy-tests tool-tests
 kvm-tests: $(KVM_TESTS)
-policy-tests: $(TEST_POLICIES) $(TESTS)/policy/sizecap.bpf.o $(POLICY_TESTS)
+policy-tests: $(TEST_POLICIES) $(POLICY_TESTS)
 tool-tests: $(TOOL_TESTS)

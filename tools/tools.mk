@@ -16,19 +16,6 @@ $(B)/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -MMD -MP -c $< -o $@
 
-# clang has no default for where asm/types.h is when the target is BPF.
-$(B)/tools/%.bpf.o: tools/%.bpf.c
-	@mkdir -p $(@D)
-	$(CLANG) -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror \
-		-Itools/common -I$(LIBBPF_DIR)/include \
-		-idirafter /usr/include/$(shell $(CC) -print-multiarch) -MMD -MP -c $< -o $@
-
-TOOLS_BPF := $(wildcard tools/*/*.bpf.c)
-
-$(TOOLS_BPF:%.bpf.c=$(B)/%.skel.h): %.skel.h: %.bpf.o
-	$(BPFTOOL) gen skeleton $< name $(subst -,_,$(*F))_bpf > $@.tmp
-	mv $@.tmp $@
-
 # The two with a screen.
 $(B)/bin/memattr-top $(B)/bin/prefault-trace: $(TOOLS_COMMON) $(TOOLS_SCREEN)
 	@mkdir -p $(@D)

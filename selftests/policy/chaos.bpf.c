@@ -10,6 +10,7 @@
  */
 #include "memattr.bpf.h"
 #include "chaos.h"
+#include "exits.h"
 
 #define PERMILLE 1000
 #define MAX_VMS 64
@@ -223,7 +224,7 @@ static __always_inline void anywhere(struct kvm *kvm, u64 gfn)
 
 static void expect_attached(struct kvm *kvm)
 {
-	u64 key = (u64)kvm;
+	u64 key = memattr_vm_key(kvm);
 
 	if (!bpf_map_lookup_elem(&chaos_vms, &key))
 		count(CHAOS_NOT_ATTACHED, 1);
@@ -271,10 +272,9 @@ static __always_inline int verdict(struct kvm *kvm, const struct kvm_memattr_con
 	return valid_refusal(request);
 }
 
-SEC("struct_ops/vm_attach")
-int BPF_PROG(chaos_vm_attach, struct kvm *kvm)
+int MEMATTR_CALLBACK(chaos_vm_attach, struct kvm *kvm)
 {
-	u64 key = (u64)kvm;
+	u64 key = memattr_vm_key(kvm);
 	u32 first = 1, *times;
 
 	anywhere(kvm, 0x100000);
@@ -294,16 +294,14 @@ int BPF_PROG(chaos_vm_attach, struct kvm *kvm)
 	return 0;
 }
 
-SEC("struct_ops/vm_detach")
-void BPF_PROG(chaos_vm_detach, struct kvm *kvm, const struct kvm_memattr_exit *exit)
+void MEMATTR_CALLBACK(chaos_vm_detach, struct kvm *kvm, const struct kvm_memattr_exit *exit)
 {
-	u64 key = (u64)kvm;
+	u64 key = memattr_vm_key(kvm);
 	u32 *times;
 
 	count(CHAOS_DETACHED, 1);
 	expect_attached(kvm);
-	if (exit->kind < KVM_MEMATTR_EXIT_UNREG || exit->kind > KVM_MEMATTR_EXIT_REQUEST ||
-	    !exit->text[0])
+	if (!exit_kind_is_known(exit->kind) || !exit->text[0])
 		count(CHAOS_NO_REASON, 1);
 	anywhere(kvm, 0x100000);
 	times = bpf_map_lookup_elem(&chaos_vms, &key);
@@ -323,8 +321,8 @@ struct {
 };
 
 /* Calls itself until KVM's, i.e. BPF's, limit is reached or chance has it. */
-SEC("struct_ops/convert")
-int BPF_PROG(chaos_tail_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(chaos_tail_convert, struct kvm *kvm,
+		     const struct kvm_memattr_convert_ctx *request)
 {
 	count(CHAOS_TAIL_CALLS, 1);
 	if (chance(900))
@@ -332,16 +330,15 @@ int BPF_PROG(chaos_tail_convert, struct kvm *kvm, const struct kvm_memattr_conve
 	return verdict(kvm, request);
 }
 
-SEC("struct_ops/convert")
-int BPF_PROG(chaos_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(chaos_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
 {
 	if (chance(weights.tail))
 		bpf_tail_call(ctx, &chaos_tails, 0);
 	return verdict(kvm, request);
 }
 
-SEC("struct_ops.s/convert")
-int BPF_PROG(chaos_sleep_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK_SLEEPABLE(chaos_sleep_convert, struct kvm *kvm,
+			       const struct kvm_memattr_convert_ctx *request)
 {
 	char text[64];
 
@@ -389,8 +386,7 @@ static void zap_wrong(struct kvm_memattr_zap_ctx *zap)
 	}
 }
 
-SEC("struct_ops/zap")
-int BPF_PROG(chaos_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
+int MEMATTR_CALLBACK(chaos_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
 {
 	count(CHAOS_ZAPS, 1);
 	expect_attached(kvm);
@@ -402,8 +398,7 @@ int BPF_PROG(chaos_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
 	return chance(weights.bad_return) ? no_verdict() : 0;
 }
 
-SEC("struct_ops/prefault")
-int BPF_PROG(chaos_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *fault)
+int MEMATTR_CALLBACK(chaos_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *fault)
 {
 	count(CHAOS_PREFAULTS, 1);
 	expect_attached(kvm);
@@ -424,13 +419,7 @@ int BPF_PROG(chaos_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *f
 	return chance(weights.bad_return) ? no_verdict() : 0;
 }
 
-MEMATTR_OPS(chaos,
-	.vm_attach = (void *)chaos_vm_attach,
-	.vm_detach = (void *)chaos_vm_detach,
-	.convert = (void *)chaos_convert,
-	.zap = (void *)chaos_zap,
-	.prefault = (void *)chaos_prefault,
-);
+MEMATTR_OPS(chaos, vm_attach, vm_detach, convert, zap, prefault);
 
 SEC(".struct_ops.link")
 struct kvm_memattr_ops chaos_sleep = {

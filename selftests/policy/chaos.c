@@ -33,6 +33,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "exit_kinds.h"
 #include "exits.h"
 typedef __u32 u32;
 typedef __u64 u64;
@@ -56,12 +57,7 @@ typedef __u64 u64;
 #define COUNTS_FD 3
 #define VM_FD 4
 
-static const char *const kinds[] = {
-	"none", "unreg", "detach", "vm-death", "replaced", "refused",
-	"bad-return", "bad-field", "budget", "request",
-};
-#define KINDS (ARRAY_SIZE(kinds))
-#define FIRST_EJECTED 6
+static struct exit_kinds kinds;
 
 static const char *const chaos_names[] = {
 	[CHAOS_ATTACHED] = "vm_attach",
@@ -502,11 +498,16 @@ static u64 exits_of(u32 pid, u32 kind)
 	return count;
 }
 
+static bool is_line(const char *text, const char *line)
+{
+	return !strncmp(text, line, strlen(line)) && text[strlen(line)] == '\n';
+}
+
 /* The record of why the last policy left. Returns whether there is one. */
 static bool check_record(const char *text, u32 pid)
 {
 	const char *kind = strstr(text, "\nexit_kind: "), *why = strstr(text, "\nexit_text: ");
-	size_t known = 1;
+	size_t known = 0;
 
 	if (strncmp(text, "policy: ", 8)) {
 		wrong("VM of %u: memattr_policy reads '%s'", pid, text);
@@ -515,11 +516,10 @@ static bool check_record(const char *text, u32 pid)
 	if (!kind && !why)
 		return false;
 	did.records++;
-	while (kind && known < KINDS &&
-	       (strncmp(kind + 12, kinds[known], strlen(kinds[known])) ||
-		kind[12 + strlen(kinds[known])] != '\n'))
+	while (kind && known < kinds.count && !is_line(kind + 12, kinds.kinds[known].name))
 		known++;
-	if (!kind || !why || known == KINDS || why[12] == '\n' || !why[12])
+	if (!kind || !why || known == kinds.count || !kinds.kinds[known].value ||
+	    why[12] == '\n' || !why[12])
 		wrong("VM of %u: a policy left for no reason: '%s'", pid, text);
 	return true;
 }
@@ -535,9 +535,11 @@ static void account(struct guest *g)
 
 	if (g->ejections < 0)
 		return;
-	for (u32 kind = 0; kind < KINDS; kind++) {
+	for (size_t i = 0; i < kinds.count; i++) {
+		u32 kind = kinds.kinds[i].value;
+
 		any += exits_of(g->pid, kind);
-		if (kind >= FIRST_EJECTED)
+		if (kind >= kinds.first_ejected)
 			ejected += exits_of(g->pid, kind);
 	}
 	if (!read_text(g->ejections, text, sizeof(text))) {
@@ -772,8 +774,10 @@ static void progress(uint64_t start_ns)
 		"%llu updates, %llu converts, ejected", (long long)(now_ns() - start_ns) / 1000000000,
 		did.guests_verified, did.guests_killed, did.loaders_started,
 		(u64)shared->attaches, (u64)shared->updates, counted(CHAOS_CONVERTS));
-	for (u32 kind = FIRST_EJECTED; kind < KINDS; kind++)
-		fprintf(stderr, " %s %llu", kinds[kind], exits_in_all(kind));
+	for (size_t i = 0; i < kinds.count; i++)
+		if (kinds.kinds[i].value >= kinds.first_ejected)
+			fprintf(stderr, " %s %llu", kinds.kinds[i].name,
+				exits_in_all(kinds.kinds[i].value));
 	fprintf(stderr, ", wrong %llu\n", (u64)wrongs);
 }
 
@@ -831,8 +835,8 @@ static void report(void)
 #undef REPORT
 	for (u32 i = 0; i < CHAOS_COUNTS; i++)
 		printf("%s %llu\n", chaos_names[i], counted(i));
-	for (u32 kind = 1; kind < KINDS; kind++)
-		printf("exit:%s %llu\n", kinds[kind], exits_in_all(kind));
+	for (size_t i = 0; i < kinds.count; i++)
+		printf("exit:%s %llu\n", kinds.kinds[i].name, exits_in_all(kinds.kinds[i].value));
 	printf("wrong %llu\n", (u64)wrongs);
 }
 
@@ -852,6 +856,8 @@ int main(int argc, char **argv)
 				   CHAOS_COUNTS, NULL);
 	if (counts_fd < 0)
 		err(1, "bpf_map_create");
+	if (exit_kinds_load(&kinds))
+		errx(1, "KVM's BTF has no enum kvm_memattr_exit_kind");
 	exits = exits_bpf__open_and_load();
 	if (!exits || exits_bpf__attach(exits))
 		err(1, "the tracepoint kvm_memattr_exit");

@@ -11,7 +11,7 @@ MEMATTR_PARAM(u32, generation, 0, "tells the loads apart");
 MEMATTR_PARAM(u32, takes, 1000000, "refuses all VMs but the first so many");
 
 struct key {
-	u64 kvm;
+	u64 vm;			/* memattr_vm_key() */
 	u64 generation;
 };
 
@@ -34,15 +34,14 @@ static u32 taken;
 
 static struct counts *counts_of(struct kvm *kvm)
 {
-	struct key key = { (u64)kvm, generation };
+	struct key key = { memattr_vm_key(kvm), generation };
 
 	return bpf_map_lookup_elem(&count_vms, &key);
 }
 
-SEC("struct_ops/vm_attach")
-int BPF_PROG(count_vm_attach, struct kvm *kvm)
+int MEMATTR_CALLBACK(count_vm_attach, struct kvm *kvm)
 {
-	struct key key = { (u64)kvm, generation };
+	struct key key = { memattr_vm_key(kvm), generation };
 	struct counts *counts, none = {};
 
 	if (__sync_fetch_and_add(&taken, 1) >= takes)
@@ -57,8 +56,7 @@ int BPF_PROG(count_vm_attach, struct kvm *kvm)
 	return 0;
 }
 
-SEC("struct_ops/vm_detach")
-void BPF_PROG(count_vm_detach, struct kvm *kvm, const struct kvm_memattr_exit *exit)
+void MEMATTR_CALLBACK(count_vm_detach, struct kvm *kvm, const struct kvm_memattr_exit *exit)
 {
 	struct counts *counts = counts_of(kvm);
 
@@ -68,8 +66,7 @@ void BPF_PROG(count_vm_detach, struct kvm *kvm, const struct kvm_memattr_exit *e
 	counts->exit_kind = exit->kind;
 }
 
-SEC("struct_ops/convert")
-int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
 {
 	struct counts *counts = counts_of(kvm);
 
@@ -78,8 +75,4 @@ int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_ct
 	return 0;
 }
 
-MEMATTR_OPS(count,
-	.vm_attach = (void *)count_vm_attach,
-	.vm_detach = (void *)count_vm_detach,
-	.convert = (void *)count_convert,
-);
+MEMATTR_OPS(count, vm_attach, vm_detach, convert);

@@ -23,8 +23,7 @@ int BPF_PROG(exits_count, struct kvm *kvm, const char *policy, const struct kvm_
 		return 0;
 	key.vm_pid = kvm->userspace_pid;
 	key.kind = exit->kind;
-	if (exit->kind < KVM_MEMATTR_EXIT_UNREG || exit->kind > KVM_MEMATTR_EXIT_REQUEST ||
-	    !exit->text[0])
+	if (!exit_kind_is_known(exit->kind) || !exit->text[0])
 		__sync_fetch_and_add(&without_reason, 1);
 	bpf_map_update_elem(&exits, &key, &zero, BPF_NOEXIST);
 	value = bpf_map_lookup_elem(&exits, &key);

@@ -27,30 +27,26 @@ static int turn(u32 index, void *context)
 	return 0;
 }
 
-SEC("struct_ops/vm_attach")
-int BPF_PROG(fault_vm_attach, struct kvm *kvm)
+int MEMATTR_CALLBACK(fault_vm_attach, struct kvm *kvm)
 {
 	bpf_loop(attach_turns, turn, NULL, 0);
 	return attach_ret;
 }
 
-SEC("struct_ops/convert")
-int BPF_PROG(fault_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(fault_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
 {
 	bpf_loop(turns, turn, NULL, 0);
 	return convert_ret;
 }
 
-SEC("struct_ops/zap")
-int BPF_PROG(fault_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
+int MEMATTR_CALLBACK(fault_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
 {
 	zap->zap_start += zap_start_add;
 	zap->zap_end += zap_end_add;
 	return zap_ret;
 }
 
-SEC("struct_ops/prefault")
-int BPF_PROG(fault_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *mapped)
+int MEMATTR_CALLBACK(fault_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *mapped)
 {
 	bpf_loop(turns, turn, NULL, 0);
 	mapped->window_start += window_start_add;
@@ -59,9 +55,4 @@ int BPF_PROG(fault_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *m
 	return prefault_ret;
 }
 
-MEMATTR_OPS(fault,
-	.vm_attach = (void *)fault_vm_attach,
-	.convert = (void *)fault_convert,
-	.zap = (void *)fault_zap,
-	.prefault = (void *)fault_prefault,
-);
+MEMATTR_OPS(fault, vm_attach, convert, zap, prefault);

@@ -2,8 +2,8 @@
 /* iter_leak: begins to iterate and never ends it. */
 #include "memattr.bpf.h"
 
-SEC("struct_ops/convert")
-int BPF_PROG(iter_leak_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(iter_leak_convert, struct kvm *kvm,
+		     const struct kvm_memattr_convert_ctx *request)
 {
 	struct bpf_iter_kvm_run it;
 
@@ -11,6 +11,4 @@ int BPF_PROG(iter_leak_convert, struct kvm *kvm, const struct kvm_memattr_conver
 	return bpf_iter_kvm_run_next(&it) ? 0 : -EPERM;
 }
 
-MEMATTR_OPS(iter_leak,
-	.convert = (void *)iter_leak_convert,
-);
+MEMATTR_OPS(iter_leak, convert);

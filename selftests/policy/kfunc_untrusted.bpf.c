@@ -6,15 +6,12 @@ struct kvm___with_mm {
 	void *mm;
 } __attribute__((preserve_access_index));
 
-SEC("struct_ops/convert")
-int BPF_PROG(kfunc_untrusted_convert, struct kvm *kvm,
-	     const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(kfunc_untrusted_convert, struct kvm *kvm,
+		     const struct kvm_memattr_convert_ctx *request)
 {
 	struct kvm *found = ((struct kvm___with_mm *)kvm)->mm;
 
 	return kvm_bpf_gfn_attributes(found, request->gfn_start) ? -EPERM : 0;
 }
 
-MEMATTR_OPS(kfunc_untrusted,
-	.convert = (void *)kfunc_untrusted_convert,
-);
+MEMATTR_OPS(kfunc_untrusted, convert);

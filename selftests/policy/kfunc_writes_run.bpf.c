@@ -5,8 +5,8 @@
  */
 #include "memattr.bpf.h"
 
-SEC("struct_ops/convert")
-int BPF_PROG(writes_run_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(writes_run_convert, struct kvm *kvm,
+		     const struct kvm_memattr_convert_ctx *request)
 {
 	union kvm_bpf_run *run;
 
@@ -15,6 +15,4 @@ int BPF_PROG(writes_run_convert, struct kvm *kvm, const struct kvm_memattr_conve
 	return 0;
 }
 
-MEMATTR_OPS(writes_run,
-	.convert = (void *)writes_run_convert,
-);
+MEMATTR_OPS(writes_run, convert);

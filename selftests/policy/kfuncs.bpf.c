@@ -138,23 +138,20 @@ static __always_inline void ask(struct answers *a, struct kvm *kvm)
 	ask_runs(&a->runs_all_beyond, kvm, GFN_END, GFN_END + 2);
 }
 
-SEC("struct_ops/vm_attach")
-int BPF_PROG(kfuncs_vm_attach, struct kvm *kvm)
+int MEMATTR_CALLBACK(kfuncs_vm_attach, struct kvm *kvm)
 {
 	if (eject == EJECT_ATTACH)
 		kvm_bpf_eject(kvm, 1, "in vm_attach");
 	return 0;
 }
 
-SEC("struct_ops/vm_detach")
-void BPF_PROG(kfuncs_vm_detach, struct kvm *kvm, const struct kvm_memattr_exit *exit)
+void MEMATTR_CALLBACK(kfuncs_vm_detach, struct kvm *kvm, const struct kvm_memattr_exit *exit)
 {
 	if (eject == EJECT_DETACH)
 		kvm_bpf_eject(kvm, 1, "in vm_detach");
 }
 
-SEC("struct_ops/convert")
-int BPF_PROG(kfuncs_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(kfuncs_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
 {
 	if (request->gfn_start == REFUSE_GFN)
 		return -EPERM;
@@ -168,8 +165,7 @@ int BPF_PROG(kfuncs_convert, struct kvm *kvm, const struct kvm_memattr_convert_c
 	return 0;
 }
 
-SEC("struct_ops/zap")
-int BPF_PROG(kfuncs_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
+int MEMATTR_CALLBACK(kfuncs_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
 {
 	if (zap->gfn_start == EJECT_GFN && eject == EJECT_ZAP)
 		kvm_bpf_eject(kvm, 1LL << 40, "");
@@ -178,9 +174,4 @@ int BPF_PROG(kfuncs_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
 	return 0;
 }
 
-MEMATTR_OPS(kfuncs,
-	.vm_attach = (void *)kfuncs_vm_attach,
-	.vm_detach = (void *)kfuncs_vm_detach,
-	.convert = (void *)kfuncs_convert,
-	.zap = (void *)kfuncs_zap,
-);
+MEMATTR_OPS(kfuncs, vm_attach, vm_detach, convert, zap);

@@ -6,12 +6,9 @@
  */
 #include "memattr.bpf.h"
 
-SEC("struct_ops/convert")
-int BPF_PROG(refuse_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(refuse_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
 {
 	return -EPERM;
 }
 
-MEMATTR_OPS(refuse,
-	.convert = (void *)refuse_convert,
-);
+MEMATTR_OPS(refuse, convert);

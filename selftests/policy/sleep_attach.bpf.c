@@ -2,12 +2,9 @@
 /* sleep_attach: vm_attach runs under a lock that all VMs need; it must not sleep. */
 #include "memattr.bpf.h"
 
-SEC("struct_ops.s/vm_attach")
-int BPF_PROG(sleep_attach_vm_attach, struct kvm *kvm)
+int MEMATTR_CALLBACK_SLEEPABLE(sleep_attach_vm_attach, struct kvm *kvm)
 {
 	return 0;
 }
 
-MEMATTR_OPS(sleep_attach,
-	.vm_attach = (void *)sleep_attach_vm_attach,
-);
+MEMATTR_OPS(sleep_attach, vm_attach);

@@ -5,9 +5,8 @@
 extern int bpf_copy_from_user_str(void *text, u32 text__sz, const void *address__ign,
 				  u64 flags) __ksym;
 
-SEC("struct_ops/convert")
-int BPF_PROG(sleep_convert_convert, struct kvm *kvm,
-	     const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(sleep_convert_convert, struct kvm *kvm,
+		     const struct kvm_memattr_convert_ctx *request)
 {
 	char text[8];
 
@@ -15,6 +14,4 @@ int BPF_PROG(sleep_convert_convert, struct kvm *kvm,
 	return 0;
 }
 
-MEMATTR_OPS(sleep_convert,
-	.convert = (void *)sleep_convert_convert,
-);
+MEMATTR_OPS(sleep_convert, convert);

@@ -5,8 +5,8 @@
  */
 #include "memattr.bpf.h"
 
-SEC("struct_ops/convert")
-int BPF_PROG(stale_run_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(stale_run_convert, struct kvm *kvm,
+		     const struct kvm_memattr_convert_ctx *request)
 {
 	struct bpf_iter_kvm_run it;
 	union kvm_bpf_run *run;
@@ -20,6 +20,4 @@ int BPF_PROG(stale_run_convert, struct kvm *kvm, const struct kvm_memattr_conver
 	return ret;
 }
 
-MEMATTR_OPS(stale_run,
-	.convert = (void *)stale_run_convert,
-);
+MEMATTR_OPS(stale_run, convert);

@@ -14,8 +14,8 @@ MEMATTR_PARAM(u64, eject_gfn, 0, "conversions that start here eject the policy")
 extern int bpf_copy_from_user_str(void *text, u32 text__sz, const void *address__ign,
 				  u64 flags) __ksym;
 
-SEC("struct_ops.s/convert")
-int BPF_PROG(stall_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK_SLEEPABLE(stall_convert, struct kvm *kvm,
+			       const struct kvm_memattr_convert_ctx *request)
 {
 	char text[8] = "";
 
@@ -28,6 +28,4 @@ int BPF_PROG(stall_convert, struct kvm *kvm, const struct kvm_memattr_convert_ct
 	return bpf_strncmp(text, sizeof(text), "memattr") ? -EACCES : -EPERM;
 }
 
-MEMATTR_OPS(stall,
-	.convert = (void *)stall_convert,
-);
+MEMATTR_OPS(stall, convert);

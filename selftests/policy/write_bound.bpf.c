@@ -2,13 +2,10 @@
 /* write_bound: moves the memslot's end, to have mapped what is behind it; only the window is writable. */
 #include "memattr.bpf.h"
 
-SEC("struct_ops/prefault")
-int BPF_PROG(write_bound_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *mapped)
+int MEMATTR_CALLBACK(write_bound_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *mapped)
 {
 	mapped->slot_end += 512;
 	return 0;
 }
 
-MEMATTR_OPS(write_bound,
-	.prefault = (void *)write_bound_prefault,
-);
+MEMATTR_OPS(write_bound, prefault);

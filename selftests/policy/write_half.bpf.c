@@ -2,13 +2,10 @@
 /* write_half: writes to the lower half of where a window ends; fields are written to as a whole. */
 #include "memattr.bpf.h"
 
-SEC("struct_ops/prefault")
-int BPF_PROG(write_half_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *mapped)
+int MEMATTR_CALLBACK(write_half_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *mapped)
 {
 	*(u32 *)&mapped->window_end = 0;
 	return 0;
 }
 
-MEMATTR_OPS(write_half,
-	.prefault = (void *)write_half_prefault,
-);
+MEMATTR_OPS(write_half, prefault);

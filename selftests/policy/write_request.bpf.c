@@ -6,13 +6,11 @@
  */
 #include "memattr.bpf.h"
 
-SEC("struct_ops/convert")
-int BPF_PROG(write_request_convert, struct kvm *kvm, struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(write_request_convert, struct kvm *kvm,
+		     struct kvm_memattr_convert_ctx *request)
 {
 	request->gfn_start = 0;
 	return 0;
 }
 
-MEMATTR_OPS(write_request,
-	.convert = (void *)write_request_convert,
-);
+MEMATTR_OPS(write_request, convert);

@@ -2,8 +2,8 @@
 /* write_run: writes to the run that an iterator returns; it is KVM's. */
 #include "memattr.bpf.h"
 
-SEC("struct_ops/convert")
-int BPF_PROG(write_run_convert, struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
+int MEMATTR_CALLBACK(write_run_convert, struct kvm *kvm,
+		     const struct kvm_memattr_convert_ctx *request)
 {
 	union kvm_bpf_run *run;
 
@@ -12,6 +12,4 @@ int BPF_PROG(write_run_convert, struct kvm *kvm, const struct kvm_memattr_conver
 	return 0;
 }
 
-MEMATTR_OPS(write_run,
-	.convert = (void *)write_run_convert,
-);
+MEMATTR_OPS(write_run, convert);

@@ -2,13 +2,10 @@
 /* write_slot: moves the memslot's end, to zap behind it; only the zap's range is writable. */
 #include "memattr.bpf.h"
 
-SEC("struct_ops/zap")
-int BPF_PROG(write_slot_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
+int MEMATTR_CALLBACK(write_slot_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
 {
 	zap->slot_end += 512;
 	return 0;
 }
 
-MEMATTR_OPS(write_slot,
-	.zap = (void *)write_slot_zap,
-);
+MEMATTR_OPS(write_slot, zap);

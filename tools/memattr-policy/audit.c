@@ -223,6 +223,11 @@ static int load(struct audit *audit, const struct options *options)
 	struct bpf_map *ring = bpf_object__find_map_by_name(obj, AUDIT_RING);
 	int ret;
 
+	ret = exit_kinds_load(&audit->record.exit_kinds);
+	if (ret)
+		return diag_fail(EXIT_SYSTEM, NULL,
+				 "audit: cannot read from KVM's BTF why policies leave: %s",
+				 strerror(-ret));
 	audit->control = bpf_object__find_map_by_name(obj, AUDIT_CONTROL);
 	for (int i = 0; i < PROGRAMS; i++)
 		audit->programs[i] = bpf_object__find_program_by_name(obj, program_names[i]);
@@ -288,6 +293,7 @@ int command_audit(const struct options *options)
 	for (int i = 0; i < PROGRAMS; i++)
 		bpf_link__destroy(audit.links[i]);
 	ring_buffer__free(audit.ring);
+	exit_kinds_free(&audit.record.exit_kinds);
 	policy_close(&audit.file);
 	return ret;
 }

@@ -15,20 +15,6 @@
 #define KVM_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 3)
 #endif
 
-/* enum kvm_memattr_exit_kind, in debugfs's words. */
-static const char * const exit_kinds[] = {
-	"none", "unreg", "detach", "vm-death", "replaced", "refused", "bad-return", "bad-field",
-	"budget", "request",
-};
-
-static const char *exit_kind(uint32_t kind, char *text, size_t size)
-{
-	if (kind < sizeof(exit_kinds) / sizeof(*exit_kinds))
-		return exit_kinds[kind];
-	snprintf(text, size, "kind-%u", kind);
-	return text;
-}
-
 static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -204,8 +190,8 @@ void audit_record_convert(const struct audit_record *record, const struct vm *vm
 void audit_record_exit(const struct audit_record *record, const struct vm *vm,
 		       const struct audit_exit *exit)
 {
-	char policy[AUDIT_POLICY_LEN + 1], text[AUDIT_TEXT_LEN + 1], unknown[16];
-	const char *kind = exit_kind(exit->kind, unknown, sizeof(unknown));
+	char policy[AUDIT_POLICY_LEN + 1], text[AUDIT_TEXT_LEN + 1];
+	const char *kind = exit_kinds_name(&record->exit_kinds, exit->kind) ?: "unknown";
 	struct json json = {};
 
 	copy_text(policy, exit->policy, AUDIT_POLICY_LEN);

@@ -3,6 +3,7 @@
 #ifndef MEMATTR_AUDIT_RECORD_H
 #define MEMATTR_AUDIT_RECORD_H
 
+#include "exit_kinds.h"
 #include "vm.h"
 #include "../../bpf/audit.h"
 
@@ -15,6 +16,7 @@ struct audit_record {
 	bool json;
 	/* CLOCK_REALTIME less CLOCK_MONOTONIC, by which events have their times. */
 	int64_t wall_ns;
+	struct exit_kinds exit_kinds;
 };
 
 /* Takes the clocks anew: one of them may have been set. */

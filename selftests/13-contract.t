@@ -1,0 +1,104 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# bpf/include/memattr.bpf.h says the same as the kernel: types, members, functions, constants. That a
+# difference does not go unnoticed is shown by headers that are wrong in one place each.
+. "$(dirname "$0")/lib/test.sh"
+kernel=$(kernel-patches/kernel path "$patched") || exit 1
+contract=build/selftests/policy/contract
+work=build/selftests/contract
+
+# write_header NAME SED-SCRIPT: a copy of the header that is different there, and what uses all of it.
+write_header()
+{
+	mkdir -p $work/$1
+	sed "$2" bpf/include/memattr.bpf.h >$work/$1/memattr.bpf.h
+	{
+		echo '#include "memattr.bpf.h"'
+		sed -n -e 's/^\(struct\|union\|enum\) \([a-z0-9_]*\) {$/\1 \2 use_\2;/p' \
+			-e 's/^extern .*[ *]\([a-z0-9_]*\)(.*/typeof(\1) *use_\1;/p' $work/$1/memattr.bpf.h
+	} >$work/$1/contract.bpf.c
+}
+
+# constants FILE...: those for policies, "NAME VALUE" a line.
+constants()
+{
+	sed -n -e 's|[ 	]*/\*.*||' \
+		-e 's/^#define[ 	]*\(KVM_MEM\(ATTR\|ORY_ATTRIBUTE\)_[A-Z_0-9]*\)[ 	]*\(.*\)/\1 \3/p' "$@" | sort
+}
+
+# compare NAME: differences between this header and the kernel, a line each.
+compare()
+{
+	constants $work/$1/memattr.bpf.h >$work/$1/constants
+	diff $work/$1/constants $work/constants
+	different=$?
+	$contract $work/$1/contract.bpf.o $kernel/vmlinux \
+		$(find $kernel/modules -name kvm.ko) || different=$?
+	return $different
+}
+
+# notices NAME DIFFERENCE: this header is found to be wrong, in this way.
+notices()
+{
+	cmp $work/right/memattr.bpf.h $work/$1/memattr.bpf.h | grep -q differ ||
+		{ echo "the header is not changed"; return 1; }
+	compare $1
+	[ $? = 1 ] && grep -qF -- "$2" "$tmp/said"
+}
+
+# NAME|WHAT IS CHANGED|WHAT IS TO BE NOTICED
+mutants='
+value-renamed|s/KVM_MEMATTR_EXIT_BUDGET,/KVM_MEMATTR_EXIT_TIME,/|KVM_MEMATTR_EXIT_TIME: the kernel does not have it
+value-removed|/KVM_MEMATTR_PREFAULT_IOCTL,/d|KVM_MEMATTR_PREFAULT_IOCTL: only the kernel has it
+value-changed|s/IN_SLOT = 1 << 0/IN_SLOT = 1 << 2/|KVM_BPF_HUGEPAGE_IN_SLOT: has another value
+values-moved|s/KVM_MEMATTR_EXIT_REPLACED,/KVM_MEMATTR_EXIT_REPLACED = 5,/|KVM_MEMATTR_EXIT_REFUSED: has another value
+enum-removed|/^enum kvm_memattr_reason {/,/^};/d|kvm_memattr_reason: only the kernel has it
+member-renamed|s/u32 uniform;/u32 uniforms;/|kvm_memattr_zap_ctx.uniforms: the kernel does not have it
+member-removed|/u32 reason;.*kvm_memattr_reason/d|kvm_memattr_convert_ctx.reason: only the kernel has it
+member-retyped|s/s32 vcpu_id;/u32 vcpu_id;/|kvm_memattr_prefault_ctx.vcpu_id: has another type
+members-swapped|s/u64 zap_start, zap_end;/u64 zap_end, zap_start;/|kvm_memattr_zap_ctx.zap_start: is in another place
+count-removed|/memattr_ejections;/d|kvm_vm_stat_generic.memattr_ejections: only the kernel has it
+count-renamed|s/prefaulted_unused;/prefaulted_vain;/|kvm_vm_stat.prefaulted_vain: the kernel does not have it
+count-retyped|s/s64 counter;/s32 counter;/|kvm_vm_stat.prefaulted_pages: has another type
+pid-retyped|s/int userspace_pid;/u64 userspace_pid;/|kvm.userspace_pid: has another type
+callback-removed|/(\*zap)/d|kvm_memattr_ops.zap: only the kernel has it
+callback-retyped|s/(\*convert)(struct kvm \*kvm, const /(*convert)(struct kvm *kvm, /|kvm_memattr_ops.convert: has another type
+callbacks-swapped|s/(\*convert)/(*swap)/;s/(\*zap)/(*convert)/;s/(\*swap)/(*zap)/|kvm_memattr_ops.zap: is in another place
+run-shortened|/^union kvm_bpf_run {/,/^};/s/u64 attributes;//|kvm_bpf_run: has another size
+iterator-shortened|s/__opaque\[8\]/__opaque[4]/|bpf_iter_kvm_run: has another size
+function-removed|/^extern void kvm_bpf_eject/d|kvm_bpf_eject: only the kernel has it
+function-renamed|s/kvm_bpf_gfn_run(/kvm_bpf_run_around(/|kvm_bpf_run_around: the kernel does not have it
+argument-retyped|s/u64 gfn, u32 order/u64 gfn, u64 order/|kvm_bpf_hugepage_state: has another prototype
+result-retyped|s/^extern u64 kvm_bpf/extern u32 kvm_bpf/|kvm_bpf_gfn_attributes: has another prototype
+constant-changed|s/PREFAULT_MAX_PAGES 512/PREFAULT_MAX_PAGES 1024/|< KVM_MEMATTR_PREFAULT_MAX_PAGES 1024
+constant-removed|/^#define KVM_MEMATTR_PREFAULT_MAX_PAGES/d|> KVM_MEMATTR_PREFAULT_MAX_PAGES 512
+length-changed|s/KVM_MEMATTR_NAME_LEN 16/KVM_MEMATTR_NAME_LEN 32/|kvm_memattr_ops.name: has another type
+bit-changed|s/^#define KVM_MEMORY_ATTRIBUTE_PRIVATE.*/#define KVM_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 4)/|< KVM_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 4)
+'
+
+rm -rf $work
+mkdir -p $work/kernel
+kernel-patches/kernel files $work/kernel include/linux/kvm_memattr.h include/uapi/linux/kvm.h || exit 1
+constants $work/kernel/include/linux/kvm_memattr.h $work/kernel/include/uapi/linux/kvm.h >$work/constants
+
+write_header right ''
+objects=$work/right/contract.bpf.o
+while IFS='|' read -r name change _; do
+	[ "$name" ] || continue
+	write_header $name "$change"
+	objects="$objects $work/$name/contract.bpf.o"
+done <<END
+$mutants
+END
+make -s -j2 $objects || exit 1
+
+ok "memattr.bpf.h and the kernel agree" compare right
+note compared
+while IFS='|' read -r name _ difference; do
+	[ "$name" ] || continue
+	ok "a difference is noticed: $name" notices $name "$difference"
+done <<END
+$mutants
+END
+finish
