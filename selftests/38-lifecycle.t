@@ -164,36 +164,30 @@ ok "nothing is left" nothing_left
 
 # --- without a gap ---
 # The VM converts in a loop, and every single conversion has to be refused.
-loop=$policies/attach-loop
-# refused_all_along PID FD|all CYCLES: while the loop updates what is in force.
+# refused_all_along PID:FD|all: while another process updates what is in force.
 refused_all_along()
 {
-	load=$loop
-	start_loader $refuse $1 $2 $3 update
-	load=
-	[ "$attached" = attached ] || return 1
-	vm ok expect EPERM
-	kill -USR1 $loader
-	read -r updated <&5
-	vm ok expected
-	result=$?
-	kill -USR1 $loader
-	end_loader 0 && grep -qx "$3 cycles" $out && [ "$updated" = updated ] && return $result
+	other_vm ok attach $refuse $1 && other_vm ok load $refuse $1 && vm ok expect EPERM || return 1
+	other_vm ok updates 200
+	updated=$?
+	vm ok expected && other_vm ok detach && return $updated
 }
 start_vm
+start_other_loader
 vm ok expect EPERM
 ok "a conversion without a policy does not go unnoticed" vm EEXIST expected
-ok "a VM's own policy is updated 200 times: no conversion succeeds" refused_all_along $vm $vms 200
+ok "a VM's own policy is updated 200 times: no conversion succeeds" refused_all_along $vm:$vms
 ok "the last one was updated" state 'policy: none' 'exit_policy: refuse' 'exit_kind: unreg'
-ok "the one for all is updated 200 times: no conversion succeeds" refused_all_along 0 all 200
+ok "the one for all is updated 200 times: no conversion succeeds" refused_all_along all
 start_loader $refuse --all
+other_vm ok load $refuse $vm:$vms
+other_vm ok load $refuse $vm:$vms
 vm ok expect EPERM
-ok "one of the VM's own over the one for all, and away again, 200 times" \
-	run 0 $loop $refuse $vm $vms 200
+ok "one of the VM's own over the one for all, and away again, 200 times" other_vm ok cycles 200
 ok "no conversion succeeds" vm ok expected
 ok "the one for all is back" state 'policy: refuse' 'scope: all' 'exit_kind: unreg'
 vm ok expect EPERM
-ok "with an update in between, 100 times" run 0 $loop $refuse $vm $vms 100 replace
+ok "with an update in between, 100 times" other_vm ok replacements 100
 ok "no conversion succeeds" vm ok expected
 read -r refused </sys/kernel/debug/kvm/$vm-$vms/memattr_refused
 echo "# $refused conversions refused"
@@ -201,8 +195,7 @@ ok "there were enough of them" test $refused -gt 700
 stop_loader
 # What takes a moment is to tell the one for all that it lost the VM; it may be back before that.
 start_loader $count --all
-ok "one of the VM's own over one that counts, and away again, 200 times" \
-	run 0 $loop $refuse $vm $vms 200
+ok "one of the VM's own over one that counts, and away again, 200 times" other_vm ok cycles 200
 ok "the one for all is back" state 'policy: count' 'scope: all'
 vm ok private 0x1100 1
 stop_loader

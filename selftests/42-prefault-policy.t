@@ -10,6 +10,12 @@ fault=$policies/fault.bpf.o
 walk_pages=16384	# 64 MiB
 touches=8192		# of 1 GiB
 
+# renew [FIRST PAGES]: nothing is mapped, and only these pages are private, or all.
+renew()
+{
+	vm ok shared 0 16384 && vm ok private ${1:-0} ${2:-16384}
+}
+
 # takes FAULTS MAPPED COMMAND...: so many faults it takes, and pages that are mapped then.
 takes()
 {
@@ -116,7 +122,7 @@ ejected()
 {
 	kind=$1 code=$2
 	shift 2
-	vm ok shared 0 16384 && vm ok private 0 16384 || return 1
+	renew || return 1
 	start_loader $fault --pid $vm "$@" || return 1
 	takes 100 100 read 100 100 && end_loader 10 && takes 100 100 read 300 100 &&
 	grep -Eq "^memattr-policy: fault: the kernel ejected it from VM $vm-$vms \(walk\): $kind $code: " \
@@ -145,7 +151,7 @@ maps()
 {
 	pages=$1 page=$2
 	shift 2
-	vm ok shared 0 16384 && vm ok private 0 16384 || return 1
+	renew || return 1
 	start_loader $fault --pid $vm "$@" || return 1
 	takes 1 $pages read $page 1 && state 'policy: fault' && stop_loader
 }
@@ -169,7 +175,7 @@ ok "all that there is" maps 512 5000 window_start_add=-8000 window_end_add=10000
 ok "2000 pages elsewhere" maps 513 5000 window_start_add=2000 window_end_add=4000 $alloc
 shared_maps()
 {
-	vm ok shared 0 16384 && vm ok private 0 16384 && vm ok shared 6000 10 || return 1
+	renew && vm ok shared 6000 10 || return 1
 	start_loader $fault --pid $vm window_end_add=100 $alloc || return 1
 	takes 1 90 read 5990 1 && state 'policy: fault' && stop_loader
 }
@@ -195,7 +201,7 @@ file_pages()
 allocated()
 {
 	before=$(file_pages)
-	vm ok punch 0 16384 && vm ok shared 0 16384 && vm ok private 0 16384 || return 1
+	vm ok punch 0 16384 && renew || return 1
 	before=$(file_pages)
 	start_loader $fault --pid $vm "$@" || return 1
 	go every 512 0 16384 || return 1
@@ -210,8 +216,7 @@ ok "32 windows of 2 MiB, not allocated" allocated window_end_add=512
 note '^#'
 ok "are not" test $((after - before)) -lt 1000 -a $mapped = 32
 vm ok punch 0 16384
-vm ok shared 0 16384
-vm ok private 0 16384
+renew
 vm ok allocate 5000 50
 start_loader $fault --pid $vm window_end_add=512
 ok "of what is there, what follows without a gap is mapped" takes 1 50 read 5000 1
@@ -227,19 +232,16 @@ ok "but when the guest goes on, up to the window's end" takes 1 200 read 1224 20
 vm ok shared 0 16384
 ok "a conversion that begins outside of memslots" vm ok before 16 32
 ok "has mapped what lies inside of one" takes 0 32 read 0 32
-vm ok shared 0 16384
-vm ok private 1024 512
+renew 1024 512
 ok "KVM_PRE_FAULT_MEMORY" takes 0 1 prefault 1500 1
 ok "too" takes 0 35 read 1500 36
 ok "that is where private memory ends" state 'policy: fault'
 # A signal ends a window; of one that nobody has begun with, nothing is lost.
-vm ok shared 0 16384
-vm ok private 1024 512
+renew 1024 512
 ok "a conversion, and a signal is pending when the guest is about to go on" takes 0 0 signalled
 ok "has it mapped when it does" takes 0 200 read 1024 200
 # No window survives its policy, and one that goes too far leaves none.
-vm ok shared 0 16384
-vm ok private 1024 512
+renew 1024 512
 ok "a conversion, and the policy leaves" stop_loader
 ok "has nothing mapped" takes 100 100 read 1024 100
 start_loader $fault --pid $vm --budget-us 20000 turns=8M window_end_add=36 $alloc
@@ -247,8 +249,7 @@ ok "KVM_PRE_FAULT_MEMORY, and the policy exceeds its budget" takes 0 1 prefault 
 ok "it is ejected" end_loader 10
 ok "has nothing mapped, either" takes 35 35 read 1300 36
 # Policies that come and go by an update are asked as others are.
-vm ok shared 0 16384
-vm ok private 0 16384
+renew
 start_loader template --pid $vm
 ok "an update from a policy that maps nothing" \
 	run 0 $policy update $fault --pid $vm window_end_add=200 $alloc

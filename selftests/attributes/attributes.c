@@ -545,17 +545,10 @@ static bool set_fails(void)
 		{ AREA_GPA, -AREA_GPA, PRIVATE, 0 },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct kvm_memory_attributes args = {
-			.address = cases[i].address,
-			.size = cases[i].size,
-			.attributes = cases[i].attributes,
-			.flags = cases[i].flags,
-		};
-
-		if (!ioctl(vm.fd, KVM_SET_MEMORY_ATTRIBUTES, &args) || errno != EINVAL)
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (try_set_flagged(vm.fd, cases[i].address, cases[i].size, cases[i].attributes,
+				    cases[i].flags) != EINVAL)
 			return complain("bad arguments %zu: no EINVAL", i);
-	}
 	return true;
 }
 

@@ -64,19 +64,6 @@ static int set_range(int fd, uint64_t attributes)
 	return try_set_attributes(fd, RANGE_GPA, RANGE_SIZE, attributes);
 }
 
-static int set_with_flags(int fd, uint64_t address, uint64_t size, uint64_t attributes,
-			  uint64_t flags)
-{
-	struct kvm_memory_attributes args = {
-		.address = address,
-		.size = size,
-		.attributes = attributes,
-		.flags = flags,
-	};
-
-	return ioctl(fd, KVM_SET_MEMORY_ATTRIBUTES, &args) ? errno : 0;
-}
-
 /* To have an effect a call would have to name other attributes than there are: both are tried. */
 static void test_arguments(void)
 {
@@ -111,8 +98,8 @@ static void test_arguments(void)
 		bool good = true;
 
 		for (int with_private = 0; with_private < 2; with_private++) {
-			int err = set_with_flags(vm.fd, cases[i].address, cases[i].size,
-						 attributes[with_private], cases[i].flags);
+			int err = try_set_flagged(vm.fd, cases[i].address, cases[i].size,
+						  attributes[with_private], cases[i].flags);
 
 			good &= returns(EINVAL, err) && state_is_right();
 		}

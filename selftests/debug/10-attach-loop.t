@@ -17,27 +17,22 @@ objects()
 	$bpftool -j link list | jq length
 }
 
-loop()
-{
-	$policies/attach-loop build/bpf/template.bpf.o $guest $guest_fd $1 replace
-}
-
-looped()
-{
-	run 0 loop $cycles && [ "$(cat $out)" = "$cycles cycles" ]
-}
-
 before=$(objects)
 start_guest churning --scenario churn --vcpus 2 --duration 3600
 go_guest
+# This process has no VM of its own.
+start_vm 0
+vm ok load build/bpf/template.bpf.o $guest:$guest_fd
+vm ok load build/bpf/template.bpf.o $guest:$guest_fd
 # Whatever is allocated once has been allocated after these.
-loop 100 >$tmp/warm-up
+vm ok replacements 100
 kernel_memory >$tmp/memory-before
-ok "$cycles times attached, replaced and detached" looped
+ok "$cycles times attached, replaced and detached" vm ok replacements $cycles
 kernel_memory >$tmp/memory-after
 read -r calls </sys/kernel/debug/kvm/$guest-$guest_fd/memattr_policy_calls
 ok "the policy was asked in between ($calls calls)" [ ${calls:-0} -gt 0 ]
 ok "it is gone, and left by being detached" state_of $guest-$guest_fd 'policy: none' 'exit_kind: unreg'
+end_vm
 kill -INT $guest
 wait $guest
 ok "the guest ends" [ $? -eq 0 ]

@@ -31,7 +31,7 @@ fails()
 	run $expected "$@" && grep -q "$cause" $err && grep -q "$next" $err
 }
 
-mkfifo $tmp/vm-in $tmp/vm-out $tmp/loader-out $tmp/guest-in $tmp/guest-ready
+mkfifo $tmp/vm-6 $tmp/vm-7 $tmp/vm-8 $tmp/vm-9 $tmp/loader-out $tmp/guest-in $tmp/guest-ready
 
 # start_guest NAME ARGUMENT...: memattr-guest with a VM, which waits for go_guest. Its process is $guest,
 # its VM's descriptor $guest_fd, and its summary will be in $tmp/NAME.json.
@@ -40,7 +40,7 @@ start_guest()
 	guest_name=$1
 	shift
 	build/bin/memattr-guest --name $guest_name --json --wait "$@" <$tmp/guest-in >$tmp/$guest_name.json \
-		2>$tmp/guest-ready &
+		2>$tmp/guest-ready 3<&- 4>&- 6>&- 7<&- 8>&- 9<&- &
 	guest=$!
 	exec 4>$tmp/guest-in 3<$tmp/guest-ready
 	read -r _ _ guest_fd <&3
@@ -59,9 +59,9 @@ start_by_hand()
 {
 	in=$1 from=$2
 	shift 2
-	"$@" <$tmp/vm-in >$tmp/vm-out 6>&- 7<&- 8>&- 9<&- &
+	"$@" <$tmp/vm-$in >$tmp/vm-$from 3<&- 4>&- 6>&- 7<&- 8>&- 9<&- &
 	started=$!
-	eval "exec $in>$tmp/vm-in $from<$tmp/vm-out"
+	eval "exec $in>$tmp/vm-$in $from<$tmp/vm-$from"
 	eval "read -r _ fds <&$from"
 }
 
@@ -100,6 +100,13 @@ start_other_vm()
 {
 	start_by_hand 6 7 $policies/vmsh
 	other=$started other_fd=$fds
+}
+
+# Instead of it a process that only has policies.
+start_other_loader()
+{
+	start_by_hand 6 7 $policies/vmsh 0
+	other=$started
 }
 
 end_other_vm()

@@ -13,17 +13,22 @@
 static int tests, failures, complaints;
 uint64_t part_numbers[MAX_NUMBERS];
 
+static void line(const char *fmt, va_list args)
+{
+	vprintf(fmt, args);
+	printf("\n");
+	fflush(stdout);
+}
+
 void ok(bool good, const char *fmt, ...)
 {
 	va_list args;
 
 	printf("%sok %d - ", good ? "" : "not ", ++tests);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf("\n");
-	fflush(stdout);
 	failures += !good;
+	va_start(args, fmt);
+	line(fmt, args);
+	va_end(args);
 }
 
 void skip(const char *what, const char *fmt, ...)
@@ -32,10 +37,8 @@ void skip(const char *what, const char *fmt, ...)
 
 	printf("ok %d - %s # SKIP ", ++tests, what);
 	va_start(args, fmt);
-	vprintf(fmt, args);
+	line(fmt, args);
 	va_end(args);
-	printf("\n");
-	fflush(stdout);
 }
 
 void skip_all(const char *why)
@@ -52,9 +55,8 @@ bool complain(const char *fmt, ...)
 		return false;
 	printf("# ");
 	va_start(args, fmt);
-	vprintf(fmt, args);
+	line(fmt, args);
 	va_end(args);
-	printf("\n");
 	return false;
 }
 

@@ -192,15 +192,21 @@ void set_long_mode(int vcpu_fd, uint64_t cr3)
 	check(ioctl(vcpu_fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
 }
 
-int try_set_attributes(int fd, uint64_t gpa, uint64_t size, uint64_t attributes)
+int try_set_flagged(int fd, uint64_t gpa, uint64_t size, uint64_t attributes, uint64_t flags)
 {
 	struct kvm_memory_attributes request = {
 		.address = gpa,
 		.size = size,
 		.attributes = attributes,
+		.flags = flags,
 	};
 
 	return ioctl(fd, KVM_SET_MEMORY_ATTRIBUTES, &request) ? errno : 0;
+}
+
+int try_set_attributes(int fd, uint64_t gpa, uint64_t size, uint64_t attributes)
+{
+	return try_set_flagged(fd, gpa, size, attributes, 0);
 }
 
 void set_attributes(int fd, uint64_t gpa, uint64_t size, uint64_t attributes)

@@ -54,6 +54,8 @@ void set_protected_mode(int vcpu_fd);
 /* 64-bit mode with the page tables at @cr3; takes set_cpuid() first. */
 void set_long_mode(int vcpu_fd, uint64_t cr3);
 
+/* KVM_SET_MEMORY_ATTRIBUTES has no flags, which it checks. */
+int try_set_flagged(int fd, uint64_t gpa, uint64_t size, uint64_t attributes, uint64_t flags);
 int try_set_attributes(int fd, uint64_t gpa, uint64_t size, uint64_t attributes);
 void set_attributes(int fd, uint64_t gpa, uint64_t size, uint64_t attributes);
 

@@ -84,14 +84,17 @@ static const char *const chaos_names[] = {
 };
 
 /* What loaders count, and what they have to know. Shared, as they are killed. */
+#define SHARED_COUNTS(X)								\
+	X(loads) X(load_failures) X(attaches) X(attach_failures) X(again_refused)	\
+	X(again_attached) X(updates) X(update_failures) X(closes) X(detaches)
 static struct shared {
 	struct {
 		_Atomic int pid, vm_fd;		/* pid 0: there is none now */
 	} vms[GUESTS];
 	_Atomic bool loaded[LOADERS];
-	_Atomic u64 loads, load_failures;
-	_Atomic u64 attaches, attach_failures, again_refused, again_attached;
-	_Atomic u64 updates, update_failures, closes, detaches;
+#define COUNT(name) _Atomic u64 name;
+	SHARED_COUNTS(COUNT)
+#undef COUNT
 } *shared;
 
 struct guest {
@@ -113,11 +116,15 @@ static bool ending;
 static uint64_t wrongs;
 
 /* What this process counts. */
+#define COUNTS(X)									\
+	X(guests_started) X(guests_verified) X(guests_killed) X(guest_verified_pages)	\
+	X(host_verified_pages) X(conversions) X(denied) X(gave_up) X(retries)		\
+	X(loaders_started) X(loaders_killed) X(both_killed) X(links_detached) X(reads)	\
+	X(records) X(vms_accounted) X(ejections_accounted)
 static struct {
-	u64 guests_started, guests_verified, guests_killed, guest_verified_pages,
-	    host_verified_pages, conversions, denied, gave_up, retries;
-	u64 loaders_started, loaders_killed, both_killed, links_detached;
-	u64 reads, records, vms_accounted, ejections_accounted;
+#define COUNT(name) u64 name;
+	COUNTS(COUNT)
+#undef COUNT
 } did;
 
 __attribute__((format(printf, 1, 2)))
@@ -804,34 +811,11 @@ static void check_outcome(void)
 
 static void report(void)
 {
-#define REPORT(from, name) printf("%s %llu\n", #name, (u64)from name)
-	REPORT(did., guests_started);
-	REPORT(did., guests_verified);
-	REPORT(did., guests_killed);
-	REPORT(did., guest_verified_pages);
-	REPORT(did., host_verified_pages);
-	REPORT(did., conversions);
-	REPORT(did., denied);
-	REPORT(did., gave_up);
-	REPORT(did., retries);
-	REPORT(did., loaders_started);
-	REPORT(did., loaders_killed);
-	REPORT(did., both_killed);
-	REPORT(did., links_detached);
-	REPORT(did., reads);
-	REPORT(did., records);
-	REPORT(did., vms_accounted);
-	REPORT(did., ejections_accounted);
-	REPORT(shared->, loads);
-	REPORT(shared->, load_failures);
-	REPORT(shared->, attaches);
-	REPORT(shared->, attach_failures);
-	REPORT(shared->, again_refused);
-	REPORT(shared->, again_attached);
-	REPORT(shared->, updates);
-	REPORT(shared->, update_failures);
-	REPORT(shared->, closes);
-	REPORT(shared->, detaches);
+#define REPORT(name) printf("%s %llu\n", #name, (u64)did.name);
+#define REPORT_SHARED(name) printf("%s %llu\n", #name, (u64)shared->name);
+	COUNTS(REPORT)
+	SHARED_COUNTS(REPORT_SHARED)
+#undef REPORT_SHARED
 #undef REPORT
 	for (u32 i = 0; i < CHAOS_COUNTS; i++)
 		printf("%s %llu\n", chaos_names[i], counted(i));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A VM by hand: creates software-protected VMs without vCPUs and does to the first what standard
- * input says, a command a line, with one line of answer each: "ok", an errno's name, or what was asked
- * for.
+ * A VM by hand: creates software-protected VMs without vCPUs, one if not said, and does to the first
+ * what standard input says, a command a line, with one line of answer each: "ok", an errno's name, or
+ * what was asked for. Without a VM there are only policies.
  *
  *	vmsh [VMS]
  *	private GFN PAGES	KVM_SET_MEMORY_ATTRIBUTES
@@ -19,6 +19,9 @@
  *				the first half of attach
  *	again			the second half, also with a map that is attached
  *	update			the link gets what was loaded last in the place of what it has
+ *	updates COUNT		so often, what was loaded last and what before it in turns
+ *	cycles COUNT		what was loaded last is attached and detached so often
+ *	replacements COUNT	as cycles, but it is updated to what was loaded before it
  *	detach			closes the link
  *	release GFN PAGES	punches a hole into the private memory
  *	delete-slot		the VM is without memory from then on
@@ -63,7 +66,7 @@
 static int vm_fds[MAX_VMS];
 static int private_fd = -1;		/* the first VM's private memory */
 static struct bpf_object *object;
-static struct bpf_map *ops;
+static struct bpf_map *ops, *earlier_ops;	/* loaded */
 static struct bpf_link *attached;
 static char answer[32];			/* instead of "ok", if not empty */
 
@@ -280,6 +283,31 @@ static int update(void)
 	return attached && ops ? bpf_link__update_map(attached, ops) : -ENOENT;
 }
 
+static int update_in_turns(unsigned long long count)
+{
+	int ret = attached && ops && earlier_ops ? 0 : -ENOENT;
+
+	for (unsigned long long i = 0; !ret && i < count; i++)
+		ret = bpf_link__update_map(attached, i % 2 ? earlier_ops : ops);
+	return ret;
+}
+
+static int attach_and_detach(unsigned long long count, bool replace)
+{
+	int ret = ops && (earlier_ops || !replace) ? 0 : -ENOENT;
+
+	while (!ret && count--) {
+		struct bpf_link *link = bpf_map__attach_struct_ops(ops);
+
+		if (!link)
+			return -errno;
+		if (replace)
+			ret = bpf_link__update_map(link, earlier_ops);
+		ret = bpf_link__destroy(link) ?: ret;
+	}
+	return ret;
+}
+
 static int load(const char *file, int32_t vm_fd)
 {
 	int32_t *member;
@@ -287,6 +315,7 @@ static int load(const char *file, int32_t vm_fd)
 	object = bpf_object__open_file(file, NULL);
 	if (!object)
 		return -errno;
+	earlier_ops = ops;
 	ops = find_policy(object);
 	member = ops ? policy_member(object, ops, "vm_fd") : NULL;
 	if (!member)
@@ -351,6 +380,12 @@ static int command(char *line)
 		return attach_again();
 	if (!strcmp(line, "update"))
 		return update();
+	if (sscanf(line, "updates %llu", &count) == 1)
+		return update_in_turns(count);
+	if (sscanf(line, "cycles %llu", &count) == 1)
+		return attach_and_detach(count, false);
+	if (sscanf(line, "replacements %llu", &count) == 1)
+		return attach_and_detach(count, true);
 	if (!strcmp(line, "detach"))
 		return detach();
 	if (sscanf(line, "release %lli %lli", &gfn, &pages) == 2)
@@ -373,7 +408,7 @@ int main(int argc, char **argv)
 	int count = argc > 1 ? atoi(argv[1]) : 1;
 	char line[512];
 
-	if (count < 1 || count > MAX_VMS)
+	if (count < 0 || count > MAX_VMS)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (int i = 0; i < count; i++)
