@@ -146,40 +146,26 @@ sub test_limits {
 		 qw(--scenario ping-pong --duration 0.2));
 }
 
-# A guest that waits for a line, and its VM's fd.
-sub start_waiting {
-	my $waiting = start($guest, '--json', '--wait', @_);
-
-	$waiting->{in}->autoflush(1);
-	my ($pid, $vm_fd) = (readline($waiting->{err}) // '') =~ /^ready pid=(\d+) vmfd=(\d+)$/;
-	is($pid, $waiting->{pid}, 'ready: pid');
-	return ($waiting, $vm_fd);
-}
-
-sub go {
-	print { $_[0]{in} } "\n";
-}
-
 sub test_waiting {
-	my ($waiting, $vm_fd) = start_waiting('--name', 'a "guest"', '--count', 10);
-	is(readlink "/proc/$waiting->{pid}/fd/$vm_fd", 'anon_inode:kvm-vm', 'ready: fd of the VM');
+	my $waiting = start_guest('--name', 'a "guest"', '--count', 10);
+	is(readlink "/proc/$waiting->{pid}/fd/$waiting->{vm_fd}", 'anon_inode:kvm-vm', 'ready: fd of the VM');
 	is(read_file("/proc/$waiting->{pid}/comm"), "a \"guest\"\n", 'the name is that of the process');
-	go($waiting);
+	go_guest($waiting);
 	finish($waiting);
 	summary_ok('a line starts the guest, the name is in the summary', 0, @sane,
 		   '$_{name} eq "a \"guest\""', '$_{conversions} == 10');
 
 	for my $signal (qw(INT TERM)) {
-		($waiting) = start_waiting(qw(--scenario ping-pong --duration 1000));
-		go($waiting);
+		$waiting = start_guest(qw(--scenario ping-pong --duration 1000));
+		go_guest($waiting);
 		finish($waiting, $signal);
 		summary_ok("SIG$signal ends the run with a summary", 0, '$_{ended} eq "signal"');
 	}
-	($waiting) = start_waiting();
+	$waiting = start_guest();
 	finish($waiting, 'TERM');
 	summary_ok('SIGTERM before the start', 0, '$_{ended} eq "signal"', '$_{asked} == 0');
 
-	($waiting) = start_waiting();
+	$waiting = start_guest();
 	close $waiting->{in};
 	finish($waiting);
 	summary_ok('end of input instead of a line', 4, '$_{exit_code} == 4');
@@ -200,7 +186,6 @@ sub test_environment {
 # A policy refuses each conversion of a guest; a retry is seen in 30-policy.t.
 sub test_refusal {
 	my $policy = 'build/selftests/policy/fault.bpf.o';
-	my @load = ('build/bin/memattr-policy', 'load', $policy);
 
 	index(read_file('/sys/kernel/btf/kvm'), 'kvm_memattr_ops') >= 0
 		or skip 'this kernel has no policies', 1;
@@ -210,11 +195,10 @@ sub test_refusal {
 	     ['EPERM, boot-accept', -1, \@denied, qw(--scenario boot-accept --mem 1)],
 	     ['EAGAIN, churn', -11, \@gave_up, qw(--scenario churn --mem 1 --duration 0.2)]) {
 		my ($name, $ret, $counted, @args) = @$_;
-		my ($waiting) = start_waiting(@args);
-		my $loader = start(@load, '--pid', $waiting->{pid}, "convert_ret=$ret");
+		my $waiting = start_guest(@args);
+		my $loader = load_policy($policy, '--pid', $waiting->{pid}, "convert_ret=$ret");
 
-		like(readline $loader->{out}, qr/attached/, "$name: policy is attached");
-		go($waiting);
+		go_guest($waiting);
 		finish($waiting);
 		stop($loader, 'INT');
 		summary_ok("$name: counted, data stays", 0,
@@ -222,8 +206,7 @@ sub test_refusal {
 			   @$counted);
 	}
 
-	my $loader = start(@load, '--all', 'convert_ret=-1');
-	like(readline $loader->{out}, qr/attached/, 'EPERM at the start: policy is attached');
+	my $loader = load_policy($policy, '--all', 'convert_ret=-1');
 	guest_ok('EPERM at the start: status 4', 4, ['$_{exit_code} == 4'], '--scenario', 'churn');
 	like($err, qr/Operation not permitted.*memattr-policy list/,
 	     'EPERM at the start: cause and next command');

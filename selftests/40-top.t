@@ -16,8 +16,6 @@ use Tool;
 chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
 
 my $TOP = 'build/bin/memattr-top';
-my $GUEST = 'build/bin/memattr-guest';
-my $POLICY = 'build/bin/memattr-policy';
 my $RATELIMIT = 'build/bpf/ratelimit.bpf.o';
 my $MANY = 'build/selftests/tools/many-vms';
 
@@ -72,21 +70,6 @@ sub line_of {
 	return $line // {};
 }
 
-# Comes back when the VM exists; its guest does not run yet.
-sub start_guest {
-	my ($name, @arguments) = @_;
-	my $guest = start($GUEST, '--name', $name, '--wait', '--json', @arguments);
-	my $ready = readline($guest->{err}) // '';
-	$ready =~ /^ready pid=$guest->{pid} / or diag("guest $name does not start: $ready");
-	return $guest;
-}
-
-sub go_guest {
-	my $guest = shift;
-	print { $guest->{in} } "go\n";
-	close $guest->{in};
-}
-
 # Lets it run to its end: what it counted.
 sub finish_guest {
 	my $guest = shift;
@@ -99,17 +82,6 @@ sub end_guest {
 	my $guest = shift;
 	kill TERM => $guest->{pid};
 	waitpid $guest->{pid}, 0;
-}
-
-# Comes back when the policy is attached to the guest's VM.
-sub load_policy {
-	my ($guest, @parameters) = @_;
-	my $pid = open3(my $in, my $out, undef, $POLICY, 'load', $RATELIMIT, '--pid', $guest->{pid},
-			@parameters);
-	close $in;
-	my $line = readline($out) // '';
-	like($line, qr/attached/, 'a policy is attached');
-	return $pid;
 }
 
 sub no_vm {
@@ -130,7 +102,7 @@ sub plausible_latency {
 }
 
 sub exact_counts {
-	my $guest = start_guest('exact', qw(--scenario churn --count 300 --vcpus 2));
+	my $guest = start_guest('--name', 'exact', qw(--scenario churn --count 300 --vcpus 2));
 	my $top = start_top('--totals', '-d', 600);
 	my $counted = finish_guest($guest);
 	is(stop($top, 'INT'), 0, 'SIGINT: ends with 0');
@@ -149,12 +121,12 @@ sub exact_counts {
 }
 
 sub denied {
-	my $guest = start_guest('limited', qw(--scenario ping-pong --count 200));
-	my $loader = load_policy($guest, 'rate=100', 'burst=10');
+	my $guest = start_guest('--name', 'limited', qw(--scenario ping-pong --count 200));
+	my $loader = load_policy($RATELIMIT, '--pid', $guest->{pid}, qw(rate=100 burst=10));
 	my $top = start_top('--totals', '-d', 600);
 	my $counted = finish_guest($guest);
 	stop($top, 'INT');
-	waitpid $loader, 0;
+	stop($loader);
 	my $line = line_of($top, 'limited');
 	cmp_ok($counted->{refused_eagain}, '>', 0, 'the guest was refused some');
 	is($line->{DENIED}, $counted->{refused_eagain} + $counted->{denied},
@@ -167,8 +139,8 @@ sub denied {
 
 # A VM that ends is in one more interval, and each has a line of its own.
 sub intervals {
-	my $one = start_guest('one', qw(--scenario churn --count 100));
-	my $two = start_guest('two', qw(--scenario churn --count 200));
+	my $one = start_guest('--name', 'one', qw(--scenario churn --count 100));
+	my $two = start_guest('--name', 'two', qw(--scenario churn --count 200));
 	my ($status, $out) = run($TOP, qw(-b -n 1 -d 0.1 -p), $two->{pid});
 	is(join(' ', map { $_->{NAME} } lines($out)), 'two', '-p: only that process');
 
@@ -233,9 +205,9 @@ my $COLOUR = qr/\e\[(?:\d+;)*[349][0-7]/;
 
 sub live {
 	# aaa converts far more than the policy lets bbb.
-	my $bbb = start_guest('bbb', qw(--scenario ping-pong --duration 1000));
-	my $loader = load_policy($bbb, 'rate=10', 'burst=1');
-	my $aaa = start_guest('aaa', qw(--scenario churn --duration 1000 --rate 200));
+	my $bbb = start_guest('--name', 'bbb', qw(--scenario ping-pong --duration 1000));
+	my $loader = load_policy($RATELIMIT, '--pid', $bbb->{pid}, qw(rate=10 burst=1));
+	my $aaa = start_guest('--name', 'aaa', qw(--scenario churn --duration 1000 --rate 200));
 	go_guest($_) for $aaa, $bbb;
 
 	start_live(80, 24, 'NO_COLOR=1', $TOP, '-d 0.2');
@@ -300,7 +272,7 @@ sub live {
 	see(qr/PAUSED/, 'space: pauses');
 	my $frozen = screen();
 	end_guest($bbb);
-	waitpid $loader, 0;
+	stop($loader);
 	# The prompt's coming and going tells that the screen was drawn since.
 	press('d');
 	see(qr/Delay in/, 'keys still work');
@@ -344,7 +316,7 @@ sub live {
 # --- the stock kernel, and where something is missing ---
 
 sub live_stock {
-	my $guest = start_guest('stock', qw(--count 10));
+	my $guest = start_guest('--name', 'stock', qw(--count 10));
 	start_live(80, 24, $TOP);
 	see(qr/ stock +0 +0 +0 +0 +n\/a +0 +n\/a +n\/a +n\/a n\/a$/m, 'n/a on the screen as well');
 	see(qr/memory_attributes\(\*\)/, 'and a mark at figures that are not quite right');
@@ -358,7 +330,7 @@ sub live_stock {
 # Without fentry nobody tells of a VM's end, nor on a stock kernel of conversions.
 sub no_fentry {
 	write_file('/proc/sys/kernel/ftrace_enabled', 0);
-	my $guest = start_guest('exact', qw(--count 20));
+	my $guest = start_guest('--name', 'exact', qw(--count 20));
 	my $top = start_top('--totals', '-d', '0.1');
 	my $counted = finish_guest($guest);
 	ok(await($top, qr/no VM is running/), 'no fentry: a VM that ended is dropped all the same');

@@ -307,9 +307,7 @@ sub use_of_living {
 # What is said of a VM whose guest touches so many pages, under a policy that wants windows as told.
 sub count_windows {
 	my ($touched, @wanted) = @_;
-	my $policy = start(qw(build/bin/memattr-policy load build/selftests/policy/fault.bpf.o --all window_flags=1),
-			   @wanted);
-	like(readline($policy->{out}) // '', qr/attached/, "a policy: @wanted");
+	my $policy = load_policy(qw(build/selftests/policy/fault.bpf.o --all window_flags=1), @wanted);
 	my $vmm = start_vmm('-t', $touched);
 	my $trace = start_trace(qw(-j --totals -d 600));
 	finish_vmm($vmm);

@@ -12,7 +12,7 @@ use POSIX ();
 use Symbol 'gensym';
 use Test::More;
 
-our @EXPORT = qw(PATIENCE_S run fails_with usage_ok needs_ok read_file write_file start stop lines in_vm run_parts
+our @EXPORT = qw(PATIENCE_S run fails_with usage_ok needs_ok read_file write_file start stop start_guest go_guest load_policy lines in_vm run_parts
 	start_tmux tmux tmux_line screen comes see see_gone see_end press resize start_on_screen unload_kvm);
 
 # Longer than anything here takes on a loaded machine; only a failure waits that long.
@@ -82,6 +82,28 @@ sub stop {
 	$process->{said} .= join '', readline $process->{err};
 	waitpid $process->{pid}, 0;
 	return exit_status();
+}
+
+# memattr-guest; comes back when its VM exists, with {vm_fd}. It does not run yet.
+sub start_guest {
+	my $guest = start(qw(build/bin/memattr-guest --json --wait), @_);
+	my ($pid, $vm_fd) = (readline($guest->{err}) // '') =~ /^ready pid=(\d+) vmfd=(\d+)$/;
+	is($pid, $guest->{pid}, "a guest is ready: @_");
+	$guest->{vm_fd} = $vm_fd;
+	return $guest;
+}
+
+sub go_guest {
+	my $guest = shift;
+	print { $guest->{in} } "go\n";
+	close $guest->{in};
+}
+
+# memattr-policy load; comes back when it has attached.
+sub load_policy {
+	my $loader = start(qw(build/bin/memattr-policy load), @_);
+	like(readline($loader->{out}) // '', qr/attached/, "a policy is attached: @_");
+	return $loader;
 }
 
 # The lines of a table, each a hash by headings.

@@ -172,13 +172,11 @@ static void create_vm(void)
 }
 
 /* KVM's own statistic, of each vCPU and added up. */
-static void report_stat(struct json *json, const char *name)
+static void report_stat(struct json *json, const char *name, const char *name_by_vcpu)
 {
-	char by_vcpu[64];
 	uint64_t sum = 0;
 
-	snprintf(by_vcpu, sizeof(by_vcpu), "%s_by_vcpu", name);
-	json_array(json, by_vcpu);
+	json_array(json, name_by_vcpu);
 	for (unsigned int id = 0; id < opt.vcpus; id++) {
 		uint64_t value = kvm_stat(vcpus[id].fd, name);
 
@@ -189,39 +187,34 @@ static void report_stat(struct json *json, const char *name)
 	json_u64(json, name, sum);
 }
 
-static void report(uint64_t ns)
+static void report(void)
 {
-	static const char *const names[] = { "pf_taken", "pf_fixed", "pf_spurious", "pf_emulate" };
 	const uint64_t faulted = opt.touched > opt.mapped ? opt.touched - opt.mapped : 0;
-	const uint64_t mapped_pages = opt.vcpus * opt.rounds * opt.mapped;
-	const uint64_t shared_pages = opt.vcpus * opt.shared;
+	const uint64_t new_shared = opt.pre_fault_shared ? opt.shared : 0;
 	uint64_t calls = 0, failed_calls = 0, done = 0;
 	struct json json = { .out = stdout };
 
-	json_object(&json, NULL);
-	json_u64(&json, "pid", getpid());
-	json_u64(&json, "ns", ns);
 	for (unsigned int id = 0; id < opt.vcpus; id++) {
 		calls += vcpus[id].calls;
 		failed_calls += vcpus[id].failed_calls;
 		done += vcpus[id].done_pages;
 	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
-		report_stat(&json, names[i]);
+	json_object(&json, NULL);
+	json_u64(&json, "pid", getpid());
+	report_stat(&json, "pf_taken", "pf_taken_by_vcpu");
+	report_stat(&json, "pf_fixed", "pf_fixed_by_vcpu");
+	report_stat(&json, "pf_spurious", "pf_spurious_by_vcpu");
 	json_u64(&json, "private_faults", opt.vcpus * opt.rounds * faulted);
-	json_u64(&json, "shared_pages", shared_pages);
 	json_u64(&json, "calls", calls);
 	json_u64(&json, "failed_calls", failed_calls);
 	json_u64(&json, "done_pages", done);
-	json_u64(&json, "new_pages", mapped_pages + (opt.pre_fault_shared ? shared_pages : 0));
-	json_u64(&json, "old_pages", mapped_pages);
+	json_u64(&json, "new_pages", opt.vcpus * (opt.rounds * opt.mapped + new_shared));
 	json_object_end(&json);
 	json_newline(&json);
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t start_ns;
 	int option;
 
 	while ((option = getopt(argc, argv, "v:t:m:c:s:r:n:PHW")) != -1) {
@@ -248,11 +241,10 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (getchar() == EOF)
 		return 0;
-	start_ns = now_ns();
 	for (unsigned int id = 0; id < opt.vcpus; id++)
 		vcpus[id].thread = start_thread(run, &vcpus[id]);
 	for (unsigned int id = 0; id < opt.vcpus; id++)
 		pthread_join(vcpus[id].thread, NULL);
-	report(now_ns() - start_ns);
+	report();
 	return 0;
 }
