@@ -4,7 +4,7 @@
 
 BENCHES := $(addprefix $(B)/bench/,attributes conversion-cost prefault-cost)
 
-$(B)/bench/%.o: bench/%.c
+$(B)/bench/%.o: bench/%.c | $(KVM_UAPI)/linux/kvm.h
 	@mkdir -p $(@D)
 	$(CC) $(TESTS_CFLAGS) -MMD -MP -c $< -o $@
 

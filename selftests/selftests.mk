@@ -4,13 +4,24 @@
 # their own.
 
 TESTS := $(B)/selftests
-# KVM's interface comes from lib/kvm-abi.h: the distribution's header does not know guest_memfd.
-TESTS_CFLAGS = $(TOOLS_CFLAGS) -pthread -Iselftests/lib
+TESTS_CFLAGS = $(TOOLS_CFLAGS) -pthread -Iselftests/lib -I$(KVM_UAPI)
 # What tests share, with the tools' JSON writer and their view of BTF.
 TESTS_LIB := $(TESTS)/lib/libtest.a
 TESTS_LINK = $(CC) $(TESTS_CFLAGS) $(filter %.o,$^) $(TESTS_LIB) $(TOOLS_LIBS)
 
-$(TESTS)/%.o: selftests/%.c
+# KVM's interface is that of the series: the distribution's header may not even know guest_memfd.
+KVM_UAPI := $(TESTS)/include
+KVM_UAPI_TREE := $(TESTS)/include-tree
+
+$(KVM_UAPI)/linux/kvm.h: $(wildcard kernel-patches/linux-6.12/*.patch)
+	@rm -rf $(KVM_UAPI) $(KVM_UAPI_TREE)
+	@mkdir -p $(KVM_UAPI)/linux $(KVM_UAPI)/asm $(KVM_UAPI_TREE)
+	@$(K) files $(KVM_UAPI_TREE) include/uapi/linux/kvm.h include/uapi/linux/bits.h arch/x86/include/uapi/asm/kvm.h
+	@cp $(KVM_UAPI_TREE)/arch/x86/include/uapi/asm/kvm.h $(KVM_UAPI)/asm
+	@cp $(KVM_UAPI_TREE)/include/uapi/linux/bits.h $(KVM_UAPI)/linux
+	@sed '/linux\/compiler.h/d; s/__user //' $(KVM_UAPI_TREE)/include/uapi/linux/kvm.h >$@
+
+$(TESTS)/%.o: selftests/%.c | $(KVM_UAPI)/linux/kvm.h
 	@mkdir -p $(@D)
 	$(CC) $(TESTS_CFLAGS) -MMD -MP -c $< -o $@
 

@@ -465,7 +465,7 @@ static bool fault(void)
 		    PRIVATE_TAG);
 	/* Nobody does anything about it, and the guest only tries again. */
 	for (int tries = 0; tries < 3; tries++)
-		if (run_guest(vcpu) != GUEST_FAULTED || memory_fault(vcpu->run)->gpa != *vcpu->list)
+		if (run_guest(vcpu) != GUEST_FAULTED || vcpu->run->memory_fault.gpa != *vcpu->list)
 			return complain("no fault where a private page has no memory");
 	return true;
 }

@@ -6,7 +6,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "kvm-abi.h"
 #include "kvmstat.h"
 #include "testvm.h"
 

@@ -163,10 +163,10 @@ void run_list(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t
 
 	start_guest(vcpu, entry, count, tag);
 	while (run_guest(vcpu) == GUEST_FAULTED) {
-		if (memory_fault(vcpu->run)->flags != KVM_MEMORY_EXIT_FLAG_PRIVATE ||
-		    memory_fault(vcpu->run)->gpa != vcpu->list[count - regs->rcx])
+		if (vcpu->run->memory_fault.flags != KVM_MEMORY_EXIT_FLAG_PRIVATE ||
+		    vcpu->run->memory_fault.gpa != vcpu->list[count - regs->rcx])
 			errx(1, "memory fault at 0x%llx, flags 0x%llx",
-				 memory_fault(vcpu->run)->gpa, memory_fault(vcpu->run)->flags);
+				 vcpu->run->memory_fault.gpa, vcpu->run->memory_fault.flags);
 		regs->rax = ABSENT;
 		regs->rip += SKIPPED;
 		vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;

@@ -7,10 +7,11 @@
 #ifndef TESTVM_H
 #define TESTVM_H
 
+#include <linux/kvm.h>
+#include <linux/kvm_para.h>
 #include <pthread.h>
 #include <stdint.h>
 
-#include "kvm-abi.h"
 #include "now.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
