@@ -24,7 +24,7 @@ void add_memslot(int vm_fd, int slot, uint64_t gpa, uint64_t bytes, uint64_t pri
 		    private_bytes ? create_gmem(vm_fd, private_bytes) : -1);
 }
 
-/* These two call KVM themselves: nothing else is to be measured. */
+/* These two call KVM directly, so that nothing else is measured. */
 uint64_t set_attributes_ns(int vm_fd, uint64_t gpa, uint64_t bytes, uint64_t attributes)
 {
 	struct kvm_memory_attributes request = {

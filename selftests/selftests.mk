@@ -5,11 +5,11 @@
 
 TESTS := $(B)/selftests
 TESTS_CFLAGS = $(TOOLS_CFLAGS) -pthread -Iselftests/lib -I$(KVM_UAPI)
-# What tests share, with the tools' JSON writer and their view of BTF.
+# The library includes the tools' JSON writer and their view of BTF.
 TESTS_LIB := $(TESTS)/lib/libtest.a
 TESTS_LINK = $(CC) $(TESTS_CFLAGS) $(filter %.o,$^) $(TESTS_LIB) $(TOOLS_LIBS)
 
-# KVM's interface is that of the series: the distribution's header may not even know guest_memfd.
+# <linux/kvm.h> comes from the series: the distribution's may not even know guest_memfd.
 KVM_UAPI := $(TESTS)/include
 KVM_UAPI_TREE := $(TESTS)/include-tree
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The kernel's own list of private ranges, in debugfs, which the patched kernel has. */
+/* Compares with the kernel's own list of private ranges, which the patched kernel has in debugfs. */
 #ifndef RANGES_H
 #define RANGES_H
 
@@ -9,13 +9,13 @@
 
 #define RANGES_SIZE	(1 << 20)
 
-/* The line of these pages of the area; returns its length. */
+/* Prints the line for these pages of the area, and returns its length. */
 size_t print_range(char *text, uint64_t first, uint64_t end);
-/* Into @text, which has room for RANGES_SIZE bytes. */
+/* Reads the list into @text, which has room for RANGES_SIZE bytes. */
 void read_ranges(int vm_fd, char *text);
 /* Complains where the VM's list differs from @expected. */
 bool ranges_are(int vm_fd, const char *expected);
-/* The list is that of vm.private. */
+/* Complains where the list differs from vm.private. */
 bool ranges_are_right(void);
 
 #endif

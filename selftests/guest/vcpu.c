@@ -240,13 +240,15 @@ static int fail_unexpected_exit(struct vcpu *vcpu)
 
 static int fail_run(struct vcpu *vcpu, int err)
 {
+	const struct kvm_run *run = vcpu->run;
+
 	/* Only with these two does the exit reason belong to this call. */
-	if ((err == EFAULT || err == EHWPOISON) &&
-	    vcpu->run->exit_reason == KVM_EXIT_MEMORY_FAULT)
+	if ((err == EFAULT || err == EHWPOISON) && run->exit_reason == KVM_EXIT_MEMORY_FAULT)
 		return vm_fail(vcpu->vm, EXIT_STUCK,
 			       "KVM_RUN of vCPU %u: %s: memory fault at gpa 0x%llx, %s access",
-			       vcpu->id, strerror(err), vcpu->run->memory_fault.gpa,
-			       vcpu->run->memory_fault.flags & KVM_MEMORY_EXIT_FLAG_PRIVATE ? "private" : "shared");
+			       vcpu->id, strerror(err), run->memory_fault.gpa,
+			       run->memory_fault.flags & KVM_MEMORY_EXIT_FLAG_PRIVATE ?
+			       "private" : "shared");
 	return vm_fail(vcpu->vm, EXIT_STUCK, "KVM_RUN of vCPU %u: %s", vcpu->id, strerror(err));
 }
 

@@ -18,7 +18,7 @@ our @EXPORT = qw(PATIENCE_S run fails_with usage_ok needs_ok read_file write_fil
 # Longer than anything here takes on a loaded machine; only a failure waits that long.
 use constant PATIENCE_S => 30;
 
-# As a shell tells it.
+# The exit status of the last process, as a shell has it.
 sub exit_status {
 	return $? & 127 ? 128 + ($? & 127) : $? >> 8;
 }
@@ -42,7 +42,7 @@ sub fails_with {
 	return ($out, $err);
 }
 
-# What every tool says of itself and of options that are @wrong. Needs no VM.
+# Tests what every tool says of itself, and of options that are @wrong. It needs no VM.
 sub usage_ok {
 	my ($tool, @wrong) = @_;
 	my ($name) = $tool =~ m{([^/]+)$};
@@ -55,7 +55,7 @@ sub usage_ok {
 	fails_with('no such process', 4, qr/no process 4194305.*\n.*try: /, $tool, qw(-b -n 1 -p 4194305));
 }
 
-# What a tool says where it lacks something; at last KVM is not loaded any more.
+# Tests what a tool says where something is missing. It ends with KVM unloaded.
 sub needs_ok {
 	my $tool = shift;
 	fails_with('no rights: cause and next command', 3,

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Files of the kernel's, read and written as a whole. */
+/* Reads and writes files of the kernel's as a whole. */
 #ifndef FILES_H
 #define FILES_H
 
 #include <stddef.h>
 
-/* 0 or an errno. */
+/* Returns 0 or an errno. */
 int try_write_file(const char *path, const char *text);
-/* This one ends the program if it fails, and so does reading. */
+/* These two end the program if they fail. */
 void write_file(const char *path, const char *text);
-/* At most @size - 1 bytes, and a terminating 0. */
+/* Reads at most @size - 1 bytes, and terminates them. */
 void read_file(const char *path, char *text, size_t size);
 
 #endif

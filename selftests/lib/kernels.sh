@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# For tests of one ioctl, after test.sh: a program that prints TAP, on the stock and the patched kernel.
+# Runs a program that prints TAP on the stock and on the patched kernel. A test sources test.sh first.
 # shellcheck shell=bash
 
 # on_kernel KERNEL PROGRAM ARGUMENTS...: in one VM, the program with each of the arguments. Its TAP

@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 /*
- * The statistics of the VM or vCPU with this descriptor. Opening a vCPU's waits as long as the vCPU
- * runs, reading them does not.
+ * Opens the statistics of the VM or vCPU with this descriptor. For a vCPU that waits as long as the
+ * vCPU runs; reading them does not wait.
  */
 int open_stats(int fd);
-/* Returns whether there is one of that name. */
+/* Returns false if there is no statistic of that name. */
 bool read_stat(int stats_fd, const char *name, uint64_t *value);
-/* One value of a VM or a vCPU, which must be there. */
+/* Reads one statistic of a VM or vCPU, and ends the program if there is none of that name. */
 uint64_t kvm_stat(int fd, const char *name);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A VM whose vCPUs go through lists of pages and tell what they find there. The guest is a few
- * instructions; what it is to touch, and in which order, is the test's decision.
+ * instructions; the test decides which pages it touches, and in which order.
  */
 #ifndef PAGE_GUEST_H
 #define PAGE_GUEST_H
@@ -18,14 +18,14 @@
 #define LISTS_GPA	(CODE_GPA + PAGE)
 #define LISTS_END	(LISTS_GPA + VCPUS * 2 * LIST_WORDS * sizeof(uint32_t))
 
-/* Pages whose attributes change are counted from here. */
+/* Page numbers count from here. */
 #define AREA_GPA	(32ull << 20)
 #define AREA_PAGES	16384u
 
 /* A page's first word is its address and one of these. */
 #define SHARED_TAG	1
 #define PRIVATE_TAG	2
-/* What the guest is said to have read where there is no memory. */
+/* found[] has this where the guest found no memory. */
 #define ABSENT		0xffffffff
 
 #define EXIT_PORT	0x10
@@ -43,55 +43,54 @@ struct vcpu {
 	unsigned long touched, faults, wrong;
 };
 
-/* The one VM that there is at a time. */
+/* There is one such VM at a time. */
 struct page_vm {
 	int fd, stats_fd;
 	int vcpus_created;
 	struct vcpu vcpus[VCPUS];
-	bool private[AREA_PAGES];	/* as it should be */
+	bool private[AREA_PAGES];	/* as set() has left them */
 };
 
 extern struct page_vm vm;
 
-/* What the guest can do; the first two take the vCPU's list. */
+/* Entry points of the guest; the first two go through the vCPU's list. */
 extern const char guest_read[], guest_write[], guest_hypercall[]
 	__attribute__((visibility("hidden")));
 
 uint64_t page_gpa(uint64_t page);
-/* As set_memslot() of the one VM. */
+/* Calls set_memslot() for this VM. */
 void set_slot(uint32_t slot, uint64_t gpa, uint64_t size, const void *memory, int gmem_fd);
-/* Of software-protected VMs, which have private memory. */
+/* A software-protected VM can have private memory, one of the default type cannot. */
 void create_vm(int vcpus);
-/* Of the default type, without private memory. */
 void create_plain_vm(int vcpus);
-/* Its memory stays mapped. */
+/* The VM's memory stays mapped in this process. */
 void destroy_vm(void);
-/* By KVM's statistics; those of vCPUs are added up. */
+/* One of KVM's statistics; a vCPU statistic is added up over all vCPUs. */
 unsigned long long vm_stat(const char *name);
 bool has_vm_stat(const char *name);
 
-/* 0 or an errno; pages count from the area's first, and may go on past its end. */
+/* Returns 0 or an errno. The pages may go on past the end of the area. */
 int try_set(int fd, uint64_t first, uint64_t end, bool private);
-/* As above, must succeed, in the area only, whose state vm.private keeps. */
+/* Must succeed, and keeps vm.private; the pages must lie in the area. */
 void set(uint64_t first, uint64_t end, bool private);
 
 void start_guest(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag);
 enum guest_exit run_guest(struct vcpu *vcpu);
-/* The guest goes through its list, around private pages that have no memory. */
+/* The guest goes through its list and steps over private pages that have no memory. */
 void run_list(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag);
-/* What the guest itself needs, its code and lists, is mapped. */
+/* Maps the guest's code and lists, so that they cause no faults later. */
 void warm_up(struct vcpu *vcpu);
 
 void write_shared_words(uint8_t *memory, uint64_t first, uint64_t pages);
 
-/* Is @word what a guest is to find in a page of the area? */
+/* Tells whether the guest should find @word in a page of the area. */
 typedef bool (*page_check)(uint32_t gpa, uint32_t word, bool private);
-/* Without guest_memfd. */
+/* Without guest_memfd a private page has no memory. */
 bool is_word_or_absent(uint32_t gpa, uint32_t word, bool private);
-/* With guest_memfd, both pages have got their words. */
+/* With guest_memfd there are two pages, each with its own word. */
 bool is_own_word(uint32_t gpa, uint32_t word, bool private);
 
-/* The guest reads the pages of its list, or all from @first on. */
+/* The guest reads the pages of its list, or @pages pages from @first on. */
 bool list_is_right(struct vcpu *vcpu, unsigned int count, page_check is_right);
 bool pages_are_right(struct vcpu *vcpu, uint64_t first, uint64_t pages, page_check is_right);
 

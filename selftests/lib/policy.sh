@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# What the tests of policies share, after test.sh.
+# Functions for tests of policies. A test sources test.sh first.
 # shellcheck shell=sh
 
 policy=build/bin/memattr-policy

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* xorshift64: the same numbers on every machine. A state must not be 0. */
+/* xorshift64 gives the same numbers on every machine. Its state must not be 0. */
 #ifndef RANDOM_H
 #define RANDOM_H
 
@@ -13,7 +13,7 @@ static inline uint64_t xorshift64(uint64_t *state)
 	return *state;
 }
 
-/* The lower bits are the worse ones. */
+/* The lower bits are less random. */
 static inline uint64_t next_random(uint64_t *state)
 {
 	return xorshift64(state) >> 16;

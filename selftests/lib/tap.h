@@ -7,18 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A test's line. */
+/* Prints a test's line. */
 __attribute__((format(printf, 2, 3))) void ok(bool good, const char *fmt, ...);
-/* A line that counts as a success, of what this kernel cannot be asked for; why is the format. */
+/* Prints a line that counts as a success: @what cannot be tested here, and why. */
 __attribute__((format(printf, 2, 3))) void skip(const char *what, const char *fmt, ...);
-/* No test of this program can run: the plan says why, and the program ends. */
+/* Prints a plan that says why no test of this program can run, and ends the program. */
 __attribute__((noreturn)) void skip_all(const char *why);
-/* A comment on what is wrong. Returns false, to be returned. */
+/* Prints a comment on what is wrong, and returns false for the caller to return. */
 __attribute__((format(printf, 1, 2))) bool complain(const char *fmt, ...);
-/* The plan. Returns the program's exit status. */
+/* Prints the plan, and returns the program's exit status. */
 int finish_tests(void);
 
-/* A part of a program's tests, which is run by its name and numbers: "SEED ROUNDS", or "". */
+/* A part of a program's tests. @numbers names the numbers that follow its name: "SEED ROUNDS". */
 struct test_part {
 	const char *name, *numbers;
 	void (*run)(void);
@@ -27,7 +27,7 @@ struct test_part {
 #define MAX_NUMBERS	2
 extern uint64_t part_numbers[MAX_NUMBERS];
 
-/* The part that the arguments name. Returns the program's exit status, 2 if they name none. */
+/* Runs the part that the arguments name, and returns the program's exit status: 2 if there is none. */
 int run_part(int argc, char **argv, const struct test_part *parts, size_t count);
 
 #endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# What tests in sh and bash begin with, by its place beside them: they go on from the top of the
-# checkout, with TAP and a folder $tmp. in_vm makes them begin again in a VM.
+# Tests in sh and bash source this file first. They go on in the top folder of the checkout, with TAP and
+# a folder $tmp. in_vm starts them once more, in a VM.
 # shellcheck shell=sh
 script=$(realpath "$0")
 cd "${script%/selftests/*}" || exit 1
@@ -14,8 +14,8 @@ else
 fi
 . selftests/lib/tap.sh
 
-# in_vm [OPTION...] [-- env NAME=VALUE...]: what follows runs in a VM only, with these options of
-# vm/run's and variables. No others get there.
+# in_vm [OPTION...] [-- env NAME=VALUE...]: all that follows runs in a VM only. The options are vm/run's.
+# The VM gets no variables but these.
 in_vm()
 {
 	[ -z "$inside" ] || return 0

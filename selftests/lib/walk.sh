@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# For tests of memory that is mapped ahead, after test.sh: policy.sh, with policy/walk.c as the VM by
-# hand.
+# Functions for tests of memory that is mapped ahead: those of policy.sh, and policy/walk.c as the VM by
+# hand. A test sources test.sh first.
 # shellcheck shell=sh
 vmsh=build/selftests/policy/walk
 . selftests/lib/policy.sh
