@@ -2,12 +2,13 @@
 /*
  * What the author of a policy for KVM's memory attributes includes. docs/policies.md is the guide.
  *
- * The types are those of the patched kernel, whose include/linux/kvm_memattr.h says what each member
- * means, what each callback may return, and in which context it runs. virt/kvm/memattr_kfunc.c says
- * the same of the functions. selftests/13-contract.t compares this file with the kernel.
+ * The types are those of the patched kernel, whose include/linux/kvm_memattr.h says what each
+ * member means, what each callback may return, and in which context it runs.
+ * virt/kvm/memattr_kfunc.c says the same of the functions. selftests/13-contract.t compares this
+ * file with the kernel.
  *
- * libbpf relocates all members when it loads a policy (preserve_access_index). So one object fits KVM
- * as a module and KVM built in, and nobody has to generate a vmlinux.h.
+ * libbpf relocates all members when it loads a policy (preserve_access_index). So one object fits
+ * KVM as a module and KVM built in, and nobody has to generate a vmlinux.h.
  */
 #ifndef MEMATTR_BPF_H
 #define MEMATTR_BPF_H
@@ -145,14 +146,19 @@ struct kvm_memattr_exit {
 
 /* The policy. All callbacks are optional, and run concurrently with themselves and each other. */
 struct kvm_memattr_ops {
-	int (*vm_attach)(struct kvm *kvm);	/* a VM comes under the policy */
-	void (*vm_detach)(struct kvm *kvm, const struct kvm_memattr_exit *exit);	/* it left */
+	/* A VM comes under the policy, which can refuse it. */
+	int (*vm_attach)(struct kvm *kvm);
+	/* A VM has left the policy. */
+	void (*vm_detach)(struct kvm *kvm, const struct kvm_memattr_exit *exit);
+	/* Userspace asks for a conversion, which the policy can refuse. */
 	int (*convert)(struct kvm *kvm, const struct kvm_memattr_convert_ctx *ctx);
+	/* KVM is about to zap for a conversion. The policy can widen the zap. */
 	int (*zap)(struct kvm *kvm, struct kvm_memattr_zap_ctx *ctx);
+	/* KVM mapped private memory or made memory private. The policy can propose a window. */
 	int (*prefault)(struct kvm *kvm, struct kvm_memattr_prefault_ctx *ctx);
 
-	s32 vm_fd;			/* the VM, or -1 for all VMs without a policy of their own */
-	u32 budget_us;			/* a call that takes longer ejects the policy; 0: no limit */
+	s32 vm_fd;			/* the VM; -1: all VMs without a policy of their own */
+	u32 budget_us;			/* a longer call ejects the policy; 0: no limit */
 	u64 flags;			/* must be 0 */
 	char name[KVM_MEMATTR_NAME_LEN];
 };
@@ -204,7 +210,8 @@ extern void bpf_iter_kvm_run_destroy(struct bpf_iter_kvm_run *it) __ksym __weak;
  * No argument can be called ctx: BPF_PROG uses the name. Only convert may be sleepable.
  */
 #define MEMATTR_CALLBACK(_name, _args...) SEC("struct_ops/" #_name) BPF_PROG(_name, _args)
-#define MEMATTR_CALLBACK_SLEEPABLE(_name, _args...) SEC("struct_ops.s/" #_name) BPF_PROG(_name, _args)
+#define MEMATTR_CALLBACK_SLEEPABLE(_name, _args...)					\
+	SEC("struct_ops.s/" #_name) BPF_PROG(_name, _args)
 
 #define __memattr_ops_1(_name, _callback) ._callback = (void *)_name##_##_callback,
 #define __memattr_ops_2(_name, _callback, _more...) \
@@ -221,7 +228,8 @@ extern void bpf_iter_kvm_run_destroy(struct bpf_iter_kvm_run *it) __ksym __weak;
 			__memattr_ops_3, __memattr_ops_2, __memattr_ops_1)
 
 /*
- * Defines the policy @_name with its callbacks, for all VMs; memattr-policy sets the VM. Once per file:
+ * Defines the policy @_name with its callbacks, for all VMs; memattr-policy sets the VM. Once per
+ * file:
  *
  *	MEMATTR_OPS(example, convert, zap);
  */
@@ -236,8 +244,9 @@ extern void bpf_iter_kvm_run_destroy(struct bpf_iter_kvm_run *it) __ksym __weak;
 	char LICENSE[] SEC("license") = "GPL"
 
 /*
- * A parameter of type @_type, an integer or bool, which memattr-policy shows and sets before it loads
- * the policy. @_help ends in the range and the unit, in brackets; without it all values are allowed:
+ * A parameter of type @_type, an integer or bool, which memattr-policy shows and sets before it
+ * loads the policy. @_help ends in the range and the unit, in brackets; without it all values are
+ * allowed:
  *
  *	MEMATTR_PARAM(u32, rate, 100, "conversions allowed per second [1..1000000 conversions/s]");
  */
