@@ -41,10 +41,7 @@ int MEMATTR_CALLBACK(faultaround_vm_attach, struct kvm *kvm)
 	return min_pages > max_pages ? -ERANGE : 0;
 }
 
-/*
- * Spreads VMs over the places, whatever their keys have in common: times 2^32 / golden ratio. The
- * verifier allows no other arithmetic than that of 32 bits with a key that is an address.
- */
+/* Spreads VMs over the places, whatever their keys have in common: times 2^32 / golden ratio. */
 static u32 vm_hash(u64 vm)
 {
 	return (u32)vm * 0x9e3779b9 >> 8;

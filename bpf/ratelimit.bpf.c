@@ -83,11 +83,9 @@ int MEMATTR_CALLBACK(ratelimit_convert, struct kvm *kvm,
 		return 0;
 
 	bucket = ratelimit_vm(kvm);
-	if (!bucket) {
-		/* Somebody deleted it. Better no policy than one that only seems to limit. */
-		kvm_bpf_eject(kvm, 0, "the VM's bucket is gone");
-		return 0;
-	}
+	/* Somebody deleted it. Better no policy than one that only seems to limit. */
+	if (!bucket)
+		return -ECANCELED;
 
 	bpf_spin_lock(&bucket->lock);
 	refill(bucket, now_ns);

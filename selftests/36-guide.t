@@ -66,7 +66,7 @@ ok "it counts all that turned shared, not what is" vm EPERM shared 0x1000 1
 stop_loader
 vm ok stripes 0x100000 8194
 start_loader $guide/sharecap.bpf.o --pid $vm max_pages=1M
-ok "more runs than the iterator returns are refused" vm EPERM shared 0x100000 8194
+ok "more ranges than the iterator returns are refused" vm EPERM shared 0x100000 8194
 ok "as many are not" vm ok shared 0x100000 4096
 forget_vm()
 {
@@ -76,7 +76,7 @@ forget_vm()
 ok "somebody deletes the VM's state" forget_vm
 ok "the VM goes on" vm ok shared 0x1000 1
 ok "the loader ends" end_loader 10
-ok "it has ejected itself" state 'policy: none' 'exit_kind: request' "exit_text: the VM's state is gone"
+ok "it has ejected itself" state 'policy: none' 'exit_kind: request' 'exit_text: convert() asked for it'
 end_vm
 ok "nothing is left" nothing_left
 finish

@@ -67,6 +67,7 @@ struct kvm_vm_stat {
 
 /* The VM. memattr_vm_key() below is its key in maps. */
 struct kvm {
+	u64 id;				/* KVM gives it to no other VM, ever */
 	int userspace_pid;		/* the thread that created the VM */
 	struct kvm_vm_stat stat;
 };
@@ -86,9 +87,7 @@ struct kvm_memattr_convert_ctx {
 /* Huge pages inside the memslot that a conversion makes uniform, at the edges of its zap. */
 enum kvm_memattr_uniform {
 	KVM_MEMATTR_UNIFORM_HEAD_2M = 1 << 0,	/* the one around gfn_start */
-	KVM_MEMATTR_UNIFORM_HEAD_1G = 1 << 1,
-	KVM_MEMATTR_UNIFORM_TAIL_2M = 1 << 2,	/* the one around gfn_end - 1 */
-	KVM_MEMATTR_UNIFORM_TAIL_1G = 1 << 3,
+	KVM_MEMATTR_UNIFORM_TAIL_2M = 1 << 1,	/* the one around gfn_end - 1 */
 };
 
 /* A zap that a conversion is about to cause. */
@@ -130,12 +129,12 @@ enum kvm_memattr_exit_kind {
 	KVM_MEMATTR_EXIT_VM_DEATH,	/* the VM ended */
 	KVM_MEMATTR_EXIT_REPLACED,	/* another policy took over */
 	KVM_MEMATTR_EXIT_REFUSED,	/* vm_attach refused this VM, or another VM in an update */
-	KVM_MEMATTR_EXIT_BAD_RETURN,	/* a callback returned what it must not */
-	KVM_MEMATTR_EXIT_BAD_FIELD,	/* a callback wrote what it must not */
-	KVM_MEMATTR_EXIT_BUDGET,	/* a callback took longer than budget_us */
-	KVM_MEMATTR_EXIT_REQUEST,	/* the policy called kvm_bpf_eject() */
 
-	KVM_MEMATTR_EXIT_EJECTED = KVM_MEMATTR_EXIT_BAD_RETURN,
+	KVM_MEMATTR_EXIT_EJECTED = 64,
+	KVM_MEMATTR_EXIT_BAD_RETURN = KVM_MEMATTR_EXIT_EJECTED, /* a callback's return value */
+	KVM_MEMATTR_EXIT_BAD_FIELD,	/* a value that a callback wrote */
+	KVM_MEMATTR_EXIT_BUDGET,	/* a callback took longer than budget_us */
+	KVM_MEMATTR_EXIT_REQUEST,	/* a callback returned -ECANCELED */
 };
 
 struct kvm_memattr_exit {
@@ -163,43 +162,29 @@ struct kvm_memattr_ops {
 	char name[KVM_MEMATTR_NAME_LEN];
 };
 
-/* A run of pages with equal attributes, end exclusive. */
-union kvm_bpf_run {
+/* Pages with equal attributes, end exclusive. */
+union kvm_bpf_attr_range {
 	struct {
 		u64 start, end;
 		u64 attributes;
 	};
 };
 
-/* What kvm_bpf_hugepage_state() returns. A block can be mapped huge only if it has all of these. */
-enum kvm_bpf_hugepage {
-	KVM_BPF_HUGEPAGE_IN_SLOT = 1 << 0,	/* the whole block is in one memslot */
-	KVM_BPF_HUGEPAGE_UNIFORM = 1 << 1,	/* all its pages have equal attributes */
-};
-
 #pragma clang attribute pop
 
-/* The state of bpf_for_each(kvm_run, run, kvm, gfn_start, gfn_end). */
-struct bpf_iter_kvm_run {
+/* The state of bpf_for_each(kvm_attr_range, range, kvm, gfn_start, gfn_end). */
+struct bpf_iter_kvm_attr_range {
 	u64 __opaque[8];
 } __attribute__((aligned(8)));
 
 /* The attributes of a page, 0 for a gfn out of range. */
 extern u64 kvm_bpf_gfn_attributes(struct kvm *kvm, u64 gfn) __ksym __weak;
 
-/* The run of pages around a page; 0 or -EINVAL. @run must be initialised. */
-extern int kvm_bpf_gfn_run(struct kvm *kvm, u64 gfn, union kvm_bpf_run *run) __ksym __weak;
-
-/* enum kvm_bpf_hugepage of the block around a page, order 9 (2 MiB) or 18 (1 GiB); or -EINVAL. */
-extern int kvm_bpf_hugepage_state(struct kvm *kvm, u64 gfn, u32 order) __ksym __weak;
-
-/* Ejects the policy from the VM; @code and @text__str, a constant, go into the record. */
-extern void kvm_bpf_eject(struct kvm *kvm, s64 code, const char *text__str) __ksym __weak;
-
-extern int bpf_iter_kvm_run_new(struct bpf_iter_kvm_run *it, struct kvm *kvm, u64 start,
-				u64 end) __ksym __weak;
-extern union kvm_bpf_run *bpf_iter_kvm_run_next(struct bpf_iter_kvm_run *it) __ksym __weak;
-extern void bpf_iter_kvm_run_destroy(struct bpf_iter_kvm_run *it) __ksym __weak;
+extern int bpf_iter_kvm_attr_range_new(struct bpf_iter_kvm_attr_range *it, struct kvm *kvm,
+				       u64 start, u64 end) __ksym __weak;
+extern union kvm_bpf_attr_range *bpf_iter_kvm_attr_range_next(
+	struct bpf_iter_kvm_attr_range *it) __ksym __weak;
+extern void bpf_iter_kvm_attr_range_destroy(struct bpf_iter_kvm_attr_range *it) __ksym __weak;
 
 /*
  * Begins a callback, which is called POLICY_MEMBER:
@@ -254,10 +239,10 @@ extern void bpf_iter_kvm_run_destroy(struct bpf_iter_kvm_run *it) __ksym __weak;
 	const volatile _type _name							\
 		__attribute__((btf_decl_tag("memattr:param:" _help))) = _default
 
-/* A VM's key in maps, from vm_attach to vm_detach. Later it may be another VM's. */
+/* A VM's key in maps. No other VM ever has it. */
 static inline u64 memattr_vm_key(const struct kvm *kvm)
 {
-	return (u64)kvm;
+	return kvm->id;
 }
 
 /* VMs that one load of a policy can keep state for. */
