@@ -80,8 +80,8 @@ endif
 $(B)/deps.mk: deps FORCE
 	@mkdir -p $(B)
 	@dir=$$($(K) libbpf) && \
-		printf 'LIBBPF_DIR := %s\nBPFTOOL := %s/bin/bpftool\n' "$$dir" "$$dir" >$@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+		printf 'LIBBPF_DIR := %s\nBPFTOOL := %s/bin/bpftool\n' "$$dir" "$$dir" >$@.$$$$ && \
+		if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
 
 tools: ## memattr-top, prefault-trace and memattr-policy, into build/bin
 policies: ## the BPF policies, into build/bpf

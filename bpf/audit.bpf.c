@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * audit: a record of conversions that were refused, failed or were large, and of policies that left a
- * VM, for "memattr-policy audit" to print.
+ * audit: records conversions that were refused, failed or were large, and policies that left a VM.
+ * "memattr-policy audit" prints the record.
  *
- * It is no policy: a VM has only one, and the record is to hold what any of them did, and what happens
- * without one. Its programs sit on KVM's tracepoints. An event is in the ring, or counted as lost
- * because the ring was full; nothing else is left out.
+ * For: a log of what policies did on a host, and of what happened without one.
+ * Not for: recording every conversion on a busy host (min_pages=1), since each event is printed;
+ * memattr-top counts them at almost no cost. Nor for stopping anything.
  *
- * Not for: a record of every conversion on a busy host, which min_pages=1 would be, as each event is
- * printed: memattr-top counts them for next to nothing. Nor for stopping anything.
+ * It is not a policy, because a VM has only one: its programs run on KVM's tracepoints. Each event
+ * is in the ring, or counted as lost because the ring was full.
  */
 #include "memattr.bpf.h"
 #include <bpf/bpf_core_read.h>
@@ -21,11 +21,11 @@ MEMATTR_PARAM(u64, min_pages, 0,
 	      "record conversions that changed at least so many pages; 0: none [0..4503599627370496 pages]");
 MEMATTR_PARAM(bool, refused, true,
 	      "record requests that a policy refused, and those that failed otherwise");
-/* Of conversions 4 MiB hold 32768. memattr-policy sets the ring's size by it. */
+/* 4 MiB hold 32768 conversions. memattr-policy sets the size of the ring by it. */
 MEMATTR_PARAM(u32, ring_kib, 4096,
 	      "what the ring holds until it is printed, rounded up to a power of two [4..1048576 KiB]");
 
-/* Only the members that are read; their places come from the running kernel's BTF. */
+/* Only the members that the programs read. The running kernel's BTF says where they are. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct qstr {
 	const unsigned char *name;
@@ -69,7 +69,7 @@ struct bpf_iter__task_file {
 	struct file *file;
 };
 
-/* memattr.bpf.h has what policies may read. */
+/* memattr.bpf.h has the members that policies may read. */
 struct kvm___audit {
 	struct mm_struct *mm;
 	int userspace_pid;
@@ -131,13 +131,13 @@ static void *reserve(u64 size)
 	return event;
 }
 
-/* @alive: not while the VM is taken down, its debugfs folder is freed by then. */
+/* @alive: false when the VM ends: its debugfs directory is freed by then. */
 static void fill_vm(struct audit_vm *vm, struct kvm___audit *kvm, struct task_struct *task, bool alive)
 {
 	vm->kvm = (u64)kvm;
 	vm->creator_tid = BPF_CORE_READ(kvm, userspace_pid);
 	vm->pid = BPF_CORE_READ(task, tgid);
-	/* A process that ends has no mm any more. */
+	/* A process that ends has no mm left. */
 	if (BPF_CORE_READ(task, mm) != BPF_CORE_READ(kvm, mm) && vm->pid != vm->creator_tid)
 		vm->pid = 0;
 	__builtin_memset(vm->dir, 0, sizeof(vm->dir));
@@ -158,8 +158,8 @@ static void fill_event(struct audit_event *event, u32 kind, struct kvm___audit *
 }
 
 /*
- * The policy that the VM has now. Between the verdict and the event, microseconds later, it may have
- * left; then this is empty, or its successor.
+ * The policy that the VM has now. Between the verdict and the event, microseconds later, it may
+ * have left; then this is empty, or its successor.
  */
 static void fill_policy(char *name, struct kvm___audit *kvm)
 {
@@ -222,7 +222,7 @@ int BPF_PROG(audit_exit, struct kvm___audit *kvm, const char *policy,
 	return 0;
 }
 
-/* The VMs that there are, by the descriptors that processes have of them. */
+/* Lists the VMs by the descriptors that processes have of them. */
 SEC("iter/task_file")
 int audit_list(struct bpf_iter__task_file *it)
 {

@@ -2,16 +2,17 @@
 /*
  * faultaround: maps private memory ahead of a guest that walks through it.
  *
- * Without huge pages each 4 KiB page of guest_memfd costs the guest an exit when it is touched first.
- * This policy watches where faults come: one right behind what was mapped last has the next pages
- * mapped with it, twice as many each time. A page that is mapped and not used is memory that the host
- * could have kept, so a walk is followed only as long as it goes on: after some faults elsewhere the
- * window closes. A random walk maps nothing but what it touches. Where memory is taken away before
- * the guest has used it, by conversions or holes, the window halves instead, down to nothing.
+ * For: guests that use their private memory in order: at boot, in huge buffers, or when they start
+ * to run all of their memory in.
+ * Not for: guests that touch one page here and there for good: each fault costs a call of the
+ * policy and gains nothing.
  *
- * Use it for guests with private memory that they use in order: at boot, for huge buffers, or that
- * start to run all of their memory in. Not for those that touch one page here and there for good:
- * each fault then costs the call of the policy and gains nothing.
+ * The first touch of each 4 KiB page of guest_memfd costs the guest an exit. The policy watches
+ * where faults come. For a fault right after what was mapped last, it maps the next pages as well,
+ * twice as many each time. A page that is mapped and not used is memory that the host could have
+ * kept, so the window closes after some faults elsewhere. A random walk maps nothing but what it
+ * touches. If conversions or holes take memory away before the guest has used it, the window
+ * halves, down to nothing.
  */
 #include "memattr.bpf.h"
 
@@ -20,14 +21,14 @@ MEMATTR_PARAM(u32, max_pages, 512, "largest window [1..512 pages]");
 MEMATTR_PARAM(u32, patience, 4, "faults elsewhere that end a walk [1..1000 faults]");
 MEMATTR_PARAM(bool, alloc, true, "allocate memory that the guest has not used yet");
 
-/* vCPUs that are followed at a time. Two that meet in one place forget their walks, no more. */
+/* vCPUs that the policy follows at a time. Two that share a place only forget their walks. */
 #define PLACES 4096
 
 struct walk {
 	u64 vm;		/* memattr_vm_key() */
-	u64 next;	/* behind what was mapped for it */
-	u64 other;	/* behind the last fault elsewhere: maybe the next walk */
-	u64 unused;	/* what the VM had mapped for nothing, at the last window */
+	u64 next;	/* the first gfn past what was mapped for it */
+	u64 other;	/* the gfn after the last fault elsewhere: maybe the next walk */
+	u64 unused;	/* the VM's prefaulted_unused at the last window */
 	u32 pages;	/* the last window */
 	u32 misses;	/* faults elsewhere since then */
 };
@@ -43,14 +44,17 @@ int MEMATTR_CALLBACK(faultaround_vm_attach, struct kvm *kvm)
 /* Spreads VMs over the places, whatever their keys have in common: times 2^32 / golden ratio. */
 static u32 vm_hash(u64 vm)
 {
-	return (u32)(vm ^ vm >> 32) * 0x9e3779b9 >> 8;
+	return (u32)vm * 0x9e3779b9 >> 8;
 }
 
-/* Pages that were zapped untouched since the last window. Of all of the VM: few of its vCPUs walk at a time. */
+/*
+ * Pages that were zapped untouched since the last window. It counts those of the whole VM, which is
+ * near enough: few vCPUs walk at a time.
+ */
 static u64 wasted_pages(struct walk *walk, struct kvm *kvm)
 {
 	u64 unused = kvm->stat.prefaulted_unused.counter;
-	/* Somebody may have set the statistics to 0. */
+	/* Somebody may have reset the statistics. */
 	u64 wasted = unused > walk->unused ? unused - walk->unused : 0;
 
 	walk->unused = unused;

@@ -6,10 +6,11 @@
  * For: hosts where one guest that converts without end (a bounce buffer that is made shared and
  * private for every transfer, or malice) takes slots_lock and TLB flushes from itself and its
  * neighbours.
- * Not for: a VMM that does not pass -EAGAIN on as a retry: it will take the refusal for a failure
- * and stop the guest. Nor for a faster boot: a guest that accepts its memory in small pieces only
- * gets slower; raise burst above what its boot needs, or leave it alone. A conversion counts as one
- * whatever its size.
+ * Not for: a VMM that does not pass -EAGAIN on as a retry: it takes the refusal for a failure and
+ * stops the guest. Nor for a guest that accepts its memory in small pieces while it boots, which
+ * only gets slower: raise burst above what its boot needs.
+ *
+ * A conversion counts as one, whatever its size.
  */
 #include "memattr.bpf.h"
 
@@ -82,11 +83,9 @@ int MEMATTR_CALLBACK(ratelimit_convert, struct kvm *kvm,
 		return 0;
 
 	bucket = ratelimit_vm(kvm);
-	if (!bucket) {
-		/* Somebody deleted it from the map. Better no policy than one that only seems to limit. */
-		kvm_bpf_eject(kvm, 0, "the VM's bucket is gone");
-		return 0;
-	}
+	/* Somebody deleted it. Better no policy than one that only seems to limit. */
+	if (!bucket)
+		return -ECANCELED;
 
 	bpf_spin_lock(&bucket->lock);
 	refill(bucket, now_ns);

@@ -3,16 +3,16 @@
  * seal: from some moment on, no memory can be set shared, except in given windows.
  *
  * For: guests that share what they need for their devices while they boot. A later conversion to
- * shared that nobody expects may be a guest that is being talked into giving its memory away. Windows
- * are where the guest's bounce buffers are, such as its swiotlb.
+ * shared that nobody expects may be a guest that is being talked into giving its memory away.
+ * Windows are where the guest's bounce buffers are, such as its swiotlb.
  * Not for: guests that share memory wherever they happen to have some, as Linux does for coherent
- * DMA without a pool. Nor is it a wall against the VMM, which can replace a memslot without asking the
- * guest.
+ * DMA without a pool. Nor is it a wall against the VMM, which can replace a memslot without asking
+ * the guest.
  *
- * The policy seals a VM when it is attached, or with quiet_ms once nothing outside the windows was set
- * shared for so long, or when the operator updates it to itself with quiet_ms=0. A refused conversion
- * fails with -EPERM, even if the memory is shared already. Conversions to private are always allowed.
- * If one load governs more than 4096 VMs, those beyond are sealed at once.
+ * The policy seals a VM when it is attached, or with quiet_ms once nothing outside the windows was
+ * set shared for so long, or when the operator updates it to itself with quiet_ms=0. A refused
+ * conversion fails with -EPERM, even if the memory is shared already. Conversions to private are
+ * always allowed. If one load governs more than 4096 VMs, those beyond are sealed at once.
  */
 #include "memattr.bpf.h"
 
@@ -44,7 +44,7 @@ int MEMATTR_CALLBACK(seal_vm_attach, struct kvm *kvm)
 
 	vm.shared_ns = bpf_ktime_get_ns();
 	vm.sealed = !quiet_ms;
-	/* To refuse a VM whose state finds no room would leave it unsealed: convert seals it at once. */
+	/* If there is no room, convert seals the VM at once. A refused VM would stay unsealed. */
 	seal_add_vm(kvm, &vm);
 	return 0;
 }
@@ -66,7 +66,7 @@ int MEMATTR_CALLBACK(seal_convert, struct kvm *kvm, const struct kvm_memattr_con
 	if (is_inside(request, window1, window1_size) || is_inside(request, window2, window2_size))
 		return 0;
 
-	/* When the last thing was shared is not known: it may be long ago. */
+	/* Nobody knows when a VM without state last shared something: it may be long ago. */
 	vm = seal_vm(kvm);
 	if (!vm)
 		return -EPERM;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * template: allows everything and counts it. The file to copy for a policy of your own.
+ * template: allows everything and counts it. Copy this file for a policy of your own.
  *
- * For: learning how a policy is built, and measuring what calling one costs.
- * Not for: governing anything; it never refuses a conversion and never widens a zap.
+ * For: learning how to write a policy, and measuring what it costs to call one.
+ * Not for: governing anything: it never refuses a conversion and never widens a zap.
  *
- * The counts are per VM, to be read with: bpftool map dump name template_vms
+ * It counts for each VM. "bpftool map dump name template_vms" shows the counts.
  */
 #include "memattr.bpf.h"
 

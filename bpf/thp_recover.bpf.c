@@ -2,15 +2,16 @@
 /*
  * thp_recover: brings huge pages back that conversions have broken.
  *
- * While one page of a 2 MiB block differs from the others, KVM maps the block by 4 KiB pages. When
- * the page is converted back, KVM zaps this page only. A huge page comes back when the guest touches
- * it; if it goes on to use its neighbours only, their 4 KiB mappings stay for good. This policy has
- * the whole block zapped when the block becomes uniform: the next touch of any of its pages maps it
- * by a huge page again, if the memory behind it is huge.
+ * For: guests whose shared buffers come and go inside memory that is backed by huge pages.
+ * Not for: buffers that are converted to and fro all the time: each round costs the faults of a
+ * whole block.
  *
- * Use it for guests whose shared buffers come and go inside of memory that is backed by huge pages.
- * Not for buffers that are converted to and fro all the time: each round then costs the faults of a
- * whole block. Zaps of memory that becomes private are left alone: guest_memfd has 4 KiB pages only.
+ * While one page of a 2 MiB block differs from the others, KVM maps the block by 4 KiB pages. When
+ * the page is converted back, KVM zaps only this page. If the guest then uses only the page's
+ * neighbours, their 4 KiB mappings stay. So the policy zaps the whole block when the block becomes
+ * uniform. The next touch of any of its pages maps it by a huge page, if the memory behind it is
+ * huge. The policy leaves memory that becomes private alone, because guest_memfd has 4 KiB pages
+ * only.
  */
 #include "memattr.bpf.h"
 

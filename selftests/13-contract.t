@@ -51,8 +51,8 @@ notices()
 mutants='
 value-renamed|s/KVM_MEMATTR_EXIT_BUDGET,/KVM_MEMATTR_EXIT_TIME,/|KVM_MEMATTR_EXIT_TIME: the kernel does not have it
 value-removed|/KVM_MEMATTR_PREFAULT_IOCTL,/d|KVM_MEMATTR_PREFAULT_IOCTL: only the kernel has it
-value-changed|s/IN_SLOT = 1 << 0/IN_SLOT = 1 << 2/|KVM_BPF_HUGEPAGE_IN_SLOT: has another value
-values-moved|s/KVM_MEMATTR_EXIT_REPLACED,/KVM_MEMATTR_EXIT_REPLACED = 5,/|KVM_MEMATTR_EXIT_REFUSED: has another value
+value-changed|s/TAIL_2M = 1 << 1/TAIL_2M = 1 << 2/|KVM_MEMATTR_UNIFORM_TAIL_2M: has another value
+values-moved|s/KVM_MEMATTR_EXIT_EJECTED = 64,/KVM_MEMATTR_EXIT_EJECTED,/|KVM_MEMATTR_EXIT_REQUEST: has another value
 enum-removed|/^enum kvm_memattr_reason {/,/^};/d|kvm_memattr_reason: only the kernel has it
 member-renamed|s/u32 uniform;/u32 uniforms;/|kvm_memattr_zap_ctx.uniforms: the kernel does not have it
 member-removed|/u32 reason;.*kvm_memattr_reason/d|kvm_memattr_convert_ctx.reason: only the kernel has it
@@ -65,11 +65,11 @@ pid-retyped|s/int userspace_pid;/u64 userspace_pid;/|kvm.userspace_pid: has anot
 callback-removed|/(\*zap)/d|kvm_memattr_ops.zap: only the kernel has it
 callback-retyped|s/(\*convert)(struct kvm \*kvm, const /(*convert)(struct kvm *kvm, /|kvm_memattr_ops.convert: has another type
 callbacks-swapped|s/(\*convert)/(*swap)/;s/(\*zap)/(*convert)/;s/(\*swap)/(*zap)/|kvm_memattr_ops.zap: is in another place
-run-shortened|/^union kvm_bpf_run {/,/^};/s/u64 attributes;//|kvm_bpf_run: has another size
-iterator-shortened|s/__opaque\[8\]/__opaque[4]/|bpf_iter_kvm_run: has another size
-function-removed|/^extern void kvm_bpf_eject/d|kvm_bpf_eject: only the kernel has it
-function-renamed|s/kvm_bpf_gfn_run(/kvm_bpf_run_around(/|kvm_bpf_run_around: the kernel does not have it
-argument-retyped|s/u64 gfn, u32 order/u64 gfn, u64 order/|kvm_bpf_hugepage_state: has another prototype
+range-shortened|/^union kvm_bpf_attr_range {/,/^};/s/u64 attributes;//|kvm_bpf_attr_range: has another size
+iterator-shortened|s/__opaque\[8\]/__opaque[4]/|bpf_iter_kvm_attr_range: has another size
+function-removed|/^extern u64 kvm_bpf_gfn/d|kvm_bpf_gfn_attributes: only the kernel has it
+function-renamed|s/kvm_bpf_gfn_attributes(/kvm_bpf_attributes(/|kvm_bpf_attributes: the kernel does not have it
+argument-retyped|s/u64 start, u64 end)/u64 start, u32 end)/|bpf_iter_kvm_attr_range_new: has another prototype
 result-retyped|s/^extern u64 kvm_bpf/extern u32 kvm_bpf/|kvm_bpf_gfn_attributes: has another prototype
 constant-changed|s/PREFAULT_MAX_PAGES 512/PREFAULT_MAX_PAGES 1024/|< KVM_MEMATTR_PREFAULT_MAX_PAGES 1024
 constant-removed|/^#define KVM_MEMATTR_PREFAULT_MAX_PAGES/d|> KVM_MEMATTR_PREFAULT_MAX_PAGES 512

@@ -216,7 +216,7 @@ ok "somebody deletes the VM's bucket" forget_vm
 ok "the VM goes on" vm ok private 0x1000 1
 ok "the loader ends" end_loader 10
 ok "the policy has ejected itself" state 'policy: none' 'exit_policy: ratelimit' 'exit_kind: request' \
-	"exit_text: the VM's bucket is gone"
+	'exit_text: convert() asked for it'
 vm ok shared 0x1000 1
 start_other_vm
 start_loader ratelimit --all burst=1 rate=1

@@ -53,6 +53,8 @@ ok "convert refuses: EBUSY" refuses 16 EBUSY
 ok "convert refuses: ENOSPC" refuses 28 ENOSPC
 ok "zap returns a positive number" ejected bad-return 1 zap_ret=1
 ok "zap refuses" ejected bad-return -1 zap_ret=-1
+ok "convert asks to be ejected" ejected request 0 convert_ret=-125
+ok "zap asks to be ejected" ejected request 0 zap_ret=-125
 ok "zap starts before the slot" ejected bad-field $((0x100)) zap_start_add=-4096
 ok "zap ends behind the slot" ejected bad-field $((0x3110)) zap_end_add=8192
 ok "zap starts too late" ejected bad-field $((0x1101)) zap_start_add=1
@@ -82,6 +84,8 @@ end_other_vm
 # --- attaching what cannot be attached ---
 ok "vm_attach refuses" fails 1 'refuses VM .*: Permission denied' "vm_attach" \
 	$policy load $fault --pid $vm attach_ret=-13
+ok "vm_attach asks to be ejected, i.e. refuses" fails 1 'refuses VM .*: Operation canceled' "vm_attach" \
+	$policy load $fault --pid $vm attach_ret=-125
 for ret in 1 -512 -100000; do
 	ok "vm_attach returns what it must not: $ret" fails 1 'refuses VM .*: Invalid argument' \
 		"vm_attach" timeout 60 $policy load $fault --pid $vm attach_ret=$ret
@@ -143,7 +147,7 @@ ok "sleeping without saying so" refused_by_verifier sleep_convert \
 ok "a kfunc with NULL" refused_by_verifier kfunc_null 'NULL pointer passed to trusted arg0'
 ok "a kfunc with what is no VM, for all one knows" refused_by_verifier kfunc_untrusted \
 	'R1 must be referenced or trusted'
-ok "writing to a run" refused_by_verifier write_run 'cannot write into rdonly_mem'
+ok "writing to a range of an iterator" refused_by_verifier write_range 'cannot write into rdonly_mem'
 ok "an iterator that does not end" refused_by_verifier iter_leak 'Unreleased reference'
 only='only zap_start and zap_end of kvm_memattr_zap_ctx can be written'
 ok "writing to the request" refused_by_verifier write_request "$only"
@@ -151,9 +155,7 @@ ok "writing to what zap may read" refused_by_verifier write_slot "$only"
 ok "writing to what prefault may read" refused_by_verifier write_bound "$only"
 ok "writing to half of what it may write" refused_by_verifier write_half "$only"
 ok "writing to struct kvm" refused_by_verifier write_kvm "$only"
-ok "using a run whose iterator is gone" refused_by_verifier stale_run "invalid mem access 'scalar'"
-ok "a kfunc that writes to an iterator's run" refused_by_verifier kfunc_writes_run \
-	'cannot write into rdonly_mem'
+ok "using a range whose iterator is gone" refused_by_verifier stale_range "invalid mem access 'scalar'"
 ok "the log is short" test $(wc -l <$err) -lt 20
 ok "-v" run 6 timeout 60 $policy load $policies/write_kvm.bpf.o --pid $vm -v
 ok "shows all of it" test $(wc -l <$err) -gt 20

@@ -35,7 +35,25 @@ ok "an update changes the parameter" run 0 $policy update $guide/sizecap.bpf.o -
 ok "five pages do not turn shared" vm EPERM shared 0x1000 5
 ok "four do" vm ok shared 0x1000 4
 stop_loader
+end_vm
 
+# What the guide types in the shell. The guest waits for a line of input.
+guest_is_refused()
+{
+	build/bin/memattr-guest --scenario churn --chunk 64K --count 20 --wait \
+		<$tmp/vm-in >$tmp/guest 2>$tmp/vm-out &
+	pid=$!
+	exec 8>$tmp/vm-in 9<$tmp/vm-out
+	read -r _ <&9
+	start_loader $guide/sizecap.bpf.o --pid $pid max_pages=8
+	echo >&8
+	wait $pid
+	exec 8>&- 9<&-
+	end_loader 11 && grep '^denied *20, 20 EPERM$' $tmp/guest
+}
+ok "the guide's guest is refused" guest_is_refused
+
+start_vm
 vm ok private 0x1000 64
 start_loader $guide/sharecap.bpf.o --pid $vm max_pages=8
 ok "sharecap: six pages turn shared" vm ok shared 0x1000 6
@@ -48,7 +66,7 @@ ok "it counts all that turned shared, not what is" vm EPERM shared 0x1000 1
 stop_loader
 vm ok stripes 0x100000 8194
 start_loader $guide/sharecap.bpf.o --pid $vm max_pages=1M
-ok "more runs than the iterator returns are refused" vm EPERM shared 0x100000 8194
+ok "more ranges than the iterator returns are refused" vm EPERM shared 0x100000 8194
 ok "as many are not" vm ok shared 0x100000 4096
 forget_vm()
 {
@@ -58,7 +76,7 @@ forget_vm()
 ok "somebody deletes the VM's state" forget_vm
 ok "the VM goes on" vm ok shared 0x1000 1
 ok "the loader ends" end_loader 10
-ok "it has ejected itself" state 'policy: none' 'exit_kind: request' "exit_text: the VM's state is gone"
+ok "it has ejected itself" state 'policy: none' 'exit_kind: request' 'exit_text: convert() asked for it'
 end_vm
 ok "nothing is left" nothing_left
 finish

@@ -134,6 +134,7 @@ start_private 16384
 gfn=$((0x2000 + 100))
 ok "prefault returns a positive number" ejected bad-return 1 prefault_ret=1
 ok "prefault returns an errno" ejected bad-return -12 prefault_ret=-12
+ok "prefault asks to be ejected" ejected request 0 prefault_ret=-125
 ok "the window is turned around" ejected bad-field $((gfn + 1)) window_start_add=1
 ok "far" ejected bad-field $((gfn + 4096)) window_start_add=4096 window_end_add=-50
 ok "it begins below 0, which is far above" ejected bad-field $((gfn - 1000000)) \

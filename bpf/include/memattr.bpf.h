@@ -2,12 +2,13 @@
 /*
  * What the author of a policy for KVM's memory attributes includes. docs/policies.md is the guide.
  *
- * The types are those of the patched kernel, whose include/linux/kvm_memattr.h says what each member
- * means, what each callback may return, and in which context it runs. virt/kvm/memattr_kfunc.c says
- * the same of the functions. selftests/13-contract.t compares this file with the kernel.
+ * The types are those of the patched kernel, whose include/linux/kvm_memattr.h says what each
+ * member means, what each callback may return, and in which context it runs.
+ * virt/kvm/memattr_kfunc.c says the same of the functions. selftests/13-contract.t compares this
+ * file with the kernel.
  *
- * libbpf relocates all members when it loads a policy (preserve_access_index). So one object fits KVM
- * as a module and KVM built in, and nobody has to generate a vmlinux.h.
+ * libbpf relocates all members when it loads a policy (preserve_access_index). So one object fits
+ * KVM as a module and KVM built in, and nobody has to generate a vmlinux.h.
  */
 #ifndef MEMATTR_BPF_H
 #define MEMATTR_BPF_H
@@ -66,6 +67,7 @@ struct kvm_vm_stat {
 
 /* The VM. memattr_vm_key() below is its key in maps. */
 struct kvm {
+	u64 id;				/* KVM gives it to no other VM, ever */
 	int userspace_pid;		/* the thread that created the VM */
 	struct kvm_vm_stat stat;
 };
@@ -85,9 +87,7 @@ struct kvm_memattr_convert_ctx {
 /* Huge pages inside the memslot that a conversion makes uniform, at the edges of its zap. */
 enum kvm_memattr_uniform {
 	KVM_MEMATTR_UNIFORM_HEAD_2M = 1 << 0,	/* the one around gfn_start */
-	KVM_MEMATTR_UNIFORM_HEAD_1G = 1 << 1,
-	KVM_MEMATTR_UNIFORM_TAIL_2M = 1 << 2,	/* the one around gfn_end - 1 */
-	KVM_MEMATTR_UNIFORM_TAIL_1G = 1 << 3,
+	KVM_MEMATTR_UNIFORM_TAIL_2M = 1 << 1,	/* the one around gfn_end - 1 */
 };
 
 /* A zap that a conversion is about to cause. */
@@ -129,12 +129,12 @@ enum kvm_memattr_exit_kind {
 	KVM_MEMATTR_EXIT_VM_DEATH,	/* the VM ended */
 	KVM_MEMATTR_EXIT_REPLACED,	/* another policy took over */
 	KVM_MEMATTR_EXIT_REFUSED,	/* vm_attach refused this VM, or another VM in an update */
-	KVM_MEMATTR_EXIT_BAD_RETURN,	/* a callback returned what it must not */
-	KVM_MEMATTR_EXIT_BAD_FIELD,	/* a callback wrote what it must not */
-	KVM_MEMATTR_EXIT_BUDGET,	/* a callback took longer than budget_us */
-	KVM_MEMATTR_EXIT_REQUEST,	/* the policy called kvm_bpf_eject() */
 
-	KVM_MEMATTR_EXIT_EJECTED = KVM_MEMATTR_EXIT_BAD_RETURN,
+	KVM_MEMATTR_EXIT_EJECTED = 64,
+	KVM_MEMATTR_EXIT_BAD_RETURN = KVM_MEMATTR_EXIT_EJECTED, /* a callback's return value */
+	KVM_MEMATTR_EXIT_BAD_FIELD,	/* a value that a callback wrote */
+	KVM_MEMATTR_EXIT_BUDGET,	/* a callback took longer than budget_us */
+	KVM_MEMATTR_EXIT_REQUEST,	/* a callback returned -ECANCELED */
 };
 
 struct kvm_memattr_exit {
@@ -145,55 +145,46 @@ struct kvm_memattr_exit {
 
 /* The policy. All callbacks are optional, and run concurrently with themselves and each other. */
 struct kvm_memattr_ops {
-	int (*vm_attach)(struct kvm *kvm);	/* a VM comes under the policy */
-	void (*vm_detach)(struct kvm *kvm, const struct kvm_memattr_exit *exit);	/* it left */
+	/* A VM comes under the policy, which can refuse it. */
+	int (*vm_attach)(struct kvm *kvm);
+	/* A VM has left the policy. */
+	void (*vm_detach)(struct kvm *kvm, const struct kvm_memattr_exit *exit);
+	/* Userspace asks for a conversion, which the policy can refuse. */
 	int (*convert)(struct kvm *kvm, const struct kvm_memattr_convert_ctx *ctx);
+	/* KVM is about to zap for a conversion. The policy can widen the zap. */
 	int (*zap)(struct kvm *kvm, struct kvm_memattr_zap_ctx *ctx);
+	/* KVM mapped private memory or made memory private. The policy can propose a window. */
 	int (*prefault)(struct kvm *kvm, struct kvm_memattr_prefault_ctx *ctx);
 
-	s32 vm_fd;			/* the VM, or -1 for all VMs without a policy of their own */
-	u32 budget_us;			/* a call that takes longer ejects the policy; 0: no limit */
+	s32 vm_fd;			/* the VM; -1: all VMs without a policy of their own */
+	u32 budget_us;			/* a longer call ejects the policy; 0: no limit */
 	u64 flags;			/* must be 0 */
 	char name[KVM_MEMATTR_NAME_LEN];
 };
 
-/* A run of pages with equal attributes, end exclusive. */
-union kvm_bpf_run {
+/* Pages with equal attributes, end exclusive. */
+union kvm_bpf_attr_range {
 	struct {
 		u64 start, end;
 		u64 attributes;
 	};
 };
 
-/* What kvm_bpf_hugepage_state() returns. A block can be mapped huge only if it has all of these. */
-enum kvm_bpf_hugepage {
-	KVM_BPF_HUGEPAGE_IN_SLOT = 1 << 0,	/* the whole block is in one memslot */
-	KVM_BPF_HUGEPAGE_UNIFORM = 1 << 1,	/* all its pages have equal attributes */
-};
-
 #pragma clang attribute pop
 
-/* The state of bpf_for_each(kvm_run, run, kvm, gfn_start, gfn_end). */
-struct bpf_iter_kvm_run {
+/* The state of bpf_for_each(kvm_attr_range, range, kvm, gfn_start, gfn_end). */
+struct bpf_iter_kvm_attr_range {
 	u64 __opaque[8];
 } __attribute__((aligned(8)));
 
 /* The attributes of a page, 0 for a gfn out of range. */
 extern u64 kvm_bpf_gfn_attributes(struct kvm *kvm, u64 gfn) __ksym __weak;
 
-/* The run of pages around a page; 0 or -EINVAL. @run must be initialised. */
-extern int kvm_bpf_gfn_run(struct kvm *kvm, u64 gfn, union kvm_bpf_run *run) __ksym __weak;
-
-/* enum kvm_bpf_hugepage of the block around a page, order 9 (2 MiB) or 18 (1 GiB); or -EINVAL. */
-extern int kvm_bpf_hugepage_state(struct kvm *kvm, u64 gfn, u32 order) __ksym __weak;
-
-/* Ejects the policy from the VM; @code and @text__str, a constant, go into the record. */
-extern void kvm_bpf_eject(struct kvm *kvm, s64 code, const char *text__str) __ksym __weak;
-
-extern int bpf_iter_kvm_run_new(struct bpf_iter_kvm_run *it, struct kvm *kvm, u64 start,
-				u64 end) __ksym __weak;
-extern union kvm_bpf_run *bpf_iter_kvm_run_next(struct bpf_iter_kvm_run *it) __ksym __weak;
-extern void bpf_iter_kvm_run_destroy(struct bpf_iter_kvm_run *it) __ksym __weak;
+extern int bpf_iter_kvm_attr_range_new(struct bpf_iter_kvm_attr_range *it, struct kvm *kvm,
+				       u64 start, u64 end) __ksym __weak;
+extern union kvm_bpf_attr_range *bpf_iter_kvm_attr_range_next(
+	struct bpf_iter_kvm_attr_range *it) __ksym __weak;
+extern void bpf_iter_kvm_attr_range_destroy(struct bpf_iter_kvm_attr_range *it) __ksym __weak;
 
 /*
  * Begins a callback, which is called POLICY_MEMBER:
@@ -204,7 +195,8 @@ extern void bpf_iter_kvm_run_destroy(struct bpf_iter_kvm_run *it) __ksym __weak;
  * No argument can be called ctx: BPF_PROG uses the name. Only convert may be sleepable.
  */
 #define MEMATTR_CALLBACK(_name, _args...) SEC("struct_ops/" #_name) BPF_PROG(_name, _args)
-#define MEMATTR_CALLBACK_SLEEPABLE(_name, _args...) SEC("struct_ops.s/" #_name) BPF_PROG(_name, _args)
+#define MEMATTR_CALLBACK_SLEEPABLE(_name, _args...)					\
+	SEC("struct_ops.s/" #_name) BPF_PROG(_name, _args)
 
 #define __memattr_ops_1(_name, _callback) ._callback = (void *)_name##_##_callback,
 #define __memattr_ops_2(_name, _callback, _more...) \
@@ -221,7 +213,8 @@ extern void bpf_iter_kvm_run_destroy(struct bpf_iter_kvm_run *it) __ksym __weak;
 			__memattr_ops_3, __memattr_ops_2, __memattr_ops_1)
 
 /*
- * Defines the policy @_name with its callbacks, for all VMs; memattr-policy sets the VM. Once per file:
+ * Defines the policy @_name with its callbacks, for all VMs; memattr-policy sets the VM. Once per
+ * file:
  *
  *	MEMATTR_OPS(example, convert, zap);
  */
@@ -236,8 +229,9 @@ extern void bpf_iter_kvm_run_destroy(struct bpf_iter_kvm_run *it) __ksym __weak;
 	char LICENSE[] SEC("license") = "GPL"
 
 /*
- * A parameter of type @_type, an integer or bool, which memattr-policy shows and sets before it loads
- * the policy. @_help ends in the range and the unit, in brackets; without it all values are allowed:
+ * A parameter of type @_type, an integer or bool, which memattr-policy shows and sets before it
+ * loads the policy. @_help ends in the range and the unit, in brackets; without it all values are
+ * allowed:
  *
  *	MEMATTR_PARAM(u32, rate, 100, "conversions allowed per second [1..1000000 conversions/s]");
  */
@@ -245,10 +239,10 @@ extern void bpf_iter_kvm_run_destroy(struct bpf_iter_kvm_run *it) __ksym __weak;
 	const volatile _type _name							\
 		__attribute__((btf_decl_tag("memattr:param:" _help))) = _default
 
-/* A VM's key in maps, from vm_attach to vm_detach. Later it may be another VM's. */
+/* A VM's key in maps. No other VM ever has it. */
 static inline u64 memattr_vm_key(const struct kvm *kvm)
 {
-	return (u64)kvm;
+	return kvm->id;
 }
 
 /* VMs that one load of a policy can keep state for. */

@@ -95,10 +95,10 @@ show closes detaches links_detached
 ok "loaders and VMs were killed, also at once" some loaders_killed guests_killed both_killed
 show loaders_started loaders_killed guests_killed both_killed
 ok "policies refused, widened, looped, slept, recursed and asked" some convert zap vm_attach_refused \
-	convert_refused zap_widened prefault windows loops sleeps recursions tail_calls kfuncs iterator_runs eject_calls
+	convert_refused zap_widened prefault windows loops sleeps recursions tail_calls kfuncs iterator_ranges eject_requests
 show vm_attach vm_attach_refused vm_detach convert convert_refused zap zap_widened
 show prefault windows
-show loops sleeps sleep_errors recursions tail_calls kfuncs iterator_runs eject_calls
+show loops sleeps sleep_errors recursions tail_calls kfuncs iterator_ranges eject_requests
 for kind in bad-return bad-field budget request; do
 	ok "ejected: $kind, $(happened exit:$kind) times" some exit:$kind
 done

@@ -168,45 +168,23 @@ __noinline u64 random_gfn(u64 gfn)
 
 static void ask(struct kvm *kvm, u64 gfn)
 {
-	union kvm_bpf_run found = {}, *run;
 	u64 start = random_gfn(gfn), end = random_gfn(gfn), at = start;
-	u64 runs = 0;
+	union kvm_bpf_attr_range *range;
+	u64 ranges = 0;
 
 	count(CHAOS_KFUNCS, 1);
 	kvm_bpf_gfn_attributes(kvm, random_gfn(gfn));
-	if (!kvm_bpf_gfn_run(kvm, start, &found) && (found.start > start || found.end <= start))
-		count(CHAOS_BAD_RUN, 1);
-	kvm_bpf_hugepage_state(kvm, random_gfn(gfn), random_u64() & 1 ? 9 : 18);
-	kvm_bpf_hugepage_state(kvm, random_gfn(gfn), random_u64());
 
-	bpf_for_each(kvm_run, run, kvm, start, end) {
-		if (run->start != at || run->end <= at || run->end > end)
-			count(CHAOS_BAD_RUN, 1);
-		at = run->end;
-		runs++;
+	bpf_for_each(kvm_attr_range, range, kvm, start, end) {
+		if (range->start != at || range->end <= at || range->end > end)
+			count(CHAOS_BAD_RANGE, 1);
+		at = range->end;
+		ranges++;
 		/* By chance: the verifier would follow a count through all its values. */
 		if (chance(10))
 			break;
 	}
-	count(CHAOS_RUNS, runs);
-}
-
-static void eject(struct kvm *kvm)
-{
-	count(CHAOS_EJECT_CALLS, 1);
-	switch (random_u64() % 3) {
-	case 0:
-		kvm_bpf_eject(kvm, random_u64(), "had enough");
-		break;
-	case 1:
-		/* For a terminal, if nobody took care. */
-		kvm_bpf_eject(kvm, random_u64(), "\033[31m\a\n%s%n\xff");
-		break;
-	default:
-		kvm_bpf_eject(kvm, (s64)1 << 63,
-			      "a text that is longer than there is room for in the record, which is not known "
-			      "to the policy and does not have to be, as KVM cuts it off where it ends");
-	}
+	count(CHAOS_RANGES, ranges);
 }
 
 /* In all callbacks for a VM: those before vm_attach and behind vm_detach are an error of KVM's. */
@@ -218,8 +196,6 @@ static __always_inline void anywhere(struct kvm *kvm, u64 gfn)
 		recurse();
 	if (chance(weights.ask))
 		ask(kvm, gfn);
-	if (chance(weights.eject))
-		eject(kvm);
 }
 
 static void expect_attached(struct kvm *kvm)
@@ -259,15 +235,26 @@ __noinline int no_verdict(void)
 	}
 }
 
+/* What convert, zap and prefault return, but for refusals. */
+__noinline int no_refusal(void)
+{
+	if (chance(weights.eject)) {
+		count(CHAOS_EJECT_REQUESTS, 1);
+		return -ECANCELED;
+	}
+	return chance(weights.bad_return) ? no_verdict() : 0;
+}
+
 static __always_inline int verdict(struct kvm *kvm, const struct kvm_memattr_convert_ctx *request)
 {
+	int answer;
+
 	count(CHAOS_CONVERTS, 1);
 	expect_attached(kvm);
 	anywhere(kvm, request->gfn_start);
-	if (chance(weights.bad_return))
-		return no_verdict();
-	if (!chance(weights.refuse))
-		return 0;
+	answer = no_refusal();
+	if (answer || !chance(weights.refuse))
+		return answer;
 	count(CHAOS_REFUSALS, 1);
 	return valid_refusal(request);
 }
@@ -395,7 +382,7 @@ int MEMATTR_CALLBACK(chaos_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap
 		widen(zap);
 	if (chance(weights.bad_zap))
 		zap_wrong(zap);
-	return chance(weights.bad_return) ? no_verdict() : 0;
+	return no_refusal();
 }
 
 int MEMATTR_CALLBACK(chaos_prefault, struct kvm *kvm, struct kvm_memattr_prefault_ctx *fault)
@@ -416,7 +403,7 @@ int MEMATTR_CALLBACK(chaos_prefault, struct kvm *kvm, struct kvm_memattr_prefaul
 		fault->window_start = random_u64();
 		fault->window_end = random_u64();
 	}
-	return chance(weights.bad_return) ? no_verdict() : 0;
+	return no_refusal();
 }
 
 MEMATTR_OPS(chaos, vm_attach, vm_detach, convert, zap, prefault);

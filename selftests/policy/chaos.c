@@ -75,12 +75,12 @@ static const char *const chaos_names[] = {
 	[CHAOS_RECURSIONS] = "recursions",
 	[CHAOS_TAIL_CALLS] = "tail_calls",
 	[CHAOS_KFUNCS] = "kfuncs",
-	[CHAOS_RUNS] = "iterator_runs",
-	[CHAOS_EJECT_CALLS] = "eject_calls",
+	[CHAOS_RANGES] = "iterator_ranges",
+	[CHAOS_EJECT_REQUESTS] = "eject_requests",
 	[CHAOS_ATTACHED_TWICE] = "attached_twice",
 	[CHAOS_NOT_ATTACHED] = "not_attached",
 	[CHAOS_NO_REASON] = "no_reason",
-	[CHAOS_BAD_RUN] = "bad_run",
+	[CHAOS_BAD_RANGE] = "bad_range",
 };
 
 /* What loaders count, and what they have to know. Shared, as they are killed. */

@@ -16,7 +16,7 @@ struct chaos_weights {
 	__u32 recurse;		/* callbacks in callbacks, which change maps */
 	__u32 tail;		/* convert: tail calls, up to the limit */
 	__u32 ask;		/* kfuncs */
-	__u32 eject;		/* kvm_bpf_eject(), in each callback */
+	__u32 eject;		/* convert, zap, prefault: -ECANCELED */
 	__u32 attach_refuse;
 };
 
@@ -37,13 +37,13 @@ enum chaos_count {
 	CHAOS_RECURSIONS,
 	CHAOS_TAIL_CALLS,
 	CHAOS_KFUNCS,
-	CHAOS_RUNS,		/* that the iterator found */
-	CHAOS_EJECT_CALLS,
+	CHAOS_RANGES,		/* that the iterator found */
+	CHAOS_EJECT_REQUESTS,
 	/* These must stay 0. */
 	CHAOS_ATTACHED_TWICE,	/* vm_attach of a VM that has not been detached */
 	CHAOS_NOT_ATTACHED,	/* another callback for a VM that is not */
 	CHAOS_NO_REASON,	/* vm_detach without a known kind or without a text */
-	CHAOS_BAD_RUN,		/* the runs that the iterator returns have a gap, or do not end */
+	CHAOS_BAD_RANGE,		/* the ranges that the iterator returns have a gap, or do not end */
 	CHAOS_COUNTS,
 };
 

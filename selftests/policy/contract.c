@@ -20,7 +20,7 @@
 static const char *const partial[] = { "kvm", "kvm_vm_stat", "kvm_vm_stat_generic" };
 
 /* In the kernel's BTF, but of no use for policies. */
-static const char *const internal[] = { "KVM_MEMATTR_UNIFORM_TAIL_SHIFT", "kvm_bpf_kfunc_filter" };
+static const char *const internal[] = { "kvm_bpf_kfunc_filter" };
 
 static struct btf *header, *kernel;
 static unsigned int compared, differences;

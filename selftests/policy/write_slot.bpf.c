@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* write_slot: moves the memslot's end, to zap behind it; only the zap's range is writable. */
+/* write_slot: moves the memslot's end, to zap past it; only the zap's range is writable. */
 #include "memattr.bpf.h"
 
 int MEMATTR_CALLBACK(write_slot_zap, struct kvm *kvm, struct kvm_memattr_zap_ctx *zap)
