@@ -37,10 +37,10 @@ static void stock_set(unsigned long page, unsigned long attrs)
 static void map_set(unsigned long page, unsigned long attrs)
 {
 	struct kvm_attr_change change = { &map, page, page + 1, attrs };
-	struct kvm_attr_run run = { .start = page };
+	struct kvm_attr_range range = { .start = page };
 
-	kvm_attr_map_find_run(&map, &run, page + 1);
-	if (run.attrs == attrs)
+	kvm_attr_map_find_range(&map, &range, page + 1);
+	if (range.attrs == attrs)
 		return;
 	if (kvm_attr_map_prepare(&change))
 		abort();

@@ -74,24 +74,16 @@ struct kvm___audit {
 	struct mm_struct *mm;
 	int userspace_pid;
 	struct dentry *debugfs_dentry;
-	void *memattr;
 };
 
-struct kvm_memattr_binding {
-	const struct kvm_memattr_ops *ops;
-};
-
-struct kvm_memattr_vm {
-	struct kvm_memattr_binding *binding;
-};
-
-struct kvm_memattr_event {
+struct kvm_memattr_convert_event {
 	u64 gfn_start, gfn_end;
 	u64 attributes;
 	u64 effective_pages;
 	u64 policy_ns;
 	s32 verdict;
 	s32 ret;
+	char policy[KVM_MEMATTR_NAME_LEN];
 };
 #pragma clang attribute pop
 
@@ -152,28 +144,11 @@ static void fill_event(struct audit_event *event, u32 kind, struct kvm___audit *
 	event->kind = kind;
 	event->zero = 0;
 	fill_vm(&event->vm, kvm, (void *)bpf_get_current_task(), alive);
-	/* A VM that is being created has no number yet: its thread is this one. */
-	if (!event->vm.creator_tid)
-		event->vm.creator_tid = (u32)bpf_get_current_pid_tgid();
-}
-
-/*
- * The policy that the VM has now. Between the verdict and the event, microseconds later, it may
- * have left; then this is empty, or its successor.
- */
-static void fill_policy(char *name, struct kvm___audit *kvm)
-{
-	struct kvm_memattr_vm *vm = BPF_CORE_READ(kvm, memattr);
-
-	__builtin_memset(name, 0, AUDIT_POLICY_LEN);
-	/* Private to KVM: another kernel may do without, and so can an event. */
-	if (vm && bpf_core_field_exists(vm->binding))
-		BPF_CORE_READ_STR_INTO((char (*)[AUDIT_POLICY_LEN])name, vm, binding, ops, name);
 }
 
 /* The verifier takes every argument of a module's tracepoint for one that may be NULL. */
 SEC("tp_btf/kvm_memattr_convert")
-int BPF_PROG(audit_convert, struct kvm___audit *kvm, const struct kvm_memattr_event *ev)
+int BPF_PROG(audit_convert, struct kvm___audit *kvm, const struct kvm_memattr_convert_event *ev)
 {
 	struct audit_convert *convert;
 
@@ -193,7 +168,7 @@ int BPF_PROG(audit_convert, struct kvm___audit *kvm, const struct kvm_memattr_ev
 	convert->policy_ns = ev->policy_ns;
 	convert->verdict = ev->verdict;
 	convert->ret = ev->ret;
-	fill_policy(convert->policy, kvm);
+	bpf_probe_read_kernel_str(convert->policy, sizeof(convert->policy), ev->policy);
 	bpf_ringbuf_submit(convert, 0);
 	return 0;
 }

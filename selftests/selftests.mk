@@ -31,7 +31,7 @@ $(TESTS_LIB): $(patsubst %.c,$(B)/%.o,$(wildcard selftests/lib/*.c)) \
 	$(AR) rcs $@ $^
 
 # --- KVM's ioctls ---
-KVM_TESTS := $(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input $(TESTS)/prefault/prefault
+KVM_TESTS := $(addprefix $(TESTS)/,attributes/attributes attributes/bad-input identity/identity prefault/prefault)
 
 $(TESTS)/prefault/prefault: $(addprefix $(TESTS)/prefault/,main.o contract.o race.o slots.o sptes.o state.o)
 $(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input: $(TESTS)/attributes/ranges.o

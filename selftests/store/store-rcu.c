@@ -42,7 +42,7 @@ static unsigned long rnd(unsigned long *state, unsigned long below)
 static void *reader(void *arg)
 {
 	unsigned long state = (unsigned long)arg * 0x9e3779b97f4a7c15UL + 1, reads = 0, page;
-	struct kvm_attr_run run;
+	struct kvm_attr_range range;
 
 	rcu_register_thread();
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
@@ -52,11 +52,11 @@ static void *reader(void *arg)
 			abort();
 		}
 		/* A run from anywhere moves on, and one from here begins right. */
-		run.start = rnd(&state, 2) ? page : rnd(&state, UNIVERSE);
-		kvm_attr_map_scan(&map, &run, UNIVERSE);
-		if (run.end <= run.start || run.end > UNIVERSE ||
-		    (run.start == page && run.attrs != value)) {
-			fprintf(stderr, "store-rcu: run of %#lx is wrong\n", run.start);
+		range.start = rnd(&state, 2) ? page : rnd(&state, UNIVERSE);
+		kvm_attr_map_scan(&map, &range, UNIVERSE);
+		if (range.end <= range.start || range.end > UNIVERSE ||
+		    (range.start == page && range.attrs != value)) {
+			fprintf(stderr, "store-rcu: run of %#lx is wrong\n", range.start);
 			abort();
 		}
 		reads++;

@@ -32,40 +32,40 @@ static void check(bool ok, const char *what, unsigned long at)
 
 static void check_all(void)
 {
-	struct kvm_attr_run run = { .start = base };
+	struct kvm_attr_range range = { .start = base };
 	unsigned long i, n;
 
 	if (base) {
-		run.start = base - 1;
-		kvm_attr_map_find_run(&map, &run, base);
-		check(!run.attrs, "attributes before", run.start);
-		run.start = base;
+		range.start = base - 1;
+		kvm_attr_map_find_range(&map, &range, base);
+		check(!range.attrs, "attributes before", range.start);
+		range.start = base;
 	}
-	for (n = 0; run.start < base + UNIVERSE; run.start = run.end, n++) {
-		kvm_attr_map_find_run(&map, &run, base + UNIVERSE + 1);
-		check(run.end > run.start, "empty run", run.start);
-		for (i = run.start; i < run.end && i < base + UNIVERSE; i++)
-			check(model[i - base] == run.attrs, "run differs", i);
-		if (run.end < base + UNIVERSE)
-			check(model[run.end - base] != run.attrs, "run ends early", run.end);
+	for (n = 0; range.start < base + UNIVERSE; range.start = range.end, n++) {
+		kvm_attr_map_find_range(&map, &range, base + UNIVERSE + 1);
+		check(range.end > range.start, "empty run", range.start);
+		for (i = range.start; i < range.end && i < base + UNIVERSE; i++)
+			check(model[i - base] == range.attrs, "run differs", i);
+		if (range.end < base + UNIVERSE)
+			check(model[range.end - base] != range.attrs, "run ends early", range.end);
 	}
 	check(kvm_attr_map_get(&map, base + UNIVERSE) == 0, "attributes behind", base + UNIVERSE);
 }
 
 static void check_some(unsigned long at)
 {
-	struct kvm_attr_run run;
+	struct kvm_attr_range range;
 	unsigned long end, attrs;
 
 	if (at >= UNIVERSE)
 		return;
 	attrs = kvm_attr_map_get(&map, base + at);
 	check(attrs == model[at], "page differs", base + at);
-	run.start = base + at;
+	range.start = base + at;
 	end = min(at + 3000, UNIVERSE);
-	kvm_attr_map_find_run(&map, &run, base + end);
-	check(run.attrs == attrs, "run differs from page", base + at);
-	for (at++; at < run.end - base; at++)
+	kvm_attr_map_find_range(&map, &range, base + end);
+	check(range.attrs == attrs, "run differs from page", base + at);
+	for (at++; at < range.end - base; at++)
 		check(model[at] == attrs, "run is too long", base + at);
 	check(at == end || model[at] != attrs, "run is too short", base + at);
 }

@@ -27,7 +27,7 @@ struct kvm_gfn_range {
 	union kvm_mmu_notifier_arg arg;
 };
 
-struct kvm_memattr_event {
+struct kvm_memattr_convert_event {
 	__u64 gfn_start, gfn_end;
 	__u64 attributes;
 	__u64 effective_pages;
@@ -108,7 +108,7 @@ static void count_direction(struct top_counts *counts, __u64 attributes)
 }
 
 SEC("tp_btf/kvm_memattr_convert")
-int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_event *ev)
+int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
 {
 	struct top_counts *counts = counts_of(kvm);
 	__u32 bucket;
