@@ -41,7 +41,7 @@ says()
 
 # The tool with a series of its own: only the scripts of the checkout.
 mkdir -p "$tmp/top/kernel-patches/linux-6.12"
-cp -r kernel-patches/kernel kernel-patches/config "$tmp/top/kernel-patches/"
+cp -r kernel-patches/{kernel,lib,config} "$tmp/top/kernel-patches/"
 kernel=$tmp/top/kernel-patches/kernel
 series=$tmp/top/kernel-patches/linux-6.12
 export MEMATTR_CACHE=$tmp/cache KERNEL_SRC=$tmp/linux TMPDIR=$tmp
@@ -70,13 +70,14 @@ olddefconfig:
 	sed -i /KVM_MEMATTR/d \$(conf)
 bzImage:
 	mkdir -p \$(O)/arch/x86/boot
+	@for step in 1 2 3; do echo "  CC      \$\$step.o"; done
 	echo half >\$(O)/vmlinux
 	echo \$\$PPID >$tmp/half
 	cat $tmp/go
 	cat hello.c >\$(O)/vmlinux
 	touch \$(O)/System.map \$(O)/arch/x86/boot/bzImage
-modules:
-	@:
+modules: bzImage
+	@echo "  LD [M]  hello.ko"
 END
 echo 'int hello;' >"$tmp/linux/hello.c"
 tar -C "$tmp" -cJf "$tmp/linux.tar.xz" linux
@@ -117,6 +118,44 @@ ok "the interruption was noticed" grep -q 'interrupted' "$tmp/err1"
 ok "it holds the finished kernel" cmp "$second/vmlinux" "$tmp/linux/hello.c"
 ok "path finds it" says 0 '' "$kernel" path stock
 ok "a second run builds nothing" says 0 - "$kernel" build stock
+
+# --- how far a build is ---
+
+progress() { bash -c '. kernel-patches/lib/progress.sh; progress_text "$@"' - "$@"; }
+for line in "0 3 200 600|0 % of about 200 steps, after 3 s, about 10 min left" \
+	"1 20 200 600|0 % of about 200 steps, after 20 s, about 10 min left" \
+	"100 50 200 600|50 % of about 200 steps, after 50 s, about 51 s left" \
+	"2 700 200 600|1 % of about 200 steps, after 12 min, which is longer than expected" \
+	"199 60 200 600|99 % of about 200 steps, after 60 s, about 1 s left" \
+	"200 60 200 600|99 %, more than the 200 steps expected, after 60 s" \
+	"900 6000 200 600|99 %, more than the 200 steps expected, after 2 h"; do
+	read -ra numbers <<<"${line%%|*}"
+	ok "steps, seconds, and what was expected: ${numbers[*]}" [ "$(progress "${numbers[@]}")" = "${line#*|}" ]
+done
+
+# build_on_terminal PATTERN: a build from the start, until it says PATTERN, and then to its end
+build_on_terminal()
+{
+	local build tries shown=1
+
+	rm -rf "$MEMATTR_CACHE"/kernel/* "$MEMATTR_CACHE"/src-*/linux/build-*
+	script -qefc "$kernel build stock" "$tmp/screen" </dev/null >/dev/null &
+	build=$!
+	read -r make_pid <"$tmp/half"
+	for ((tries = 0; tries < 300 && shown; tries++)); do
+		sleep 0.1
+		! grep -q "$1" "$tmp/screen" || shown=
+	done
+	cat "$tmp/screen"
+	echo >"$tmp/go"
+	wait $build && [ ! "$shown" ]
+}
+rm -r "$MEMATTR_CACHE/steps"
+ok "the first build is told by an estimate" build_on_terminal '0 % of about 2288 steps, .* min left'
+ok "the next one by what the last one was" build_on_terminal '75 % of about 4 steps'
+echo 2 1 >"$MEMATTR_CACHE/steps/stock-kernel"
+ok "one that is longer than the last one" build_on_terminal '99 %, more than the 2 steps expected'
+ok "is what the next one expects" grep -q '^4 ' "$MEMATTR_CACHE/steps/stock-kernel"
 
 # An option that kconfig drops.
 echo CONFIG_NOT_THERE_KVM_MEMATTR=y >>"$tmp/top/kernel-patches/config/release.config"
