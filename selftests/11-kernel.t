@@ -189,6 +189,31 @@ ok "a new tree from the series" says 0 '' "$kernel" tree
 ok "has what was committed" grep -q again "$tree/hello.c"
 "$kernel" patches 2>/dev/null
 ok "and exports the same bytes" [ "$sum" = "$(cat "$series"/* | sha256sum)" ]
+
+# The cover letter is made of a text and of the commits.
+printf 'hello: Say more\n\nWhy: nobody listens.\n' >"$series/cover-letter.txt"
+ok "a cover letter whose text is new is missing" says 1 'export of the series differs' "$kernel" check-series
+ok "and is exported" says 0 'wrote 0000-cover-letter.patch' "$kernel" patches
+letter=$series/0000-cover-letter.patch
+ok "its subject counts the patches" grep -qx 'Subject: \[PATCH 0/2\] hello: Say more' "$letter"
+ok "so do those of the patches" grep -qx 'Subject: \[PATCH 2/2\] hello: Add again' "$series/0002-hello-Add-again.patch"
+ok "it has the text" grep -qx 'Why: nobody listens.' "$letter"
+ok "and the list of patches" grep -q '^  hello: Add again' "$letter"
+ok "and nothing to be filled in" [ "$(grep -c '\*\*\*' "$letter")" = 0 ]
+sum=$(cat "$series"/*.patch | sha256sum)
+rm -rf "$tree"
+ok "a tree from a series with a cover letter" says 0 '' "$kernel" tree
+ok "has a commit for each patch" [ "$(git -C "$tree" log --format=%s)" = "hello: Add again
+hello: Add world
+Linux 6.12.999" ]
+ok "exports nothing new" says 0 - "$kernel" patches
+ok "not even the cover letter" [ "$sum" = "$(cat "$series"/*.patch | sha256sum)" ]
+git -C "$tree" checkout -q --detach
+ok "without a branch there is no text" says 1 'is not a branch.*checkout -B memattr' "$kernel" patches
+git -C "$tree" checkout -q memattr
+rm "$series/cover-letter.txt"
+ok "a text that is gone" says 0 'removed 0000-cover-letter.patch' "$kernel" patches
+
 git -C "$tree" reset -q --hard HEAD^
 ok "a commit that is gone" says 0 'removed 0002' "$kernel" patches
 ok "takes its patch with it" [ "$(ls "$series")" = 0001-hello-Add-world.patch ]
