@@ -67,7 +67,7 @@ conf := \$(O)/\$(or \$(KCONFIG_CONFIG),.config)
 allnoconfig:
 	: >\$(conf)
 olddefconfig:
-	sed -i /KVM_MEMATTR/d \$(conf)
+	sed -i /NOT_THERE/d \$(conf)
 bzImage:
 	mkdir -p \$(O)/arch/x86/boot
 	@for step in 1 2 3; do echo "  CC      \$\$step.o"; done
@@ -78,6 +78,12 @@ bzImage:
 	touch \$(O)/System.map \$(O)/arch/x86/boot/bzImage
 modules: bzImage
 	@echo "  LD [M]  hello.ko"
+arch/x86/kvm/:
+	@echo "  CC      arch/x86/kvm/kvm.o"
+hello.o:
+	@! grep -n bad hello.c || echo "hello.c:3:5: warning: bad"
+bindeb-pkg:
+	echo package >\$(O)/../linux-image.deb
 END
 echo 'int hello;' >"$tmp/linux/hello.c"
 tar -C "$tmp" -cJf "$tmp/linux.tar.xz" linux
@@ -213,6 +219,27 @@ ok "without a branch there is no text" says 1 'is not a branch.*checkout -B mema
 git -C "$tree" checkout -q memattr
 rm "$series/cover-letter.txt"
 ok "a text that is gone" says 0 'removed 0000-cover-letter.patch' "$kernel" patches
+
+"$kernel" patches 2>/dev/null
+
+# --- each patch by itself, and packages ---
+
+ok "each patch is compiled" says 0 '2 patches: each compiles without warnings' "$kernel" build-each
+ok "in four variants" [ "$(grep -c '^+ .*arch/x86/kvm/ hello.o' "$MEMATTR_CACHE/log/build-each.log")" = 8 ]
+ok "and no second time" says 0 '2 patches: each compiles without warnings' "$kernel" build-each
+ok "for which nothing is done" [ ! -s "$MEMATTR_CACHE/log/build-each.log" ]
+echo 'int bad;' >>"$tree/hello.c"
+commit "hello: Add bad"
+"$kernel" patches 2>/dev/null
+for run in first second; do
+	ok "a patch with a warning, the $run time" says 1 '0003-hello-Add-bad.patch (y-n) brings warnings' "$kernel" build-each
+done
+git -C "$tree" reset -q --hard HEAD^
+"$kernel" patches 2>/dev/null
+echo CONFIG_OF_A_HOST=y >"$tmp/host-config"
+ok "packages" says 0 'building packages' env KERNEL_CONFIG="$tmp/host-config" DEB_DIR="$tmp/deb" "$kernel" deb
+ok "are named" [ "$(cat "$tmp/stdout")" = "$tmp/deb/linux-image.deb" ]
+ok "and of the host's configuration" grep -q CONFIG_OF_A_HOST=y "$MEMATTR_CACHE"/src-*/linux/build-deb/linux/.config
 
 git -C "$tree" reset -q --hard HEAD^
 ok "a commit that is gone" says 0 'removed 0002' "$kernel" patches
