@@ -196,7 +196,7 @@ build_artifacts()	# KIND BASE TREE ARTIFACTS
 	: >"$log"
 	say "building the $kind kernel, $(name_of "$2")"
 	checkout "$work" "$3"
-	guarded_build "$src/$out" -- make_kernel "$kind" "$src" "$out" "$log" $partial
+	guarded_build "$src/$out" -- make_kernel "$kind" "$src" "$out" "$log" "$partial"
 	stage=$(scratch)
 	copy_kernel "$src" "$out" "$stage"
 	[ "$kind" = stock ] || build_userspace "$src" "$log" "$stage"

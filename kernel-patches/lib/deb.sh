@@ -51,12 +51,12 @@ make_packages()	# SRC LOG CONFIG
 	local src=$1 log=$2
 
 	{ echo "$3"; deb_options; } >"$src/$DEB_OUT/.config"
-	run_logged olddefconfig configuration "$log" make -C "$src" O=$DEB_OUT olddefconfig
+	run_logged olddefconfig configuration "$log" make -C "$src" O="$DEB_OUT" olddefconfig
 	series_options | check_config "$src" "$src/$DEB_OUT/.config"
 	rm -f "$src"/build-deb/*.deb
 	# Packages land beside the build directory.  No -dbg package: it takes
 	# as long to pack as the kernel takes to build.
-	run_logged packages packages "$log" make -C "$src" O=$DEB_OUT -j"$jobs" bindeb-pkg \
+	run_logged packages packages "$log" make -C "$src" O="$DEB_OUT" -j"$jobs" bindeb-pkg \
 		DEB_BUILD_PROFILES=pkg.linux-upstream.nokerneldbg
 }
 

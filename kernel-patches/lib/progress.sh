@@ -58,12 +58,12 @@ progress_text()	# STEPS SECONDS EXPECTED_STEPS EXPECTED_SECONDS
 	fi
 	percent=$((steps * 100 / of))
 	left=$((total_seconds - seconds))
-	[ $percent -lt $TRUST_PERCENT ] || left=$((seconds * (of - steps) / steps + 1))
-	if [ $left -le 0 ]; then
+	[ "$percent" -lt "$TRUST_PERCENT" ] || left=$((seconds * (of - steps) / steps + 1))
+	if [ "$left" -le 0 ]; then
 		echo "$percent % of about $of steps, after $(duration "$seconds"), which is longer than expected"
 		return
 	fi
-	echo "$percent % of about $of steps, after $(duration "$seconds"), about $(duration $left) left"
+	echo "$percent % of about $of steps, after $(duration "$seconds"), about $(duration "$left") left"
 }
 
 # Shows progress every second (terminal) or half minute, until it is killed.
@@ -75,7 +75,7 @@ monitor()	# LABEL LOG FIRST_BYTE EXPECTED_STEPS EXPECTED_SECONDS
 	# Nobody writes to it: reading is a sleep that needs no process, which would outlive this one.
 	exec {tick}<> <(:)
 	while :; do
-		read -rt $every -u "$tick" || :
+		read -rt "$every" -u "$tick" || :
 		# $$ is the script itself, which may have been killed.
 		kill -0 $$ 2>/dev/null || exit 0
 		text="$label: $(progress_text "$(count_steps "$log" "$first")" $((SECONDS - start)) "$4" "$5")"
@@ -103,11 +103,11 @@ run_logged()	# KIND LABEL LOG COMMAND...
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	"$@" >>"$log" 2>&1 </dev/null || rc=$?
-	kill $monitor_pid
-	wait $monitor_pid 2>/dev/null || :
+	kill "$monitor_pid"
+	wait "$monitor_pid" 2>/dev/null || :
 	trap - EXIT
 	[ ! -t 2 ] || printf '\r\033[K' >&2
-	if [ $rc != 0 ]; then
+	if [ "$rc" != 0 ]; then
 		tail -n 30 "$log" >&2
 		die "$label failed; the whole log: $log"
 	fi

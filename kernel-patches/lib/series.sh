@@ -22,6 +22,7 @@ apply_series()	# BASE
 	need git
 	mapfile -t patches < <(series_patches)
 	new=$(scratch)
+	# shellcheck disable=SC2030,SC2031 # for git in this subshell only
 	export GIT_INDEX_FILE=$new/index
 	repo_git read-tree "$1"
 	for patch in "${patches[@]}"; do
@@ -301,7 +302,7 @@ has_warnings()	# LOG
 	while read -r file; do
 		! grep -E "^(\.\./)*${file//./\\.}:[0-9:]+ warning:" "$1" >&2 || found=0
 	done
-	return $found
+	return "$found"
 }
 
 # Compiles all variants of all patches.  Results are remembered, so that only
@@ -336,7 +337,7 @@ build_variants()	# BASE WORK STEPS
 			fi
 		done
 	done
-	[ $failed = 0 ] || exit 1
+	[ "$failed" = 0 ] || exit 1
 	say "${#steps[@]} patches: each compiles without warnings (KVM=m and =y, KVM_MEMATTR_BPF on and off)"
 }
 

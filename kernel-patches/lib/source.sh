@@ -113,6 +113,7 @@ find_base()	# [known]
 # not touched, so that make rebuilds only what differs.  The caller holds WORK/lock.
 checkout()	# WORK TREE
 (
+	# shellcheck disable=SC2030,SC2031 # for git in this subshell only
 	export GIT_INDEX_FILE=$1/index
 	mkdir -p "$1/linux"
 	# A process that was killed may have left git's own lock.
