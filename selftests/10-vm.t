@@ -169,6 +169,7 @@ like($err, qr/no-such-command: not found/, 'and its name');
 	like($err, qr,kernel-patches/kernel build debug,, 'and how to build it');
 }
 for (['no command'], ['unknown option', '--nonsense', 'x'], ['cpus', '--cpus', 0, 'true'], ['mem', '--mem', 1, 'true'],
+     ['cpus that count instructions', '--icount', '--cpus', 3, 'true'],
      ['no such file', '--with', "$tmp/nothing", 'true'], ['no such kernel', '--kernel', $tmp, 'true']) {
 	my ($name, @args) = @$_;
 	($status, $out, $err) = vm(@args);
@@ -206,20 +207,40 @@ is(join(' ', glob "$tmp/tmp/*"), '', 'no temporary file is left');
 
 # --- instruction counting ---
 
-my @icount = map {
-	open my $vm, '-|', $run, '--kernel', $kernel, '--icount', '--with', "$tmp/bytes", '--console', "$tmp/console$_", '--',
-		'bash', '-c', "times; exec 3<$tmp/bytes; read -N 10 -u 3; read up idle </proc/uptime; echo \$up; exit 3" or die;
-	$vm;
-} 0, 1;
-my @console;
-for my $i (0, 1) {
-	my $vm = $icount[$i];
-	$out = join '', <$vm>;
-	close $vm;
-	is($? >> 8, 3, 'icount: exit status');
-	push @console, $out . slurp("$tmp/console$i");
+# Two runs at once, with the same options and script: what each of them says, the console's lines included.
+sub icount_twice {
+	my ($script, @options) = @_;
+	my (@vm, @said);
+
+	for my $i (0, 1) {
+		open $vm[$i], '-|', $run, '--kernel', $kernel, '--icount', '--console', "$tmp/console$i", @options, '--',
+			'bash', '-c', $script or die;
+	}
+	for my $i (0, 1) {
+		$said[$i] = join '', readline $vm[$i];
+		close $vm[$i];
+		is($? >> 8, 3, 'icount: exit status');
+		$said[$i] .= slurp("$tmp/console$i");
+	}
+	return @said;
 }
-ok($console[0] eq $console[1], 'icount: two runs say the same');
-like($console[0], qr/^\d+\.\d\d$/m, 'icount: the command ran');
+
+my @said = icount_twice("times; exec 3<$tmp/bytes; read -N 10 -u 3; read up idle </proc/uptime; echo \$up; exit 3",
+			'--with', "$tmp/bytes");
+ok($said[0] eq $said[1], 'icount: two runs say the same');
+like($said[0], qr/^\d+\.\d\d$/m, 'icount: the command ran');
+
+# Field 39 is the CPU that the process is on.
+@said = icount_twice(<<'END', '--cpus', 2);
+turns() { for i in {1..500}; do read -ra stat </proc/self/stat; echo "$1 on ${stat[38]}"; done; }
+turns a & turns b & wait
+read up idle </proc/uptime; echo $up; exit 3
+END
+ok($said[0] eq $said[1], 'icount, two CPUs: two runs say the same');
+my @turns = $said[0] =~ /^([ab] on [01])$/mg;
+is(scalar @turns, 1000, 'icount, two CPUs: two processes ran');
+is(join(' ', sort { $a <=> $b } keys %{{ map { /(\d)/ => 1 } @turns }}), '0 1', 'icount, two CPUs: on both of them');
+cmp_ok(scalar(grep { substr($turns[$_], 0, 1) ne substr($turns[$_ - 1], 0, 1) } 1 .. $#turns), '>', 2,
+       'icount, two CPUs: in turns');
 
 done_testing();

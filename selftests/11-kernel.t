@@ -25,7 +25,7 @@ says()
 
 # The tool with a series of its own: only the scripts of the checkout.
 mkdir -p "$tmp/top/kernel-patches/linux-6.12"
-cp -r kernel-patches/kernel kernel-patches/config "$tmp/top/kernel-patches/"
+cp -r kernel-patches/{kernel,lib,config} "$tmp/top/kernel-patches/"
 kernel=$tmp/top/kernel-patches/kernel
 series=$tmp/top/kernel-patches/linux-6.12
 export MEMATTR_CACHE=$tmp/cache KERNEL_SRC=$tmp/linux TMPDIR=$tmp
@@ -51,16 +51,23 @@ conf := \$(O)/\$(or \$(KCONFIG_CONFIG),.config)
 allnoconfig:
 	: >\$(conf)
 olddefconfig:
-	sed -i /KVM_MEMATTR/d \$(conf)
+	sed -i /NOT_THERE/d \$(conf)
 bzImage:
 	mkdir -p \$(O)/arch/x86/boot
+	@for step in 1 2 3; do echo "  CC      \$\$step.o"; done
 	echo half >\$(O)/vmlinux
 	echo \$\$PPID >$tmp/half
 	cat $tmp/go
 	cat hello.c >\$(O)/vmlinux
 	touch \$(O)/System.map \$(O)/arch/x86/boot/bzImage
-modules:
-	@:
+modules: bzImage
+	@echo "  LD [M]  hello.ko"
+arch/x86/kvm/:
+	@echo "  CC      arch/x86/kvm/kvm.o"
+hello.o:
+	@! grep -n bad hello.c || echo "hello.c:3:5: warning: bad"
+bindeb-pkg:
+	echo package >\$(O)/../linux-image.deb
 END
 echo 'int hello;' >"$tmp/linux/hello.c"
 tar -C "$tmp" -cJf "$tmp/linux.tar.xz" linux
@@ -102,6 +109,44 @@ ok "it holds the finished kernel" cmp "$second/vmlinux" "$tmp/linux/hello.c"
 ok "path finds it" says 0 '' "$kernel" path stock
 ok "a second run builds nothing" says 0 - "$kernel" build stock
 
+# --- how far a build is ---
+
+progress() { bash -c '. kernel-patches/lib/progress.sh; progress_text "$@"' - "$@"; }
+for line in "0 3 200 600|0 % of about 200 steps, after 3 s, about 10 min left" \
+	"1 20 200 600|0 % of about 200 steps, after 20 s, about 10 min left" \
+	"100 50 200 600|50 % of about 200 steps, after 50 s, about 51 s left" \
+	"2 700 200 600|1 % of about 200 steps, after 12 min, which is longer than expected" \
+	"199 60 200 600|99 % of about 200 steps, after 60 s, about 1 s left" \
+	"200 60 200 600|99 %, more than the 200 steps expected, after 60 s" \
+	"900 6000 200 600|99 %, more than the 200 steps expected, after 2 h"; do
+	read -ra numbers <<<"${line%%|*}"
+	ok "steps, seconds, and what was expected: ${numbers[*]}" [ "$(progress "${numbers[@]}")" = "${line#*|}" ]
+done
+
+# build_on_terminal PATTERN: a build from the start, until it says PATTERN, and then to its end
+build_on_terminal()
+{
+	local build tries shown=1
+
+	rm -rf "$MEMATTR_CACHE"/kernel/* "$MEMATTR_CACHE"/src-*/linux/build-*
+	script -qefc "$kernel build stock" "$tmp/screen" </dev/null >/dev/null &
+	build=$!
+	read -r make_pid <"$tmp/half"
+	for ((tries = 0; tries < 300 && shown; tries++)); do
+		sleep 0.1
+		! grep -q "$1" "$tmp/screen" || shown=
+	done
+	cat "$tmp/screen"
+	echo >"$tmp/go"
+	wait $build && [ ! "$shown" ]
+}
+rm -r "$MEMATTR_CACHE/steps"
+ok "the first build is told by an estimate" build_on_terminal '0 % of about 2288 steps, .* min left'
+ok "the next one by what the last one was" build_on_terminal '75 % of about 4 steps'
+echo 2 1 >"$MEMATTR_CACHE/steps/stock-kernel"
+ok "one that is longer than the last one" build_on_terminal '99 %, more than the 2 steps expected'
+ok "is what the next one expects" grep -q '^4 ' "$MEMATTR_CACHE/steps/stock-kernel"
+
 # An option that kconfig drops.
 echo CONFIG_NOT_THERE_KVM_MEMATTR=y >>"$tmp/top/kernel-patches/config/release.config"
 echo 'config NOT_THERE_KVM_MEMATTR' >"$tmp/linux/Kconfig"
@@ -134,6 +179,52 @@ ok "a new tree from the series" says 0 '' "$kernel" tree
 ok "has what was committed" grep -q again "$tree/hello.c"
 "$kernel" patches 2>/dev/null
 ok "and exports the same bytes" [ "$sum" = "$(cat "$series"/* | sha256sum)" ]
+
+# The cover letter is made of a text and of the commits.
+printf 'hello: Say more\n\nWhy: nobody listens.\n' >"$series/cover-letter.txt"
+ok "a cover letter whose text is new is missing" says 1 'export of the series differs' "$kernel" check-series
+ok "and is exported" says 0 'wrote 0000-cover-letter.patch' "$kernel" patches
+letter=$series/0000-cover-letter.patch
+ok "its subject counts the patches" grep -qx 'Subject: \[PATCH 0/2\] hello: Say more' "$letter"
+ok "so do those of the patches" grep -qx 'Subject: \[PATCH 2/2\] hello: Add again' "$series/0002-hello-Add-again.patch"
+ok "it has the text" grep -qx 'Why: nobody listens.' "$letter"
+ok "and the list of patches" grep -q '^  hello: Add again' "$letter"
+ok "and nothing to be filled in" [ "$(grep -c '\*\*\*' "$letter")" = 0 ]
+sum=$(cat "$series"/*.patch | sha256sum)
+rm -rf "$tree"
+ok "a tree from a series with a cover letter" says 0 '' "$kernel" tree
+ok "has a commit for each patch" [ "$(git -C "$tree" log --format=%s)" = "hello: Add again
+hello: Add world
+Linux 6.12.999" ]
+ok "exports nothing new" says 0 - "$kernel" patches
+ok "not even the cover letter" [ "$sum" = "$(cat "$series"/*.patch | sha256sum)" ]
+git -C "$tree" checkout -q --detach
+ok "without a branch there is no text" says 1 'is not a branch.*checkout -B memattr' "$kernel" patches
+git -C "$tree" checkout -q memattr
+rm "$series/cover-letter.txt"
+ok "a text that is gone" says 0 'removed 0000-cover-letter.patch' "$kernel" patches
+
+"$kernel" patches 2>/dev/null
+
+# --- each patch by itself, and packages ---
+
+ok "each patch is compiled" says 0 '2 patches: each compiles without warnings' "$kernel" build-each
+ok "in four variants" [ "$(grep -c '^+ .*arch/x86/kvm/ hello.o' "$MEMATTR_CACHE/log/build-each.log")" = 8 ]
+ok "and no second time" says 0 '2 patches: each compiles without warnings' "$kernel" build-each
+ok "for which nothing is done" [ ! -s "$MEMATTR_CACHE/log/build-each.log" ]
+echo 'int bad;' >>"$tree/hello.c"
+commit "hello: Add bad"
+"$kernel" patches 2>/dev/null
+for run in first second; do
+	ok "a patch with a warning, the $run time" says 1 '0003-hello-Add-bad.patch (y-n) brings warnings' "$kernel" build-each
+done
+git -C "$tree" reset -q --hard HEAD^
+"$kernel" patches 2>/dev/null
+echo CONFIG_OF_A_HOST=y >"$tmp/host-config"
+ok "packages" says 0 'building packages' env KERNEL_CONFIG="$tmp/host-config" DEB_DIR="$tmp/deb" "$kernel" deb
+ok "are named" [ "$(cat "$tmp/stdout")" = "$tmp/deb/linux-image.deb" ]
+ok "and of the host's configuration" grep -q CONFIG_OF_A_HOST=y "$MEMATTR_CACHE"/src-*/linux/build-deb/linux/.config
+
 git -C "$tree" reset -q --hard HEAD^
 ok "a commit that is gone" says 0 'removed 0002' "$kernel" patches
 ok "takes its patch with it" [ "$(ls "$series")" = 0001-hello-Add-world.patch ]

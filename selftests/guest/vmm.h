@@ -106,7 +106,7 @@ int vm_create(struct vm *vm, const struct options *opt);
 int vm_start(struct vm *vm);
 
 /* vcpu.c */
-void *vcpu_thread(void *vcpu);
+void *vcpu_thread(void *arg);
 void vm_stop(struct vm *vm, enum stop stop);
 void vm_sleep_until(struct vm *vm, int64_t until_ns);
 
