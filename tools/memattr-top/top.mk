@@ -18,6 +18,6 @@ $(B)/selftests/top/many-vms: selftests/top/many-vms.c selftests/guest/kvm-abi.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror $< -o $@
 
-# What selftests/40-top.t needs.
+# The programs that selftests/40-top.t needs.
 top-tests: $(B)/bin/memattr-top $(B)/selftests/top/top-unit $(B)/selftests/top/many-vms
 .PHONY: top-tests

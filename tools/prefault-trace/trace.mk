@@ -33,6 +33,6 @@ $(TRACE_TESTS)/dump.skel.h: $(TRACE_TESTS)/dump.bpf.o
 $(TRACE_TESTS)/dump: selftests/prefault/dump.c $(TRACE_TESTS)/dump.skel.h
 	$(CC) $(TOOLS_CFLAGS) -I$(TRACE_TESTS) $< $(TOOLS_LIBS) -o $@
 
-# What selftests/41-prefault-trace.t needs.
+# The programs that selftests/41-prefault-trace.t needs.
 trace-tests: $(B)/bin/prefault-trace $(TRACE_TESTS)/trace-unit $(TRACE_TESTS)/prefault-vmm $(TRACE_TESTS)/dump
 .PHONY: trace-tests
