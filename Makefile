@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# The only entrance: `make help` lists what there is to ask for.
+# The only entry point: `make help` lists the targets.
 
 B := build
 ifeq ($(origin CC),default)
@@ -11,51 +11,51 @@ PREFIX ?= /usr/local
 
 K := kernel-patches/kernel
 KERNEL ?= patched
-# The test VM takes one core.
+# Each test VM takes one core.
 PROVE ?= prove --timer -j2
 
 .PHONY: help
-help: ## this list
-	@echo "memattr: who decides what happens when guest memory turns private or shared"; echo
+help: ## show this list
+	@echo "memattr: policies in BPF for guest memory that turns private or shared"; echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
-	@echo; $(K) help | sed -n 's/^  \([A-Z]*_*[A-Z]*=\)/  \1/p'
+	@echo; $(K) help | sed -n 's/^ *\([A-Z_]*=\)/  \1/p'
 
 # --- what to make --------------------------------------------------------
 
 .PHONY: demo check check-debug bench kernel shell kernel-deb kernel-tree patches install deps clean
 
-demo: kernel tools policies guest ## the whole path: a guest converts memory, without and with a policy
+demo: kernel tools policies guest ## show the whole path: a guest converts memory, first without a policy, then with one
 	@selftests/demo
 
-check: kernel kernel-stock tools policies guest tests ## all tests, on the release kernel
+check: kernel kernel-stock tools policies guest tests ## run all tests, on the release kernel
 	@$(PROVE) selftests/*.t
 
-check-debug: kernel-debug kernel-stock tools policies guest tests ## tests with KASAN, lockdep, fault injection
+check-debug: kernel-debug kernel-stock tools policies guest tests ## run tests with KASAN, lockdep and fault injection
 	@MEMATTR_KERNEL=debug $(PROVE) selftests/debug/*.t selftests/2*.t selftests/3[01]*.t selftests/43*.t
 
 .PHONY: lint
-lint: tools guest tests bench-tests ## what shellcheck, perl, clang-tidy and checkpatch say about the code
+lint: tools guest tests bench-tests ## check the code with shellcheck, perl, clang-tidy and checkpatch
 	@.ci/deps $(LINT_PACKAGES)
 	@.ci/lint
 
-bench: kernel kernel-stock bench-tests ## stock against patched, in instructions (BENCH=attributes for one)
+bench: kernel kernel-stock bench-tests ## count instructions, stock against patched (BENCH=attributes runs only that benchmark)
 	@bench/run $(BENCH)
 
-kernel: deps ## the patched kernel for the test VM
+kernel: deps ## build the patched kernel for the test VM
 	@$(K) build patched >/dev/null
 
 .PHONY: kernel-stock kernel-debug
 kernel-stock kernel-debug: kernel-%: deps
 	@$(K) build $* >/dev/null
 
-shell: kernel tools policies guest ## a root shell in the test VM (KERNEL=stock|debug for others)
+shell: kernel tools policies guest ## open a root shell in the test VM (KERNEL=stock or KERNEL=debug selects another kernel)
 	@selftests/vm/run -i --kernel $(KERNEL) -- bash
 
-kernel-deb: deps ## Debian packages of the patched kernel for a real host, in build/deb
+kernel-deb: deps ## build Debian packages of the patched kernel for a real host, in build/deb
 	@.ci/deps $(DEB_PACKAGES)
 	@$(K) deb
 
-kernel-tree: deps ## ./linux: a git tree with the series as commits, to work on
+kernel-tree: deps ## make ./linux, a git tree with the series as commits, to work on
 	@$(K) tree
 
 patches: ## export the commits of ./linux to kernel-patches/
@@ -67,8 +67,8 @@ clean: ## delete build/
 
 # --- building ------------------------------------------------------------
 
-# Where libbpf and bpftool are is known only when they are built, and for that
-# the packages must be there.  Make reads $(B)/deps.mk again when it changed.
+# Where libbpf and bpftool are is known only once they are built, which needs the
+# packages.  Make reads $(B)/deps.mk again when it has changed.
 NEED_LIBBPF := demo check check-debug lint bench shell tools policies guest tests install \
 	kvm-tests policy-tests tool-tests bench-tests store-tests $(B)/%
 ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
@@ -88,12 +88,12 @@ $(B)/deps.mk: deps FORCE
 		printf 'LIBBPF_DIR := %s\nBPFTOOL := %s/bin/bpftool\n' "$$dir" "$$dir" >$@.$$$$ && \
 		if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
 
-tools: ## memattr-top, prefault-trace and memattr-policy, into build/bin
-policies: ## the BPF policies, into build/bpf
-guest: ## the workload VMM, into build/bin
+tools: ## build memattr-top, prefault-trace and memattr-policy into build/bin
+policies: ## build the BPF policies into build/bpf
+guest: ## build the workload VMM into build/bin
 tests: kvm-tests policy-tests tool-tests bench-tests store-tests
 
-install: tools policies ## tools, policies, their header and man pages to PREFIX (/usr/local); DESTDIR= as usual
+install: tools policies ## install tools, policies, their header and manuals to PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/memattr $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(B)/bin/memattr-policy $(B)/bin/memattr-top \
 		$(B)/bin/prefault-trace $(DESTDIR)$(PREFIX)/sbin
@@ -104,12 +104,12 @@ install: tools policies ## tools, policies, their header and man pages to PREFIX
 
 # --- packages ------------------------------------------------------------
 
-# For kernel, libbpf and bpftool; for tools and policies; for the test VM and the tests.
+# The packages for the kernel, libbpf and bpftool, then for tools and policies, then for the test VM and the tests.
 PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-dev zlib1g-dev dwarves perl python3 rsync \
 	cpio libncurses-dev clang-19 libclang-rt-19-dev liburcu-dev \
 	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox
 LINT_PACKAGES := shellcheck clang-tidy-19
 DEB_PACKAGES := debhelper kmod libssl-dev linux-config-6.12
 
-deps: ## install the Debian packages that are missing
+deps: ## install the required Debian packages that are missing
 	@.ci/deps $(PACKAGES)

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Policies that misbehave, and what memattr-policy says when something is wrong or missing.
+# Tests policies that misbehave, and what memattr-policy says when something is wrong or missing.
 . "$(dirname "$0")/lib/test.sh"
 in_vm
 . selftests/lib/policy.sh
 fault=$policies/fault.bpf.o
 
-# --- the kernel throws a policy out and goes on without it ---
-# ejected KIND CODE PARAMETER=VALUE...: a conversion goes through although the policy breaks the
-# rules in it, the loader tells why, and so does show. What changes is zapped, no less and no more.
+# --- the kernel ejects a policy and goes on without it ---
+# ejected KIND CODE PARAMETER=VALUE...: checks that a conversion goes through although the policy breaks
+# the rules, that the loader and the VM's record say why, and that exactly what changes is zapped.
 ejected()
 {
 	kind=$1 code=$2
@@ -32,12 +32,12 @@ ok "convert returns a positive number" ejected bad-return 1 convert_ret=1
 ok "convert returns a large number" ejected bad-return 2147483647 convert_ret=2147483647
 ok "convert returns an errno it must not" ejected bad-return -22 convert_ret=-22
 ok "convert returns no errno" ejected bad-return -100000 convert_ret=-100000
-# What is private, and how much was zapped so far.
+# Prints what is private, and how many pages were zapped so far.
 memory()
 {
 	cat /sys/kernel/debug/kvm/$vm-*/memattr_ranges /sys/kernel/debug/kvm/$vm-*/memattr_zapped_pages
 }
-# refuses NUMBER ERRNO: what convert returns is what the ioctl returns, and nothing has happened.
+# refuses NUMBER ERRNO: checks that the ioctl returns what convert returns, and that nothing has changed.
 refuses()
 {
 	start_loader $fault --pid $vm convert_ret=-$1 || return 1
@@ -72,7 +72,7 @@ widens()
 }
 ok "zap may widen inside the slot" widens
 ok "nothing is left" nothing_left
-# From one VM of all: the others keep the policy.
+# Ejected from one of all VMs: the others keep the policy.
 start_other_vm
 start_loader $fault --all convert_ret=1
 vm ok private 0x1100 16
@@ -112,7 +112,7 @@ start_loader template --all
 ok "a second policy for all VMs" fails 5 \
 	'there is a policy for all VMs already: template, link [0-9]*$' \
 	'memattr-policy detach --all' timeout 60 $policy load ratelimit --all
-ok "detach --pid: it is the one for all" fails 1 'no policy of its own, but template' \
+ok "detach --pid: it is the one for all" fails 1 'no policy of its own: template' \
 	'memattr-policy detach --all' $policy detach --pid $vm
 stop_loader
 end_vm
@@ -126,14 +126,14 @@ start_vm 2
 ok "a process with two VMs" fails 2 "process $vm has 2 VMs" 'add --vm' \
 	$policy load template --pid $vm
 ok "which are listed" grep -q "^  --vm ${vms#* }$" $err
-ok "--vm is no VM" fails 4 "descriptor 0 of process $vm is no VM" 'memattr-policy show' \
+ok "--vm is no VM" fails 4 "descriptor 0 of process $vm is not a VM" 'memattr-policy show' \
 	$policy load template --pid $vm --vm 0
 end_vm
 
 # --- what the verifier must refuse ---
-# What it does not refuse is attached, and stays until the timeout.
+# If the verifier accepted the policy, it would be attached until the timeout.
 start_vm
-# refused_by_verifier FILE WORDS
+# refused_by_verifier FILE WORDS: checks that the verifier refuses the policy, and says WORDS.
 refused_by_verifier()
 {
 	fails 6 'verifier refuses the program' 'run it again with -v' \
@@ -160,7 +160,7 @@ ok "the log is short" test $(wc -l <$err) -lt 20
 ok "-v" run 6 timeout 60 $policy load $policies/write_kvm.bpf.o --pid $vm -v
 ok "shows all of it" test $(wc -l <$err) -gt 20
 ok "nothing is attached" state 'policy: none'
-# Programs that are no policies. kfuncs are none of their business.
+# Programs that are not policies must not call the kfuncs.
 kfunc_not_allowed()
 {
 	run 255 $bpftool "$@" &&
@@ -171,14 +171,14 @@ ok "a kfunc in another kind of struct_ops" kfunc_not_allowed \
 ok "a kfunc in a tracing program" kfunc_not_allowed \
 	prog load $policies/kfunc_tracing.bpf.o /sys/fs/bpf/kfunc_tracing
 
-# --- parameters that are right ---
+# --- valid parameters ---
 ok "values in other units" start_loader $fault --pid $vm pause_us=2s turns=1k flag=no \
 	zap_start_add=-0x10
 stop_loader
 ok "and keep it from harm" state 'policy: none' 'exit_kind: detach'
 
 # --- what may be missing ---
-# without COMMANDS ARGUMENT...: memattr-policy in a mount namespace in which COMMANDS were done.
+# without COMMANDS ARGUMENT...: runs memattr-policy in a mount namespace, after COMMANDS in it.
 without()
 {
 	commands=$1
@@ -218,7 +218,7 @@ ok "no bpffs: load --pin" fails 3 'bpffs is not mounted' 'mount -t bpf' \
 	without 'umount /sys/fs/bpf &&' load template --pid $vm --pin
 ok "nothing is attached" state 'policy: none'
 
-# Without debugfs a policy can be loaded; only why it left is not known then.
+# Without debugfs a policy can be loaded; only the reason why it left is then unknown.
 load_without_debugfs()
 {
 	without 'umount /sys/kernel/debug &&' load "$@"
@@ -231,8 +231,8 @@ vm ok private 0x1100 16
 ok "ejected, for reasons unknown" end_loader 10
 ok "which says what is missing" grep -q 'try: mount -t debugfs' $err
 end_vm
-# Both die at once: the VM ends while the kernel waits for the policy's calls, and nobody else holds
-# the link any more.
+# VM and loader die at once: the VM ends while the kernel waits for the policy's calls, and nobody else
+# holds the link any more.
 both_die()
 {
 	for i in 1 2 3 4 5 6 7 8; do

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# memattr-policy audit: what it has to record is recorded or counted as lost, and nothing else.
+# Tests memattr-policy audit: each event is recorded or counted as lost, and nothing else is recorded.
 . "$(dirname "$0")/lib/test.sh"
 in_vm -- env AUDIT_ATTEMPTS="$AUDIT_ATTEMPTS"
 . selftests/lib/policy.sh
@@ -10,7 +10,7 @@ fault=$policies/fault.bpf.o
 record=$tmp/record
 summary=$tmp/summary
 
-# Starts an audit with these arguments. Returns when it records, or has failed.
+# Starts an audit with these arguments. Returns when it records or has failed.
 start_audit()
 {
 	: >$record
@@ -22,7 +22,7 @@ start_audit()
 	[ -s $record ]
 }
 
-# end_audit [SIGNAL]: it ends with status 0.
+# end_audit [SIGNAL]: checks that the audit ends with status 0.
 end_audit()
 {
 	kill -${1:-TERM} $audit
@@ -31,7 +31,7 @@ end_audit()
 	[ $status -eq 0 ] || { echo "the audit's exit status is $status"; cat $summary; return 1; }
 }
 
-# appears PATTERN: the record of an audit that runs has such a line soon.
+# appears PATTERN: checks that the record of the running audit soon has such a line.
 appears()
 {
 	for i in 1 2 3 4 5 6 7 8 9 10; do
@@ -43,7 +43,7 @@ appears()
 	return 1
 }
 
-# has COUNT FILTER: so many of the record's objects are like that.
+# has COUNT FILTER: checks that jq's FILTER is true of this many objects in the record.
 has()
 {
 	count=$(jq -s "map(select($2)) | length" $record) && [ "$count" = $1 ] && return
@@ -53,7 +53,7 @@ has()
 }
 
 # --- what is recorded, of all VMs ---
-# A name that clears the screen, by a control character of two bytes too, and is no UTF-8.
+# The name would clear the screen, also by a control character of two bytes, and is not valid UTF-8.
 start_vm 1 -name "$(printf 'a\033[2Jb\302\2332Jc\377d')"
 start_other_vm
 who=".pid == $vm and .vm_fd == $vms"
@@ -144,7 +144,7 @@ end_audit
 ok "leaves refusals out" has 0 '.event == "refused"'
 ok "and nothing else" has 1 '.event == "exit"'
 
-# A VM that a policy refuses while it is created has no descriptor yet.
+# A VM that a policy refuses during its creation has no descriptor yet.
 start_audit --json
 start_loader $fault --all attach_ret=-13
 start_other_vm
@@ -160,7 +160,7 @@ refused_by_kvm()
 	read -r refused </sys/kernel/debug/kvm/$vm-$vms/memattr_refused
 	echo $refused
 }
-# flood: random attempts under seal. $refused is how many KVM refused.
+# flood: makes random attempts under seal. $refused is how many of them KVM refused.
 flood()
 {
 	before=$(refused_by_kvm)
@@ -168,7 +168,7 @@ flood()
 	refused=$(($(refused_by_kvm) - before))
 	[ $refused -gt $((attempts / 2)) ]
 }
-# adds_up: what was recorded and lost is what KVM refused. $recorded and $lost are how many.
+# adds_up: checks that the events $recorded and $lost add up to the conversions that KVM refused.
 adds_up()
 {
 	recorded=$(grep -c '"event":"refused"' $record)
@@ -234,13 +234,13 @@ ok "no BTF" fails 3 'the kernel has no BTF' 'CONFIG_DEBUG_INFO_BTF=y' \
 	unshare -m sh -c "mount -t tmpfs none /sys/kernel/btf && exec $policy audit"
 ok "no such process" fails 4 'there is no process 999999' 'memattr-policy show' \
 	$policy audit --pid 999999
-ok "no such VM" fails 4 "descriptor 0 of process $vm is no VM" 'memattr-policy show' \
+ok "no such VM" fails 4 "descriptor 0 of process $vm is not a VM" 'memattr-policy show' \
 	$policy audit --pid $vm --vm 0
 disk_is_full()
 {
 	$policy audit >/dev/full 2>$err
 	status=$?
-	[ $status -eq 1 ] && grep -q 'cannot write the record, and stops: No space left' $err
+	[ $status -eq 1 ] && grep -q 'cannot write the audit record: No space left' $err
 }
 ok "a record that cannot be written ends it with status 1" disk_is_full
 without_debugfs()

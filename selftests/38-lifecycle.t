@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# How policies come, are updated and leave: without a gap, exactly once, with the reason on record,
-# whoever dies or sleeps meanwhile. And the counters that tell of it.
+# Tests how policies are attached, updated and detached: without a gap, exactly once, with the reason on
+# record, whoever dies or sleeps meanwhile. Also tests the counters of all this.
 . "$(dirname "$0")/lib/test.sh"
 in_vm --timeout 1500
 . selftests/lib/policy.sh
@@ -31,7 +31,7 @@ ok "it decides" vm EPERM private 0x1101 1
 ok "other parameters" run 0 $policy update $fault --pid $vm --vm $vms convert_ret=-11
 ok "are in force" vm EAGAIN private 0x1101 1
 ok "what was not given is not" state 'budget_us: 0'
-# What the new policy says does not matter if it does not come in.
+# If the new policy is not attached, its verdicts must not matter.
 ok "update: it refuses the VM" fails 1 \
 	"fault: .* refuses VM $vm-$vms (vmsh): Permission denied; fault stays in force" 'vm_attach' \
 	$policy update $fault --pid $vm attach_ret=-13
@@ -78,8 +78,8 @@ ok "the pin holds it" sh -c "$policy list | grep -q '^ratelimit .* pinned to /sy
 run 0 $policy detach --pid $vm
 ok "nothing is left" nothing_left
 
-# --- update: who comes in between ---
-# slow_update COMMAND...: an update that is stopped once it has looked around, for COMMANDs.
+# --- update: something else comes first ---
+# slow_update COMMAND...: stops an update after it has looked up the policy in force, and runs COMMAND.
 mkfifo $tmp/slow-err
 slow_update()
 {
@@ -101,21 +101,21 @@ slow_update()
 start_loader $fault --pid $vm convert_ret=1
 slow_update vm ok private 0x1103 1
 ok "update: ejected meanwhile" test $? -eq 1
-ok "says so" grep -q "fault has left VM $vm-$vms (vmsh) meanwhile: bad-return: convert() returned 1" \
+ok "says so" grep -q "fault has just left VM $vm-$vms (vmsh): bad-return: convert() returned 1" \
 	$err
 ok "and what to do" grep -q "try: memattr-policy load $fault --pid $vm --vm $vms" $err
 end_loader 10
 start_loader template --pid $vm
 slow_update run 0 $policy update ratelimit --pid $vm
 ok "update: another one came first" test $? -eq 5
-ok "says so" grep -q "another update of link .* for VM $vm-$vms (vmsh) came first, to ratelimit" $err
+ok "says so" grep -q "another update of link .* for VM $vm-$vms (vmsh) came first, and put ratelimit in force" $err
 ok "which is in force" state 'policy: ratelimit'
 stop_loader
 end_vm
 
 # --- update: all VMs ---
-# counts FILTER: jq's FILTER holds for what count noted: [{attached, detached, strays, exit_kind,
-# generation}, ...], where each VM and each load has one.
+# counts FILTER: checks that jq's FILTER is true of what the policy count noted: [{attached, detached,
+# strays, exit_kind, generation}, ...], with one object for each VM and each load.
 counts()
 {
 	run 0 $bpftool -j map dump pinned /sys/fs/bpf/count_vms &&
@@ -127,7 +127,7 @@ start_other_vm
 run 0 $policy load template --pid $vm --vm $second --pin
 start_loader $fault --all convert_ret=1
 link=${attached##* }
-ok "update: the VM is under the one for all" fails 1 'no policy of its own, but fault' \
+ok "update: the VM is under the one for all" fails 1 'no policy of its own: fault' \
 	'memattr-policy update ratelimit --all$' $policy update ratelimit --pid $other
 vm ok private 0x1100 1
 ok "one of three VMs has ejected it" state_of $vm-$first 'policy: none' 'exit_kind: bad-return'
@@ -163,8 +163,8 @@ rm /sys/fs/bpf/count_vms
 ok "nothing is left" nothing_left
 
 # --- without a gap ---
-# The VM converts in a loop, and every single conversion has to be refused.
-# refused_all_along PID:FD|all: while another process updates what is in force.
+# The VM converts in a loop, and each of its conversions must be refused.
+# refused_all_along PID:FD|all: checks this while another process updates the policy in force.
 refused_all_along()
 {
 	other_vm ok attach $refuse $1 && other_vm ok load $refuse $1 && vm ok expect EPERM || return 1
@@ -193,7 +193,7 @@ read -r refused </sys/kernel/debug/kvm/$vm-$vms/memattr_refused
 echo "# $refused conversions refused"
 ok "there were enough of them" test $refused -gt 700
 stop_loader
-# What takes a moment is to tell the one for all that it lost the VM; it may be back before that.
+# It takes a moment until the policy for all VMs learns that it lost the VM; it may be back before that.
 start_loader $count --all
 ok "one of the VM's own over one that counts, and away again, 200 times" other_vm ok cycles 200
 ok "the one for all is back" state 'policy: count' 'scope: all'
@@ -248,7 +248,7 @@ end_loader 10
 ok "it refuses when that leaves, and writes the record" state 'policy: none' 'exit_policy: fault' \
 	'exit_kind: refused'
 ok "which the loader does not take for its own" \
-	grep -q "template: no longer attached to VM .*, nor is fault, which is for all VMs" $err
+	grep -q "template: no longer attached to VM .*, and fault, the policy for all VMs, refused that VM" $err
 run 0 $policy detach --all
 ok "vm_attach exceeds its budget: the policy does not come in" fails 1 \
 	'fault: its vm_attach took longer than its budget of 100 us' 'larger --budget-us' \
@@ -276,8 +276,8 @@ ok "and the VM ends" end_loader 11
 ok "nothing is left" nothing_left
 
 # --- who may put a policy where ---
-# All is loaded before: libbpf, and so memattr-policy, cannot load without CAP_SYS_ADMIN, as the type
-# is the kvm module's.
+# Everything is loaded in advance: libbpf, and thus memattr-policy, cannot load without CAP_SYS_ADMIN, as
+# the type belongs to the kvm module.
 start_vm
 vm ok load $refuse vm
 vm ok drop-admin
@@ -316,9 +316,9 @@ end_vm
 ok "nothing is left" nothing_left
 
 # --- asleep in convert ---
-# The loader is in the kernel, on its way out, and stays there: what it waits for are convert's calls
-# (kvm_memattr_drain). A kernel that did not wait for them would have let it go: it would be a zombie
-# by now, and the policy's vm_detach called, while convert goes on.
+# The loader has been killed and must be stuck in the kernel, waiting for convert's calls
+# (kvm_memattr_drain). If the kernel did not wait for them, the loader would be a zombie by now, and
+# vm_detach would have been called while convert still runs.
 loader_waits()
 {
 	while read -r _ _ process_state _ </proc/$loader/stat && [ $process_state != D ] &&
@@ -336,7 +336,7 @@ others_go_on()
 		run 0 $policy update $fault --pid $other && other_vm ok private 0x1100 1 &&
 		run 0 $policy detach --pid $other && end_other_vm
 }
-# start_stalled TARGET: convert sleeps, under a policy for TARGET.
+# start_stalled TARGET: starts a conversion that sleeps in convert, under a policy for TARGET.
 start_stalled()
 {
 	ask stall
@@ -378,7 +378,7 @@ end_vm
 ok "nothing is left" nothing_left
 rm -rf /sys/fs/bpf/memattr
 
-# An own policy that has to go while it sleeps does not keep the one for all away.
+# A VM's own policy that is ejected while it sleeps does not keep the policy for all VMs away.
 run 0 $policy load $refuse --all --pin
 start_vm
 ok "convert sleeps, under a policy of the VM's own" start_stalled --pid $vm

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0
 #
-# prefault-trace: its figures against a VM whose faults are known, and against
-# a dump of every single fault; records, stacks, what it says where something is
-# missing, and the screen.  This script runs itself again inside the test VMs.
+# Tests prefault-trace: its figures against a VM whose faults are known, and
+# against a dump of every single fault; records, stacks, what it says when
+# something is missing, and the screen.  This script runs itself again inside the test VMs.
 use strict;
 use warnings;
 use FindBin;
@@ -21,10 +21,10 @@ my $TRACE = 'build/bin/prefault-trace';
 my $VMM = 'build/selftests/tools/prefault-vmm';
 my $DUMP = 'build/selftests/tools/dump';
 
-# Longer than all that runs in one VM takes on a loaded machine; only a failure waits that long.
+# On a loaded machine everything that runs in one VM takes less; only a failure waits this long.
 use constant PART_S => 300;
 
-# What percentiles may be off by.
+# The error that percentiles may have.
 use constant MAX_ERROR => 0.07;
 
 # --- what needs no VM ---
@@ -34,7 +34,7 @@ sub arguments {
 		 '--slowest 33', '--slowest x', '--record a --replay b', '--nonsense', 'word');
 	fails_with('no such record', 1, qr/cannot open \/nowhere.*No such file.*\n.*try: /, $TRACE,
 		   qw(-b --replay /nowhere));
-	fails_with('not a record', 1, qr/is no record.*\n.*try: /, $TRACE, qw(-b --replay), $0);
+	fails_with('not a record', 1, qr/is not a record.*\n.*try: /, $TRACE, qw(-b --replay), $0);
 }
 
 sub unit_tests {
@@ -44,7 +44,7 @@ sub unit_tests {
 
 # --- a VM with known faults, and the tool ---
 
-# Comes back when the VM exists; its guest does not run yet.
+# Returns when the VM exists; its guest does not run yet.
 sub start_vmm {
 	my $vmm = start($VMM, @_);
 	my $ready = readline($vmm->{out}) // '';
@@ -52,7 +52,7 @@ sub start_vmm {
 	return $vmm;
 }
 
-# Lets it run to its end: what it did.
+# Lets the guest run to its end, and returns what it did.
 sub finish_vmm {
 	my $vmm = shift;
 	print { $vmm->{in} } "go\n";
@@ -61,7 +61,7 @@ sub finish_vmm {
 	return eval { decode_json($vmm->{text}) } // do { diag($vmm->{text}, $vmm->{said}); {} };
 }
 
-# Comes back when counting has begun.
+# Returns when counting has begun.
 sub start_trace {
 	my $trace = start($TRACE, @_);
 	close $trace->{in};
@@ -76,7 +76,7 @@ sub stop_trace {
 	return stop(shift, 'INT');
 }
 
-# The last document about a VM.
+# Returns the last document about a VM.
 sub last_vm {
 	my ($text, $pid) = @_;
 	my @vms = grep { $_->{pid} == $pid } map { @{ decode_json($_)->{vms} } } split /\n/, $text;
@@ -91,12 +91,12 @@ sub no_vm {
 		   qw(-b -n 1 -d 0.1 -p), $$);
 }
 
-# What every kernel that can be traced well gets right.
+# Checks the figures that are exact on every kernel whose functions can be traced.
 sub exact_counts {
 	my ($line, $did) = @_;
 	is($line->{PID}, $did->{pid}, 'process');
 	is($line->{FAULTS}, $did->{pf_taken}, 'faults, by KVM\'s own statistics');
-	# Two vCPUs that need the same page table at once: one tries again.
+	# If two vCPUs need the same page table at once, one of them retries.
 	ok($line->{PRIVATE} >= $did->{private_faults} &&
 	   $line->{PRIVATE} <= $did->{private_faults} + $line->{RETRIED},
 	   'private ones: each page that was not pre-faulted') or diag(explain($line, $did));
@@ -113,7 +113,7 @@ sub exact_counts {
 		diag(explain($line));
 }
 
-# Everything about one run, which is recorded.
+# Tests everything about one run, and records it.
 sub one_run {
 	my $vmm = start_vmm(qw(-v 2 -t 300 -m 100 -c 32 -s 7));
 	my $trace = start_trace(qw(-b --totals -d 600 --slowest 5 --folded /tmp/folded --record /tmp/record));
@@ -194,7 +194,7 @@ sub json {
 
 # --- further runs ---
 
-# A dump of the same faults says what the percentiles are.
+# Checks percentiles against a dump of the same faults.
 sub percentiles {
 	my $vmm = start_vmm(qw(-v 2 -t 5000 -r 5));
 	my $pid = open3(my $in, my $dump, undef, $DUMP, $vmm->{pid});
@@ -219,7 +219,7 @@ sub percentiles {
 	like($trace->{said}, qr/lost: 0 events/, 'nothing lost');
 }
 
-# Two VMs, one of them asked for; a VM that ended is shown once more.
+# Runs two VMs and asks for one of them; a VM that has ended is shown once more.
 sub two_vms {
 	my $one = start_vmm(qw(-t 20 -n one));
 	my $two = start_vmm(qw(-t 30 -n two));
@@ -244,7 +244,7 @@ sub two_vms {
 		   qw(-b --replay /tmp/all --folded /tmp/none));
 }
 
-# Of a VM that runs with these arguments: what is counted, and what it did.
+# Runs a VM with these arguments. Returns what was counted, and what the VM did.
 sub count_all {
 	my $vmm = start_vmm(@_);
 	my $trace = start_trace(qw(-b --totals -d 600 -p), $vmm->{pid});
@@ -253,7 +253,7 @@ sub count_all {
 	return ((lines($trace->{text}))[0], $did);
 }
 
-# Shared pages are mapped ahead one by one, huge ones at once.
+# Shared 4 KiB pages are mapped ahead one by one, a huge page at once.
 sub shared_pages {
 	my ($line, $did) = count_all(qw(-t 0 -s 50 -P));
 	is("@$line{qw(FAULTS AT_4K CALLS DONE_PG NEW_PG OLD_PG)}", "1 1 $did->{calls} 50 50 0",
@@ -266,9 +266,9 @@ sub shared_pages {
 	   'a huge page mapped ahead: all of its pages');
 }
 
-# What the guest made of what was mapped ahead, and when a pre-fault came too late.
+# Tests how much the guest used of what was mapped ahead, and pre-faults that came too late.
 sub what_use {
-	# Of each round's 100 pages it touches 50; what is dropped, or left at the end, was for nothing.
+	# The guest touches 50 of each round's 100 pages; the pages dropped or left at the end are unused.
 	my ($line) = count_all(qw(-v 2 -t 50 -m 100 -r 3));
 	is("@$line{qw(NEW_PG TOUCHED_PG UNUSED_PG UNTOUCHED_PG USED_% PREFAULTED)}", '600 300 300 0 50.0 0',
 	   'half of what was mapped ahead was for nothing');
@@ -284,7 +284,7 @@ sub what_use {
 	is("@$line{qw(TOUCHED_PG UNUSED_PG UNTOUCHED_PG USED_%)}", '0 0 0 -', 'nothing was mapped ahead');
 }
 
-# The VM still runs: what it has not touched yet.
+# Tests what the guest has not touched yet while the VM still runs.
 sub use_of_living {
 	my $vmm = start_vmm(qw(-t 50 -m 100));
 	my $trace = start_trace(qw(-j -d 0.2));
@@ -304,7 +304,7 @@ sub use_of_living {
 	     grep { defined $_->{prefaulted_pages} } @seen), 'never more than were mapped');
 }
 
-# What is said of a VM whose guest touches so many pages, under a policy that wants windows as told.
+# Tests a policy that proposes 9 pages around each fault on private memory.
 sub count_windows {
 	my ($touched, @wanted) = @_;
 	my $policy = load_policy(qw(build/selftests/policy/fault.bpf.o --all window_flags=1), @wanted);
@@ -329,7 +329,7 @@ sub windows {
 		    map { @{ $_->{series} } } @{ $vm->{vcpus} } ], [ 'fault 10' ], 'and why');
 }
 
-# Nor is there a window if it wants nothing, or nothing of the memslot.
+# There is no window either if the policy proposes nothing, or nothing in the memslot.
 sub no_windows {
 	for my $wanted ('window_end_add=0', 'window_start_add=100000 window_end_add=100009') {
 		my $vm = count_windows(9, split ' ', $wanted);
@@ -349,14 +349,14 @@ sub too_many {
 	like($trace->{said}, qr/try: a larger --series/, 'and what helps');
 }
 
-# VMs come and go at the same addresses: what one has taken up is the next one's, and its counts are not.
+# VMs come and go at the same addresses: the next VM gets the room of the previous one, but not its counts.
 sub one_after_another {
 	my $trace = start_trace(qw(-j --totals -d 0.1 --series 8));
 	my (@did, @counted);
 	for (1 .. 6) {
 		my $vmm = start_vmm('-t', 10 * $_);
 		push @did, finish_vmm($vmm);
-		# Until it has left.
+		# Wait until the VM is gone.
 		while (defined(my $line = readline $trace->{out})) {
 			$trace->{text} .= $line;
 			last if $line =~ /"ended":true/;
@@ -428,7 +428,7 @@ sub live {
 	see(qr/type 'nonsense'.*^ended 1 sane$/ms, 'a terminal of unknown type: says so');
 }
 
-# Colours stand for what is missing, which nothing is on the patched kernel.
+# Colours mark what is missing; on the patched kernel nothing is.
 sub live_stock {
 	start_live(120, 24, $TRACE, '-d 0.3');
 	see(qr/mapped ahead fexit:kvm_tdp_page_fault\(\*\).*windows n\/a.*use n\/a/s, 'what is missing, and what is not quite right');
@@ -445,9 +445,9 @@ sub live_stock {
 	see_end('q: the same');
 }
 
-# --- where something is missing ---
+# --- missing things ---
 
-# Without fentry the tracepoint of a fault is left, and nothing else.
+# Without fentry only the tracepoint at a fault remains.
 sub no_fentry {
 	write_file('/proc/sys/kernel/ftrace_enabled', 0);
 	my $vmm = start_vmm(qw(-t 50 -m 10));
@@ -463,7 +463,7 @@ sub no_fentry {
 	write_file('/proc/sys/kernel/ftrace_enabled', 1);
 }
 
-# There are no VMs with private memory then, but others.
+# VMs with private memory need the TDP MMU, so other VMs are used.
 sub no_tdp_mmu {
 	my $modules = shift;
 	my ($kvm, $vendor) = unload_kvm();

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What memattr-policy says of its arguments, before it asks the kernel for anything: needs no VM.
+# Tests what memattr-policy says about its arguments before it asks the kernel for anything. Needs no VM.
 . "$(dirname "$0")/lib/test.sh"
 . selftests/lib/policy.sh
 fault=$policies/fault.bpf.o
@@ -19,10 +19,10 @@ params_json()
 ok "params --json" params_json
 ok "no such policy" fails 6 "there is no policy 'nosuch'" 'one of these' \
 	$policy load nosuch --all
-ok "those there are get listed" grep -q '^  ratelimit$' $err
-ok "audit is none of them" sh -c "! grep -q audit $err"
-ok "audit is no policy" fails 6 'audit is no policy' 'try: memattr-policy audit$' $policy load audit --all
-ok "not by its path either" fails 6 'audit.bpf.o is no policy' 'try: memattr-policy audit$' \
+ok "the existing ones are listed" grep -q '^  ratelimit$' $err
+ok "audit is not among them" sh -c "! grep -q audit $err"
+ok "audit is not a policy" fails 6 'audit is not a policy' 'try: memattr-policy audit$' $policy load audit --all
+ok "not by its path either" fails 6 'audit.bpf.o is not a policy' 'try: memattr-policy audit$' \
 	$policy load build/bpf/audit.bpf.o --all
 ok "but it has parameters" sh -c "$policy params audit | grep -q '^  min_pages=0$'"
 ok "audit: an unknown parameter" fails 2 "audit has no parameter 'pages'" 'parameters of audit' \
@@ -32,14 +32,14 @@ ok "audit: a ring that is too small" fails 2 'ring_kib=1 is out of range' 'ring_
 ok "audit: --vm without --pid" run 2 $policy audit --vm 3
 ok "no such file" fails 6 'cannot read ./nosuch.bpf.o: No such file' '' \
 	$policy load ./nosuch.bpf.o --all
-ok "no object file" fails 6 'Makefile is no policy' 'make policies' \
+ok "no object file" fails 6 'Makefile is not a policy' 'make policies' \
 	$policy load ./Makefile --all
 ok "an object, but no policy" fails 6 'has no struct kvm_memattr_ops' 'MEMATTR_OPS' \
 	$policy load build/selftests/policy/no_policy.bpf.o --all
 ok "an unknown parameter" fails 2 "ratelimit has no parameter 'rat'" 'parameters of ratelimit' \
 	$policy load ratelimit --all rat=1
-ok "those there are get listed" grep -q '^  burst=' $err
-# bad_value PARAMETER=VALUE WORDS
+ok "the existing ones are listed" grep -q '^  burst=' $err
+# bad_value PARAMETER=VALUE WORDS: checks that the value is refused, and that the message has WORDS.
 bad_value()
 {
 	fails 2 "$2" 'try: [a-z_]*=VALUE' $policy load $fault --all $1
@@ -54,7 +54,7 @@ ok "an unknown suffix" bad_value turns=1T 'k, M or G'
 ok "a count for a time" bad_value pause_us=1k 'ns, us, ms or s'
 ok "finer than the unit" bad_value pause_us=1500ns 'finer than'
 ok "no truth value" bad_value flag=maybe 'neither true nor false'
-ok "no parameter at all" fails 2 "'fast' is no parameter" 'memattr-policy params' \
+ok "no parameter at all" fails 2 "'fast' does not set a parameter" 'memattr-policy params' \
 	$policy load ratelimit --all fast
 ok "a wrong option" run 2 $policy load ratelimit --nosuch
 ok "no target" run 2 $policy load ratelimit

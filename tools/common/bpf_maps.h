@@ -6,14 +6,20 @@
 #include <bpf/libbpf.h>
 #include <stdint.h>
 
-/* All entries of an array, as memory shared with the kernel. NULL: errno says why. */
+/*
+ * Maps all entries of an array as memory shared with the kernel. Returns NULL and sets errno on
+ * failure.
+ */
 void *map_shared(const struct bpf_map *map);
 void unmap_shared(const struct bpf_map *map, void *mem);
 
-/* Onto a stack. 0 or -errno. */
+/* Pushes @number onto a stack. Returns 0 or -errno. */
 int push(const struct bpf_map *stack, uint32_t number);
 
-/* As many numbers as there is room for; the low ones come out first. 0 or -errno. */
+/*
+ * Fills the stack with numbers from 0 up, so that the low ones are popped first. Returns 0 or
+ * -errno.
+ */
 int push_all(const struct bpf_map *stack);
 
 #endif

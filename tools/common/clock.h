@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Intervals without a screen, which a signal ends early. */
+/* Intervals without a screen, which a signal can end early. */
 #ifndef MEMATTR_CLOCK_H
 #define MEMATTR_CLOCK_H
 
@@ -9,10 +9,10 @@
 
 uint64_t monotonic_ns(void);
 
-/* SIGINT and SIGTERM no longer end the program, but the next wait_until(). */
+/* From now on SIGINT and SIGTERM end the next wait_until() instead of the program. */
 void catch_stop(sigset_t *stop);
 
-/* False: a signal says to stop. */
+/* Returns false if a signal ended the wait. */
 bool wait_until(uint64_t deadline_ns, const sigset_t *stop);
 
 #endif

@@ -60,6 +60,14 @@ int diag_fail(int code, const char *next, const char *cause, ...)
 	return diag_print(&diag, code);
 }
 
+int diag_no_output(int code, const char *what, int err)
+{
+	const char *next = "check the program that reads the output, or the disk that it is written to";
+
+	return diag_fail(code, err == -ENOMEM ? NULL : next, "cannot write %s: %s", what,
+			 strerror(-err));
+}
+
 static uint64_t effective_caps(void)
 {
 	uint64_t caps = 0;
@@ -79,7 +87,7 @@ static bool has_cap(unsigned int cap)
 {
 	uint64_t caps = effective_caps();
 
-	/* The kernel takes CAP_SYS_ADMIN for the two that were split off it. */
+	/* The kernel accepts CAP_SYS_ADMIN in place of the two that were split off from it. */
 	if ((cap == CAP_BPF || cap == CAP_PERFMON) && caps & 1ULL << CAP_SYS_ADMIN)
 		return true;
 	return caps & 1ULL << cap;
@@ -144,7 +152,7 @@ static bool kvm_has_type(const char *name, uint32_t kind)
 	return found;
 }
 
-/* What helps who runs a kernel without the series. */
+/* The next step for users who run a kernel without the series. */
 #define GET_PATCHED_KERNEL \
 	"build the patched kernel with 'make kernel-deb', install its package and boot it"
 
@@ -156,7 +164,7 @@ static bool need_memattr(struct diag *why)
 		return true;
 	if (why)
 		diag_set(why, GET_PATCHED_KERNEL,
-			 "this kernel's KVM has no memory attribute policies (no kvm_memattr_ops in its BTF): it is a stock kernel, or they are configured off");
+			 "this kernel's KVM has no memory attribute policies (no kvm_memattr_ops in its BTF): this is a stock kernel, or one without CONFIG_KVM_MEMATTR_BPF");
 	return false;
 }
 
@@ -169,7 +177,7 @@ static bool need_tracepoints(struct diag *why)
 		return true;
 	if (why)
 		diag_set(why, GET_PATCHED_KERNEL,
-			 "this kernel's KVM has no tracepoints kvm_memattr_convert and kvm_memattr_exit: it is a stock kernel, or policies are configured off");
+			 "this kernel's KVM has no tracepoints kvm_memattr_convert and kvm_memattr_exit: this is a stock kernel, or one without CONFIG_KVM_MEMATTR_BPF");
 	return false;
 }
 
@@ -283,7 +291,7 @@ const char *diag_libbpf_tail(unsigned int lines)
 	char *start = libbpf_log.text + libbpf_log.len;
 
 	while (start > libbpf_log.text) {
-		/* The newline at the very end closes the last line, it opens none. */
+		/* The newline at the very end closes the last line; it does not open another. */
 		if (start[-1] == '\n' && *start && !lines--)
 			break;
 		start--;
@@ -298,26 +306,27 @@ void diag_bpf_load(struct diag *diag, int err)
 		if (!diag_has(DIAG_BPF_RIGHTS, diag))
 			return;
 		diag_set(diag,
-			 "cat /sys/kernel/security/lockdown, and look for a seccomp filter",
+			 "cat /sys/kernel/security/lockdown, and look for a seccomp filter on this process",
 			 "the kernel does not let this process load BPF programs");
 		return;
 	case EACCES:
 	case EINVAL:
-		diag_set(diag, "look at the verifier's log: run it again with -v",
+		diag_set(diag, "run it again with -v to see the verifier's log",
 			 "the kernel's verifier refuses the program: %s", strerror(-err));
 		return;
 	case ESRCH:
 	case ENOENT:
 		if (diag_has(DIAG_KVM_BTF, diag))
 			diag_set(diag, "run it again with -v to see which",
-				 "the kernel lacks something the program refers to");
+				 "the kernel lacks something that the program refers to");
 		return;
 	case EOPNOTSUPP:
 		diag_set(diag, "run it again with -v to see which, and boot a kernel that has it",
-			 "the program is for a kernel that has more callbacks or members than this");
+			 "the program uses callbacks or members that this kernel does not have");
 		return;
 	case ENOMEM:
-		diag_set(diag, "", "the kernel has no memory for the program");
+		diag_set(diag, "free memory, or raise the limit of this process's memory cgroup",
+			 "the kernel has too little memory to load the program");
 		return;
 	default:
 		diag_set(diag, "run it again with -v to see what libbpf says",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What keeps a tool from working, in words: the cause, and the command that helps. */
+/* A diagnosis says in words what keeps a tool from working: the cause, and the command that helps. */
 #ifndef MEMATTR_DIAG_H
 #define MEMATTR_DIAG_H
 
@@ -17,8 +17,8 @@ void diag_set(struct diag *diag, const char *next, const char *cause, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * To stderr: "<program>: <cause>" and, if there is one, "<program>: try: <next>". @code comes back,
- * so that a caller can write "return diag_print(&diag, EXIT_...)".
+ * Prints "<program>: <cause>" to stderr and, if there is a next step, "<program>: try: <next>". Returns
+ * @code, so that a caller can write "return diag_print(&diag, EXIT_...)".
  */
 int diag_print(const struct diag *diag, int code);
 
@@ -26,7 +26,13 @@ int diag_print(const struct diag *diag, int code);
 int diag_fail(int code, const char *next, const char *cause, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* What a tool can need. Each is checked by itself, so that a tool can do with less. */
+/* Reports that @what could not be written to stdout, for @err (negative errno). Returns @code. */
+int diag_no_output(int code, const char *what, int err);
+
+/*
+ * The things that a tool can need. Each is checked by itself, so that a tool can run with some of
+ * them missing.
+ */
 enum diag_need {
 	DIAG_BPF_RIGHTS,	/* CAP_BPF and CAP_PERFMON: to load programs */
 	DIAG_ADMIN_RIGHTS,	/* CAP_SYS_ADMIN: others' VMs, all VMs, BPF objects by id */
@@ -35,21 +41,24 @@ enum diag_need {
 	DIAG_KVM,		/* KVM is in the kernel or loaded */
 	DIAG_KVM_BTF,		/* KVM's types: /sys/kernel/btf/kvm, or vmlinux if built in */
 	DIAG_MEMATTR,		/* the kernel is patched: KVM's BTF has kvm_memattr_ops */
-	DIAG_TRACEPOINTS,	/* so it has kvm_memattr_convert and kvm_memattr_exit */
+	DIAG_TRACEPOINTS,	/* KVM's BTF has the tracepoints kvm_memattr_convert and kvm_memattr_exit */
 	DIAG_DEBUGFS,		/* debugfs is mounted and can be read */
 	DIAG_BPFFS,		/* bpffs is mounted */
 };
 
-/* Is it there? If not and @why is not NULL, @why says so. */
+/* Returns whether @need is met. If it is not and @why is not NULL, @why says so. */
 bool diag_has(enum diag_need need, struct diag *why);
 
 /* Catches libbpf's messages; @verbose shows them on stderr at once as well. Call before libbpf. */
 void diag_libbpf_init(bool verbose);
 
-/* The last @lines lines of what libbpf said, or "". Valid until libbpf speaks again. */
+/*
+ * Returns the last @lines lines that libbpf printed, or "". They are valid until libbpf prints
+ * again.
+ */
 const char *diag_libbpf_tail(unsigned int lines);
 
-/* Why bpf_object__load() failed with @err (negative errno). */
+/* Sets @diag to why bpf_object__load() failed with @err (negative errno). */
 void diag_bpf_load(struct diag *diag, int err);
 
 #endif

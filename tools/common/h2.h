@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * H2 histogram: every power of two is cut into H2_SUB equal buckets, values below 2 * H2_SUB have one
- * each. A bucket stands for its middle, so a value read back is off by at most 1 / (2 * H2_SUB), 6.25 %.
- * Buckets of two histograms add and subtract; percentiles never do. Shared by BPF and C: includes
- * nothing, expects __u32 and __u64.
+ * H2 histogram: every power of two is divided into H2_SUB equal buckets, and each value below 2 * H2_SUB
+ * has a bucket of its own. A bucket stands for its middle, so a value read back is off by at most
+ * 1 / (2 * H2_SUB), which is 6.25 %. Buckets of two histograms can be added and subtracted; percentiles
+ * cannot. Shared by BPF and C: includes nothing, and expects __u32 and __u64.
  */
 #ifndef MEMATTR_H2_H
 #define MEMATTR_H2_H
 
 #define H2_SUB_BITS	3
 #define H2_SUB		(1 << H2_SUB_BITS)
-/* All of 64 bits: nothing needs clamping, and 4 KiB per VM is no matter. */
+/* The buckets cover all 64 bits: no value needs clamping, and 4 KiB per VM do not matter. */
 #define H2_BUCKETS	((64 - H2_SUB_BITS + 1) * H2_SUB)
 
 /* Not __builtin_clzll(): BPF has no instruction for it before -mcpu=v4. */
@@ -48,7 +48,10 @@ static inline __u64 h2_middle(__u32 bucket)
 	return ((__u64)(bucket % H2_SUB + H2_SUB) << shift) + (1ULL << shift) / 2;
 }
 
-/* The value at or below which @percent of the samples lie (nearest rank); 0 if there are none. */
+/*
+ * Returns the value at or below which @percent of the samples lie (nearest rank), or 0 without
+ * samples.
+ */
 static inline __u64 h2_percentile(const __u64 *counts, double percent)
 {
 	__u64 total = 0, seen = 0;

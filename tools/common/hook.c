@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Ids of modules' BTF are known to the kernel only: look for the one called kvm. */
+/* Only the kernel knows the ids of modules' BTF: search for the one named kvm. */
 static int kvm_btf_fd(void)
 {
 	__u32 id = 0;
@@ -55,7 +55,7 @@ void hook_prober_close(struct hook_prober *prober)
 	kvm_btf_free(&prober->kvm);
 }
 
-/* The type to attach to: negative if there is none. */
+/* Returns the id of the type to attach to; it is negative if there is none. */
 static int hook_type(const struct hook_prober *prober, const struct hook_site *site)
 {
 	bool event = site->type == HOOK_TP_BTF;
@@ -66,7 +66,7 @@ static int hook_type(const struct hook_prober *prober, const struct hook_site *s
 				      event ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
 }
 
-/* Then functions can be hooked, but nothing is called. */
+/* With ftrace off, functions can be hooked, but the hooks are never called. */
 static bool ftrace_is_off(void)
 {
 	FILE *file = fopen("/proc/sys/kernel/ftrace_enabled", "re");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Which events and functions of this kernel's KVM a BPF program can be attached to. */
+/* Finds out to which tracepoints and functions of this kernel's KVM a BPF program can be attached. */
 #ifndef MEMATTR_HOOK_H
 #define MEMATTR_HOOK_H
 
@@ -19,29 +19,30 @@ struct hook_site {
 	const char *target;
 };
 
-/* What is asked again for every hook. */
+/* State that is shared by the probes of all hooks. */
 struct hook_prober {
 	struct kvm_btf kvm;
 	int module_fd;		/* BTF of the kvm module; -1: KVM is built in */
 };
 
-/* 0, or -errno if the types of the kernel cannot be read. */
+/* Returns 0, or -errno if the types of the kernel cannot be read. */
 int hook_prober_open(struct hook_prober *prober);
 void hook_prober_close(struct hook_prober *prober);
 
-/* Is there such a tracepoint or function? */
+/* Returns whether the kernel has such a tracepoint or function. */
 bool hook_exists(const struct hook_prober *prober, const struct hook_site *site);
 
 /*
- * Attaches an empty program: being there is not enough, some kernels refuse fentry, some functions refuse
- * to be traced. 0 or -errno; -ENOENT: there is no such thing; -ENODEV: functions cannot be traced now.
+ * Attaches an empty program. It is not enough that the target exists: some kernels refuse fentry, and some
+ * functions cannot be traced. Returns 0 or -errno; -ENOENT: there is no such target; -ENODEV: functions
+ * cannot be traced at the moment.
  */
 int hook_probe(const struct hook_prober *prober, const struct hook_site *site);
 
 /* "tp_btf:kvm_exit" */
 void hook_name(const struct hook_site *site, char *text, size_t size);
 
-/* What hook_probe() returned, in words. */
+/* Puts the error that hook_probe() returned into words. */
 void hook_error_text(int err, char *text, size_t size);
 
 #endif

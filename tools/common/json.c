@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-/* The bytes of the character of UTF-8 that @text begins with, and which it is. 0: it is none. */
+/* Decodes the UTF-8 character at the start of @text. Returns its bytes, or 0 if it is not valid. */
 static int utf8_char(const unsigned char *text, uint32_t *code)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -21,7 +21,10 @@ static int utf8_char(const unsigned char *text, uint32_t *code)
 	return bytes;
 }
 
-/* Text is others' choice: what comes out is valid, and no terminal takes any of it for a command. */
+/*
+ * Others choose the text: make it valid JSON, and pass nothing on that a terminal takes for a
+ * command.
+ */
 static void json_quote(struct json *json, const char *text)
 {
 	const unsigned char *c = (const unsigned char *)text;

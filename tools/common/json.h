@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * JSON to a stream, as it is made: no tree in memory. The caller opens and closes in order; commas,
- * quoting and escapes are done here. A NULL @key is for array elements and the outermost value.
+ * Writes JSON to a stream at once, without a tree in memory. The caller opens and closes objects and arrays
+ * in order; commas, quotes and escapes are written here. @key is NULL for array elements and for the
+ * outermost value.
  */
 #ifndef MEMATTR_JSON_H
 #define MEMATTR_JSON_H
@@ -28,7 +29,7 @@ void json_real(struct json *json, const char *key, double value);
 void json_bool(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);
 
-/* Ends the line of an outermost value: what follows is a new document. */
+/* Ends the line after the outermost value: what follows is a new document. */
 void json_newline(struct json *json);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The types of KVM, be it a module or built in. */
+/* The BTF types of KVM, whether it is a module or built in. */
 #ifndef MEMATTR_KVM_BTF_H
 #define MEMATTR_KVM_BTF_H
 
@@ -8,19 +8,19 @@
 #define VMLINUX_BTF	"/sys/kernel/btf/vmlinux"
 #define KVM_BTF		"/sys/kernel/btf/kvm"
 
-/* What a struct_ops map holds. Only a type that KVM registered has it. */
+/* The type of a struct_ops map's value. It exists only if KVM has registered kvm_memattr_ops. */
 #define MEMATTR_VALUE_TYPE "bpf_struct_ops_kvm_memattr_ops"
 
 struct kvm_btf {
 	struct btf *btf;	/* KVM's types and all of vmlinux's */
-	struct btf *vmlinux;	/* what @btf builds on; the same if KVM is built in */
+	struct btf *vmlinux;	/* what @btf is based on; equals @btf if KVM is built in */
 };
 
-/* 0 or -errno. */
+/* Returns 0 or -errno. */
 int kvm_btf_load(struct kvm_btf *kvm);
 void kvm_btf_free(struct kvm_btf *kvm);
 
-/* The member's byte offset in @type, or -ENOENT. */
+/* Returns the member's byte offset in @type, or -ENOENT. */
 int btf_member_offset(const struct btf *btf, const struct btf_type *type, const char *name);
 
 #endif

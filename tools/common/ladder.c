@@ -39,7 +39,7 @@ static int probe_all(const struct ladder *ladder, struct hooks *hooks)
 	return 0;
 }
 
-/* Nothing works at all: name the cause of each, they may differ. */
+/* No hook works: name the cause for each metric, as the causes may differ. */
 static void no_hooks(const struct ladder *ladder, const struct hooks *hooks, struct diag *why)
 {
 	char text[DIAG_TEXT_LEN] = "";
@@ -61,7 +61,7 @@ int ladder_probe(const struct ladder *ladder, struct hooks *hooks, struct diag *
 	int err;
 
 	*hooks = (struct hooks){};
-	/* The rights first: without them the rest cannot be told. */
+	/* Check the rights first: without them nothing else can be checked. */
 	if (!diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_ADMIN_RIGHTS, why) ||
 	    !diag_has(DIAG_KVM_BTF, why))
 		return -EPERM;

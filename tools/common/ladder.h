@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Of the hooks that a metric can be taken from, the best that this kernel has. */
+/* A ladder lists the hooks that a metric can come from; the best that this kernel has is used. */
 #ifndef MEMATTR_LADDER_H
 #define MEMATTR_LADDER_H
 
@@ -11,33 +11,39 @@
 
 struct hook {
 	int metric;		/* enum metric of the tool */
-	unsigned int measures;	/* and its enum measure */
+	unsigned int measures;	/* enum measure of the tool */
 	struct hook_site site;
-	bool both_ends;		/* of a function: where it begins, too */
-	const char *needs;	/* a function without which there is nothing to measure */
+	bool both_ends;		/* also attach where the function begins */
+	const char *needs;	/* a function without which there is nothing to measure; may be NULL */
 	const char *programs[HOOK_PROGRAMS];	/* in the tool's .bpf.c */
 	const char *note;
 };
 
 struct ladder {
-	const struct hook *hooks;	/* of each metric the best first */
+	const struct hook *hooks;	/* for each metric, the best comes first */
 	size_t count;
 	const char * const *metrics;	/* their names */
-	int vital;	/* if none of the first so many metrics has a hook, each is told why */
+	int vital;	/* if no hook works, the errors of metrics 0 to vital - 1 are reported */
 };
 
-/* No tool has more. */
+/* No tool has more metrics. */
 #define METRICS_MAX 8
 
 struct hooks {
-	const struct hook *active[METRICS_MAX];	/* NULL: none of them works */
-	int errors[METRICS_MAX];	/* why not, of the last one tried: -errno */
+	const struct hook *active[METRICS_MAX];	/* NULL: no hook of the metric works */
+	int errors[METRICS_MAX];	/* why the hook that was tried last does not work: -errno */
 };
 
-/* Tries the hooks by attaching an empty program. 0; else @why says what is in the way of all of them. */
+/*
+ * Tries the hooks by attaching an empty program. Returns 0, or -errno if none works; @why then says
+ * why.
+ */
 int ladder_probe(const struct ladder *ladder, struct hooks *hooks, struct diag *why);
 
-/* Autoload for the programs of the active hooks, and for no other. 0 or -errno. */
+/*
+ * Turns autoload on for the programs of the active hooks, and off for all others. Returns 0 or
+ * -errno.
+ */
 int ladder_select(const struct ladder *ladder, const struct hooks *hooks, struct bpf_object *object);
 
 void ladder_describe(const struct ladder *ladder, const struct hooks *hooks, int metric,

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-/* An escape sequence's bytes come at once, a person's next key does not. */
+/* The bytes of an escape sequence come at once; a person's next key does not. */
 #define ESCAPE_DELAY_MS	25
 
 /* No cell is wider. */
@@ -122,7 +122,7 @@ int screen_signals(void)
 {
 	sigset_t caught;
 
-	/* Read as input, so that the terminal is put in order whatever ends the program. */
+	/* Read signals as input, so that the terminal is restored whatever ends the program. */
 	sigemptyset(&caught);
 	sigaddset(&caught, SIGINT);
 	sigaddset(&caught, SIGTERM);

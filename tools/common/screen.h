@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the tools' screens have in common. Only for those that are linked with ncurses. */
+/* The tools' screens share these functions. Only tools that are linked with ncurses can use them. */
 #ifndef MEMATTR_SCREEN_H
 #define MEMATTR_SCREEN_H
 
@@ -16,35 +16,41 @@ enum colour {
 	COLOUR_LOSS,
 };
 
-/* NULL: the terminal's type is not known. Colours unless NO_COLOR is set and not empty. */
+/*
+ * Returns NULL if the terminal's type is not known. There are colours unless NO_COLOR is set and not
+ * empty.
+ */
 SCREEN *screen_open(void);
 
-/* Bold as well, for terminals without colours. */
+/* Returns the colour with bold, for terminals without colours. */
 chtype colour(enum colour which);
 
-/* Both cut at the edge of the screen. put_cell() fills @width cells, with text of no more than those. */
+/* Both cut the text at the edge of the screen. put_cell() cuts or pads it to @width cells. */
 void put(int y, int x, const char *text);
 void put_cell(int y, int x, int width, bool right, const char *text);
 
-/* Where the next piece of text goes; a piece that does not fit begins a line. */
+/* Where the next piece of text goes. A piece that does not fit starts a new line. */
 struct flow {
 	int y, x, last;
 };
 
 void flow_put(struct flow *flow, chtype attributes, const char *text);
 
-/* The next of the steps that a person would take, 0.1 0.2 0.5 1 2 5 10 ...; @seconds if there is none. */
+/* Returns the next longer or shorter of 0.1 0.2 0.5 1 2 5 10 ..., or @seconds if there is none. */
 double step_delay(double seconds, bool longer);
 
-/* Signals that end a program, or tell of another size of the terminal, as a descriptor to read from. */
+/*
+ * Returns a descriptor to read signals from: those that end the program, and changes of the
+ * terminal's size.
+ */
 int screen_signals(void);
 
-/* Takes one from it. False: it says to end. */
+/* Reads one signal from the descriptor. Returns false if the signal ends the program. */
 bool screen_signal(int signals);
 
 /*
- * A key of the prompt for a number. True: it is answered, and @text empty if it was left, else what was
- * typed.
+ * Handles a key in the prompt for a number. Returns true if the key ends the prompt: @text is then what was
+ * typed, or empty if the prompt was cancelled.
  */
 bool prompt_key(char *text, unsigned int size, int key);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A table on the screen: which of its columns there is room for, and the menu to sort it by one of them. */
+/* A table on the screen: the columns for which there is room, and the menu of columns to sort by. */
 #ifndef MEMATTR_TABLE_H
 #define MEMATTR_TABLE_H
 
@@ -9,25 +9,25 @@ struct table_column {
 	const char *name;	/* in the menu */
 	const char *title;	/* above it */
 	int width;
-	bool text;		/* from the left, and may be cut: half a number is another number */
-	int x;			/* below 0: not on the screen */
+	bool text;		/* left-aligned, and may be cut; half a number would be another number */
+	int x;			/* negative: not on the screen */
 };
 
 struct table {
 	struct table_column *columns;	/* in their order on the screen */
 	int count;
-	int fixed;	/* the first so many stay when the others are scrolled */
-	int skipped;	/* so many after those are out of sight */
-	int sort;	/* it is sorted by this one */
+	int fixed;	/* how many columns at the left stay when the others are scrolled */
+	int skipped;	/* how many of the others are scrolled out of sight */
+	int sort;	/* the column to sort by */
 };
 
-/* Finds a place for each column that there is room for: to be called when anything of them has changed. */
+/* Places each column for which there is room. Call it after any change to the columns. */
 void table_place(struct table *table);
 
 void table_heading(const struct table *table, int y);
 void table_cell(const struct table *table, int y, int column, chtype attributes, const char *text);
 
-/* Over the table. Returns the line below it. */
+/* Draws the menu over the table. Returns the line below the menu. */
 int table_menu(const struct table *table, int choice);
 
 #define TABLE_MENU_WIDTH 22

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a snapshot's figures rest on: the events they are taken from, and what that costs. */
+/* The basis of a snapshot's figures: the hooks that they come from, and the cost of the hooks. */
 #ifndef MEMATTR_TRUTH_H
 #define MEMATTR_TRUTH_H
 
@@ -18,7 +18,7 @@ struct snapshot_hook {
 	char note[HOOK_TEXT_LEN];	/* what to know about the figures; may be empty */
 };
 
-/* Since the start. */
+/* The cost since the start. */
 struct snapshot_cost {
 	bool known;
 	uint64_t ns;	/* spent in our programs */
@@ -26,16 +26,16 @@ struct snapshot_cost {
 };
 
 /*
- * Of all loaded programs of @object; @stats_fd is that of bpf_enable_stats(). Returns how many events the
- * kernel did not hand to them.
+ * Adds up the cost of all loaded programs of @object; @stats_fd comes from bpf_enable_stats(). Returns how
+ * many events the kernel did not pass to the programs.
  */
 uint64_t cost_read(struct snapshot_cost *cost, const struct bpf_object *object, int stats_fd);
 
-/* For a screen. Without @before there is none yet. */
+/* Formats the cost for a screen. Without @before there is no cost yet. */
 void cost_text(const struct snapshot_cost *before, const struct snapshot_cost *now,
 	       int64_t interval_ns, char *text, size_t size);
 
-/* Both to stderr, so that stdout is the table and nothing else. */
+/* Both print to stderr, so that stdout has nothing but the table. */
 void hooks_print(const struct snapshot_hook *hooks, int count);
 void cost_print(const struct snapshot_cost *cost);
 

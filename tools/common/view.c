@@ -19,7 +19,7 @@ int view_open(struct view *view, const char *next)
 	view->screen = screen_open();
 	if (view->screen)
 		return EXIT_OK;
-	return diag_fail(EXIT_FAILED, next, "no screen on a terminal of type '%s'",
+	return diag_fail(EXIT_FAILED, next, "cannot open a screen on a terminal of type '%s'",
 			 getenv("TERM") ?: "");
 }
 
@@ -49,7 +49,7 @@ static int timeout_ms(const struct view *view)
 		return -1;
 	if (now_ns >= view->deadline_ns)
 		return 0;
-	/* Rounded up: waking early would mean waking twice. */
+	/* Round up: waking early would mean waking twice. */
 	return (view->deadline_ns - now_ns) / 1000000 + 1;
 }
 
@@ -65,7 +65,7 @@ int view_wait(struct view *view)
 	if (fds[1].revents)
 		view->quit |= !screen_signal(view->signals);
 	view->has_keys = fds[0].revents;
-	/* Nobody is left at the terminal. */
+	/* The terminal has been closed. */
 	if (fds[0].revents & (POLLHUP | POLLERR))
 		view->quit = true;
 	return 0;
@@ -93,7 +93,7 @@ static void delay_key(struct view *view, int key)
 	if (end == view->prompt)
 		return;
 	if (*end)
-		view->complaint = "That is no number of seconds.";
+		view->complaint = "That is not a number of seconds.";
 	else
 		set_delay(view, seconds);
 }
@@ -121,7 +121,7 @@ static void sort_key(struct view *view, int key)
 	}
 }
 
-/* False: the key is not one that every view has. */
+/* Returns false if the key is not one that every view has. */
 static bool table_key(struct view *view, int key)
 {
 	struct table *table = &view->table;
@@ -137,7 +137,7 @@ static bool table_key(struct view *view, int key)
 		return true;
 	case ' ':
 		view->paused = !view->paused;
-		/* Going on shows what happened meanwhile at once. */
+		/* After a pause, show at once what happened meanwhile. */
 		view->deadline_ns = monotonic_ns();
 		return true;
 	case '<':
@@ -182,7 +182,7 @@ int view_key(struct view *view)
 	int key;
 
 	while (view->has_keys && (key = getch()) != ERR) {
-		/* No key: nothing is left or answered by it. */
+		/* A resize is not a key press: it leaves no page and answers no prompt. */
 		if (key == KEY_RESIZE)
 			continue;
 		view->complaint = NULL;
@@ -231,7 +231,7 @@ void view_help_end(int lines, const char *manual)
 
 	if (lines <= LINES)
 		return;
-	snprintf(text, sizeof(text), "There is more: a taller terminal, or man %s", manual);
+	snprintf(text, sizeof(text), "There is more: enlarge the terminal, or run man %s", manual);
 	attron(A_REVERSE);
 	put_cell(LINES - 1, 0, COLS, false, text);
 	attroff(A_REVERSE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A table that is drawn anew after every interval and every key: what its keys change, and when the next
- * snapshot is due. What is in it, and what else is drawn, is up to the tool.
+ * A table that is redrawn after every interval and every key. This part knows what its keys change, and
+ * when the next snapshot is due. The tool decides what is in the table, and what else is drawn.
  */
 #ifndef MEMATTR_VIEW_H
 #define MEMATTR_VIEW_H
@@ -9,7 +9,7 @@
 #include "table.h"
 #include "truth.h"
 
-/* On fewer the VMs need all of them. */
+/* A screen with fewer lines has no title: the VMs need all lines. */
 #define LINES_FOR_TITLE	4
 
 #define PROMPT_LEN	16
@@ -17,7 +17,7 @@
 enum view_mode {
 	VIEW_TABLE,
 	VIEW_HELP,
-	VIEW_OTHER,	/* a page of the tool's own; any key leaves it, as it does the help */
+	VIEW_OTHER,	/* a page of the tool's own; any key leaves it, as with the help */
 	VIEW_SORT,	/* menu */
 	VIEW_DELAY,	/* prompt */
 };
@@ -29,8 +29,8 @@ struct view {
 
 	bool paused, quit;
 	bool ended;	/* there are no more snapshots */
-	uint64_t taken_ns;	/* when the last was */
-	uint64_t deadline_ns;	/* of the next */
+	uint64_t taken_ns;	/* when the last one was taken */
+	uint64_t deadline_ns;	/* when the next one is due */
 
 	enum view_mode mode;
 	int sort_choice;	/* in the menu */
@@ -42,29 +42,29 @@ struct view {
 	bool has_keys;
 };
 
-/* EXIT_OK, or reports the error, with @next as what to try. */
+/* Returns EXIT_OK, or reports the error with @next as what to try. */
 int view_open(struct view *view, const char *next);
 void view_close(struct view *view);
 
-/* Until there are keys, or a snapshot is due, or the screen has to be drawn anew. 0 or -errno. */
+/* Waits for keys, for the next snapshot, or for a need to redraw the screen. Returns 0 or -errno. */
 int view_wait(struct view *view);
 
-/* Heeds the keys that every view has. The next that is the tool's own; ERR: there are no more. */
+/* Handles keys that every view has. Returns the next key that is the tool's own, or ERR without any. */
 int view_key(struct view *view);
 
 bool view_is_due(const struct view *view);
 void view_taken(struct view *view, uint64_t now_ns);
 
-/* The first line, and whether time stands still. */
+/* Draws the first line, with a word if the view is paused or the record has ended. */
 void view_title(const struct view *view, const char *text);
 
-/* What the figures rest on, in the lines below it. */
+/* Draws the hooks that the figures come from, in the lines below the title. */
 void view_truth(struct flow *flow, const struct snapshot_hook *hooks, int count, uint64_t lost_events);
 
-/* Below a page of help of so many @lines, if the screen has fewer. */
+/* Says below a page of help that it has more lines, if its @lines do not fit the screen. */
 void view_help_end(int lines, const char *manual);
 
-/* The last line: @keys, unless there is something else to say or to ask. */
+/* Draws the last line: @keys, unless there is a complaint or a prompt. */
 void view_bottom(const struct view *view, const char *keys);
 
 #endif

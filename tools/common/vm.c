@@ -133,7 +133,7 @@ void vm_name(pid_t pid, char *name, size_t size)
 	snprintf(name, size, "%s", found && *found ? found : "?");
 	free(cmdline);
 
-	/* A process chooses its own command line: nothing of it may reach a terminal as control. */
+	/* A process chooses its own command line: let no control character reach a terminal. */
 	for (char *c = name; *c; c++)
 		if (iscntrl((unsigned char)*c))
 			*c = '?';
@@ -157,7 +157,10 @@ static int add_from_debugfs(struct vm_list *list, pid_t pid)
 		if (!parse_number(entry->d_name, &vm.creator_tid) ||
 		    !parse_number(dash + 1, &vm.fd))
 			continue;
-		/* A VM can outlive the thread that created it: then its number is all there is. */
+		/*
+		 * A VM can outlive the thread that created it; then only the thread's number is
+		 * known.
+		 */
 		vm.pid = vm_process(vm.creator_tid) ?: vm.creator_tid;
 		if (!pid || vm.pid == pid)
 			ret = vm_list_add(list, &vm);
@@ -215,7 +218,7 @@ static int add_from_all_processes(struct vm_list *list)
 	while (ret != -ENOMEM && (entry = readdir(dir))) {
 		int pid;
 
-		/* Processes end meanwhile, and some are not ours to look at: no failure. */
+		/* It is not a failure if a process ends meanwhile, or if we may not look at it. */
 		if (parse_number(entry->d_name, &pid))
 			ret = add_from_process(list, pid);
 	}
@@ -228,7 +231,7 @@ int vm_list_read(struct vm_list *list, pid_t pid)
 	int ret;
 
 	*list = (struct vm_list){};
-	/* A thread's number means its process. */
+	/* A thread's number stands for its process. */
 	if (pid)
 		pid = vm_process(pid) ?: pid;
 	ret = add_from_debugfs(list, pid);
@@ -285,7 +288,7 @@ static void vm_policy_line(struct vm_policy *p, const char *key, const char *val
 		copy_value(p->exit_text, sizeof(p->exit_text), value);
 }
 
-/* One of the VM's statistics, which are a file each; 0 if there is no such. */
+/* Reads one of the VM's statistics, each of which has a file. Returns 0 if there is no such file. */
 static uint64_t read_stat(const char *folder, const char *name)
 {
 	unsigned long long value = 0;

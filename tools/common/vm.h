@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The KVM VMs of this host: who they are, and how to get hold of one. */
+/* The KVM VMs of this host: who they are, and how to get a descriptor of one. */
 #ifndef MEMATTR_VM_H
 #define MEMATTR_VM_H
 
@@ -29,44 +29,48 @@ struct vm_list {
 };
 
 /*
- * VMs of process @pid, or of all processes if @pid is 0. Reads debugfs and /proc/<pid>/fd; what
- * only one of them knows is in the list too. 0 or -errno; no VM at all is 0 with an empty list.
+ * Lists the VMs of process @pid, or of all processes if @pid is 0. Reads debugfs and /proc/<pid>/fd; a VM
+ * that only one of them shows is in the list, too. Returns 0 or -errno. If there is no VM, it returns 0
+ * and the list is empty.
  */
 int vm_list_read(struct vm_list *list, pid_t pid);
 void vm_list_free(struct vm_list *list);
 
-/* The VM's name by its VMM's command line; always ends in a valid string, "?" if @pid is gone. */
+/*
+ * Takes the VM's name from its VMM's command line. @name is always a valid string, "?" if @pid is
+ * gone.
+ */
 void vm_name(pid_t pid, char *name, size_t size);
 
-/* The process of thread @tid, 0 if there is none. */
+/* Returns the process of thread @tid, or 0 if there is no such thread. */
 pid_t vm_process(pid_t tid);
 
-/* A descriptor of the VM for this process, or -errno. Needs ptrace rights on the VMM. */
+/* Returns a descriptor of the VM for this process, or -errno. Needs ptrace rights on the VMM. */
 int vm_open(const struct vm *vm);
 
 #define VM_POLICY_NAME_LEN	16
 #define VM_EXIT_KIND_LEN	16
 #define VM_EXIT_TEXT_LEN	128
 
-/* What the VM's memattr_policy file says, and its statistics. */
+/* The contents of the VM's memattr_policy file, and its statistics. */
 struct vm_policy {
 	char policy[VM_POLICY_NAME_LEN];	/* empty: none */
 	bool all;				/* a global policy */
 	uint32_t link_id;
 	uint32_t budget_us;
-	uint64_t calls, ns;			/* the VM's totals, as what follows */
+	uint64_t calls, ns;			/* totals of the VM, as are the next three */
 	uint64_t refused;
 	uint64_t widened_pages;
 	uint64_t ejections;
-	char exit_policy[VM_POLICY_NAME_LEN];	/* the policy that left last; empty: none did */
+	char exit_policy[VM_POLICY_NAME_LEN];	/* the policy that left last; empty: none has left */
 	char exit_kind[VM_EXIT_KIND_LEN];
 	int64_t exit_code;
 	char exit_text[VM_EXIT_TEXT_LEN];
 };
 
 /*
- * 0 or -errno. -ENOENT: the VM is gone. -EOPNOTSUPP: it cannot have a policy, because it has no
- * private memory or because its kernel has no policies.
+ * Returns 0 or -errno. -ENOENT: the VM is gone. -EOPNOTSUPP: it cannot have a policy, because it has no
+ * private memory or because the kernel has no policies.
  */
 int vm_policy_read(const struct vm *vm, struct vm_policy *policy);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The slots of VMs in BPF: one is taken at a VM's first event, and given back by the collector after its end.
- * To be included before a tool's own programs: the one here is the first, thus attached first, and misses no
- * end of a VM that was counted.
+ * The slots of VMs in BPF. A VM takes a slot at its first event; the collector frees the slot after the VM's
+ * end. Include this before a tool's own programs: then the program in this file is attached first, and
+ * misses the end of no VM that was counted.
  */
 #ifndef MEMATTR_VM_SLOTS_BPF_H
 #define MEMATTR_VM_SLOTS_BPF_H
@@ -14,10 +14,10 @@
 
 #include "vm_slots.h"
 
-/* No slot is free: can be stored like a slot, so that the next event need not ask again. */
+/* No slot is free. This is stored like a slot, so that the VM's next event need not ask again. */
 #define NO_SLOT (~0U)
 
-/* Only the members that are read; their places come from the running kernel's BTF. */
+/* Only the members that are read are declared; their offsets come from the running kernel's BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct qstr {
 	const unsigned char *name;
@@ -31,7 +31,7 @@ typedef struct {
 	__s64 counter;
 } atomic64_t;
 
-/* Both come with the memattr kernel series. */
+/* Both members come with the memattr kernel series. */
 struct kvm_vm_stat {
 	atomic64_t prefaulted_pages;
 	atomic64_t prefaulted_unused;
@@ -71,8 +71,8 @@ struct {
 } free_slots SEC(".maps");
 
 /*
- * Goes up whenever a slot changes hands: what CPUs remember may be of another VM at the same address. They
- * begin with 0.
+ * Incremented whenever a slot changes hands: what a CPU remembers may belong to another VM at the same
+ * address. The CPUs start with 0.
  */
 __u32 epoch = 1;
 
@@ -85,7 +85,10 @@ static __u32 find_slot(__u64 key)
 	return slot ? *slot : NO_SLOT;
 }
 
-/* Called in the context of the VM's process: KVM takes ioctls of a VM and its vCPUs from no other. */
+/*
+ * Called in the context of the VM's process: KVM accepts the ioctls of a VM and its vCPUs from no
+ * other.
+ */
 static __u32 add_slot(struct kvm *kvm)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -105,7 +108,7 @@ static __u32 add_slot(struct kvm *kvm)
 	bpf_probe_read_kernel_str(&vm->dir, sizeof(vm->dir),
 				  BPF_CORE_READ(kvm, debugfs_dentry, d_name.name));
 	if (bpf_map_update_elem(&slots, &key, &slot, BPF_NOEXIST)) {
-		/* Another CPU had an event of the same VM. */
+		/* Another CPU has just had an event of the same VM. */
 		bpf_map_push_elem(&free_slots, &slot, 0);
 		return find_slot(key);
 	}
@@ -120,7 +123,7 @@ static __u32 slot_of(struct kvm *kvm)
 	return slot == NO_SLOT ? add_slot(kvm) : slot;
 }
 
-/* The last reference is gone: no event of this VM comes any more, its address may be used again. */
+/* The last reference is gone: this VM has no more events, and its address may be used again. */
 SEC("fentry/kvm_arch_destroy_vm")
 int BPF_PROG(end_vm, struct kvm *kvm)
 {

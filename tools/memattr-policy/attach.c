@@ -23,12 +23,12 @@ static int no_vm_fd(const struct vm *vm, int err)
 		return diag_print(&why, EXIT_SYSTEM);
 	if (err == -EPERM)
 		return diag_fail(EXIT_SYSTEM, "look for a seccomp filter or an LSM that forbids ptrace",
-				 "the kernel does not let this process into process %d", vm->pid);
+				 "the kernel does not let this process access process %d", vm->pid);
 	if (err == -ESRCH || err == -EBADF)
 		return diag_fail(EXIT_NO_VM, "memattr-policy show", "VM %d-%d has just ended", vm->pid,
 				 vm->fd);
-	return diag_fail(EXIT_FAILED, NULL, "cannot take the descriptor of VM %d-%d: %s", vm->pid,
-			 vm->fd, strerror(-err));
+	return diag_fail(EXIT_FAILED, "memattr-policy show", "cannot get the descriptor of VM %d-%d: %s",
+			 vm->pid, vm->fd, strerror(-err));
 }
 
 int attach_open(const struct options *options, struct policy *policy)
@@ -39,7 +39,7 @@ int attach_open(const struct options *options, struct policy *policy)
 	ret = policy_open(policy, options->file);
 	if (!ret && !policy->ops)
 		ret = diag_fail(EXIT_NO_POLICY, "memattr-policy audit",
-				"%s is no policy: it records what policies do", options->file);
+				"%s is not a policy: it records what policies do", options->file);
 	for (int i = 0; !ret && i < options->setting_count; i++)
 		ret = params_set(policy, options->settings[i]);
 	if (!ret && !diag_has(DIAG_BPF_RIGHTS, &why))
@@ -68,7 +68,7 @@ int attach_load(const struct options *options, struct policy *policy, const stru
 int attach_report(const struct options *options, const struct policy *policy, const struct vm *vm,
 		  const char *stays, int err)
 {
-	char scope[128], after[64] = "";
+	char scope[128], after[64] = "", next[DIAG_TEXT_LEN];
 	struct diag why;
 
 	scope_text(vm, scope, sizeof(scope));
@@ -80,14 +80,15 @@ int attach_report(const struct options *options, const struct policy *policy, co
 		return diag_fail(EXIT_FAILED, "memattr-policy show",
 				 "%s: %s has no private memory, so there is nothing to govern",
 				 policy->name, scope);
+	snprintf(next, sizeof(next), "memattr-policy params %s", options->file);
 	if (err == -ERANGE)
-		return diag_fail(EXIT_USAGE, "memattr-policy params FILE",
-				 "%s: a parameter is out of its range%s", policy->name, after);
+		return diag_fail(EXIT_USAGE, next, "%s: a parameter is out of its range%s",
+				 policy->name, after);
 	if (err == -ETIME)
 		return diag_fail(EXIT_FAILED, "a larger --budget-us",
 				 "%s: its vm_attach took longer than its budget of %u us%s",
 				 policy->name, options->budget_us, after);
-	return diag_fail(EXIT_FAILED, "look at what the policy's vm_attach returns, and at dmesg",
+	return diag_fail(EXIT_FAILED, "check what the policy's vm_attach returns, and dmesg",
 			 "%s: the kernel or the policy refuses %s: %s%s", policy->name,
 			 vm || !stays ? scope : "a VM", strerror(-err), after);
 }

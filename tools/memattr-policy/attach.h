@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What load and update have in common: a policy is made ready for what it shall govern. */
+/* load and update share these functions, which prepare a policy for what it is to govern. */
 #ifndef MEMATTR_ATTACH_H
 #define MEMATTR_ATTACH_H
 
@@ -8,24 +8,27 @@
 #include <stddef.h>
 
 /*
- * In all of these, a @vm of NULL means all VMs. Those that return an int return EXIT_OK, or report
- * the error and return what to end with.
+ * In all of these, @vm is NULL for all VMs. Functions that return an int return EXIT_OK, or report the
+ * error and return the exit code.
  */
 
-/* Opens the policy that @options name, and sets its parameters. */
+/* Opens the policy that @options names, and sets its parameters. */
 int attach_open(const struct options *options, struct policy *policy);
 
 /*
- * Loads the policy for @vm. @vm_fd is the VM's descriptor then, or -1: it is to be closed as soon as
- * the policy is attached. What holds it keeps the VM alive, whose end would go unnoticed.
+ * Loads the policy for @vm, and sets @vm_fd to a descriptor of the VM, or to -1. Close it as soon as the
+ * policy is attached: it keeps the VM alive, so that nobody would notice the VM's end.
  */
 int attach_load(const struct options *options, struct policy *policy, const struct vm *vm, int *vm_fd);
 
-/* Why the kernel does not let the policy govern @vm, by -errno. @stays, if any, does so further on. */
+/*
+ * Reports why the kernel does not let the policy govern @vm: @err is a negative errno. @stays is the policy
+ * that stays in force, or NULL.
+ */
 int attach_report(const struct options *options, const struct policy *policy, const struct vm *vm,
 		  const char *stays, int err);
 
-/* What the policy is for, in words. */
+/* Says in words what the policy governs. */
 const char *scope_text(const struct vm *vm, char *text, size_t size);
 
 #endif

@@ -14,13 +14,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Events that are printed before they are flushed, and before a look at signals and losses. */
+/* This many events are printed before they are flushed and before signals and losses are checked. */
 #define BATCH 1024
 
-/* A batch fits, so that nothing is written but by a flush, which sees the errors. */
+/* A batch fits, so that only flush() writes anything, and sees the errors. */
 #define BUFFER_SIZE (BATCH * 1024)
 
-/* A loss, or a signal that came just before the wait, is noticed after so long. */
+/* It takes this long at most to notice a loss, or a signal that came just before the wait. */
 #define WAIT_MS 200
 
 #define PROGRAMS 2
@@ -33,8 +33,8 @@ struct audit {
 	struct bpf_map *control;
 	struct ring_buffer *ring;
 	struct audit_record record;
-	uint64_t recorded;	/* written, that is */
-	uint64_t lost;		/* reported */
+	uint64_t recorded;	/* events that are written */
+	uint64_t lost;		/* events that are reported as lost */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -46,8 +46,8 @@ static void on_signal(int signal)
 }
 
 /*
- * The second signal ends the process as usual: a reader of the output that reads no more would keep
- * it forever.
+ * The second signal ends the process as usual: a reader of the output that has stopped reading would
+ * otherwise block it forever.
  */
 static void catch_signals(void)
 {
@@ -56,7 +56,7 @@ static void catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
-	/* A reader that is gone is an error like a full disk. */
+	/* If the reader is gone, that is an error like a full disk. */
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -73,7 +73,7 @@ static int on_event(void *context, void *data, size_t size)
 	return 0;
 }
 
-/* What the ring had no room for, and calls of the programs that the kernel left out. */
+/* Counts events for which the ring had no room, and calls of the programs that the kernel skipped. */
 static uint64_t count_lost(const struct audit *audit)
 {
 	struct audit_control control = {};
@@ -96,11 +96,10 @@ static int flush(const struct audit *audit)
 {
 	if (!fflush(audit->record.out) && !ferror(audit->record.out))
 		return EXIT_OK;
-	return diag_fail(EXIT_FAILED, "look at what reads the output, or at the file's disk",
-			 "audit: cannot write the record, and stops: %s", strerror(errno));
+	return diag_no_output(EXIT_FAILED, "the audit record", -errno);
 }
 
-/* Prints what is there, a batch at most. *@count says how much that was. */
+/* Prints the events in the ring, at most a batch. *@count says how many it printed. */
 static int print_batch(struct audit *audit, int *count)
 {
 	uint64_t lost;
@@ -134,14 +133,14 @@ static int print_until_interrupted(struct audit *audit)
 	return ret;
 }
 
-/* The programs that still run when their link goes are in the middle of an event: wait for them. */
+/* A program that still runs after its link is gone is in the middle of an event: wait for it. */
 static void detach(struct audit *audit)
 {
 	for (int i = 0; i < PROGRAMS; i++) {
 		bpf_link__destroy(audit->links[i]);
 		audit->links[i] = NULL;
 	}
-	/* A grace period of RCU, in which a tracepoint's programs run. */
+	/* Wait for a grace period: a tracepoint's programs run in an RCU read-side critical section. */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
@@ -167,7 +166,7 @@ static int set_only(const struct audit *audit, uint64_t kvm)
 	return EXIT_OK;
 }
 
-/* Learns who the VMs are while they can be asked, and *@kvm, the address of @only if there is one. */
+/* Learns who the VMs are while they still exist, and sets *@kvm to the address of @only, if given. */
 static int list_vms(const struct audit *audit, FILE *list, const struct vm *only, uint64_t *kvm)
 {
 	struct audit_vm_fd seen;
@@ -175,7 +174,7 @@ static int list_vms(const struct audit *audit, FILE *list, const struct vm *only
 	while (fread(&seen, sizeof(seen), 1, list)) {
 		struct vm vm = *audit_vms_find(&seen.vm);
 
-		/* Without debugfs only this descriptor is known. */
+		/* Without debugfs this is the only known descriptor. */
 		if (vm.fd == UNKNOWN_FD && seen.vm.pid) {
 			vm.fd = seen.fd;
 			audit_vms_add(&seen.vm, &vm);
@@ -187,7 +186,7 @@ static int list_vms(const struct audit *audit, FILE *list, const struct vm *only
 		return EXIT_OK;
 	if (!*kvm)
 		return diag_fail(EXIT_NO_VM, "memattr-policy show",
-				 "audit: no process has VM %d-%d any more as a descriptor", only->pid,
+				 "audit: no process has a descriptor of VM %d-%d any more", only->pid,
 				 only->fd);
 	return set_only(audit, *kvm);
 }

@@ -28,7 +28,7 @@ void audit_record_sync(struct audit_record *record)
 	record->wall_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 }
 
-/* ISO 8601, in UTC. */
+/* Formats a time as ISO 8601, in UTC. */
 static const char *time_text(const struct audit_record *record, int64_t ns, char *text, size_t size)
 {
 	int64_t wall_ns = ns + record->wall_ns;
@@ -52,7 +52,7 @@ static const char *result_text(int ret, char *text, size_t size)
 	return text;
 }
 
-/* Names and texts are others' choice, and may end up on a terminal: \xNN for what is no plain ASCII. */
+/* Others choose names and texts, and a terminal may show them: write \xNN for all but plain ASCII. */
 static void put_text(FILE *out, const char *text)
 {
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
@@ -63,7 +63,7 @@ static void put_text(FILE *out, const char *text)
 	}
 }
 
-/* The kernel ends them with a NUL: it would take a broken one to leave it out. */
+/* The kernel ends its texts with a NUL. Do not depend on it. */
 static void copy_text(char *to, const char *from, size_t size)
 {
 	memcpy(to, from, size);

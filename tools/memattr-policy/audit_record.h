@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Audited events as lines, of text or of JSON. */
+/* Writes audited events as lines of text or of JSON. */
 #ifndef MEMATTR_AUDIT_RECORD_H
 #define MEMATTR_AUDIT_RECORD_H
 
@@ -14,15 +14,15 @@
 struct audit_record {
 	FILE *out;
 	bool json;
-	/* CLOCK_REALTIME less CLOCK_MONOTONIC, by which events have their times. */
+	/* CLOCK_REALTIME minus CLOCK_MONOTONIC; events have their times by the latter. */
 	int64_t wall_ns;
 	struct exit_kinds exit_kinds;
 };
 
-/* Takes the clocks anew: one of them may have been set. */
+/* Compares the clocks again: CLOCK_REALTIME may have been set. */
 void audit_record_sync(struct audit_record *record);
 
-/* @vm: the only one recorded; NULL: all are. */
+/* @vm is the only VM that is recorded, or NULL if all VMs are. */
 void audit_record_start(const struct audit_record *record, const struct vm *vm);
 void audit_record_convert(const struct audit_record *record, const struct vm *vm,
 			  const struct audit_convert *convert);

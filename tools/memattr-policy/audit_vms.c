@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whom there is no room for is looked up in /proc again, which takes some 100 us an event. */
+/* VMs that do not fit are looked up in /proc for each event, which takes some 100 us. */
 #define MAX_KNOWN 1024
 
 static struct known_vm {
@@ -46,7 +46,7 @@ const struct vm *audit_vms_find(const struct audit_vm *seen)
 	struct vm vm = { .pid = seen->pid, .creator_tid = seen->creator_tid, .fd = fd_of(seen) };
 	struct known_vm *known = find(seen);
 
-	/* The address has been another VM's before. */
+	/* Another VM had the same address before. */
 	if (known && known->vm.creator_tid != vm.creator_tid)
 		known = NULL;
 	if (known && (!vm.pid || vm.pid == known->vm.pid) &&

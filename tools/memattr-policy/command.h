@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the command line asks for, and the commands. */
+/* The command line's options, and the commands. */
 #ifndef MEMATTR_COMMAND_H
 #define MEMATTR_COMMAND_H
 
@@ -35,13 +35,13 @@ int command_detach(const struct options *options);
 int command_audit(const struct options *options);
 int command_params(const struct options *options);
 
-/* The one VM that --pid and --vm mean. EXIT_OK, or reports the error. */
+/* Finds the one VM that --pid and --vm select. Returns EXIT_OK, or reports the error. */
 int choose_vm(const struct options *options, struct vm *vm);
 
 /*
- * The policy that --pid and --vm, or --all mean; @link->id and @link->name are filled in, and @vm if
- * it is for one. EXIT_OK, or reports the error: @if_none is what to try then if there is no policy,
- * and @if_all if the VM has none of its own but is under that for all VMs.
+ * Finds the policy that --pid and --vm, or --all, select. Fills in @link->id, @link->name, and without
+ * --all also @vm. Returns EXIT_OK, or reports the error. The report suggests @if_none if there is no
+ * policy, and @if_all if the VM has no policy of its own but is under the policy for all VMs.
  */
 int choose_link(const struct options *options, const char *if_none, const char *if_all,
 		struct vm *vm, struct policy_link *link);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What of a kvm_memattr_ops map's value is of interest, and where the running kernel keeps it. */
+/* The members of a kvm_memattr_ops map's value that are read here, as the running kernel has them. */
 struct ops_layout {
 	uint32_t value_type_id;
 	int vm_fd, name;		/* byte offsets in the value */
@@ -63,7 +63,7 @@ static int link_info(uint32_t id, struct bpf_link_info *info)
 	return ret;
 }
 
-/* 1: @link is filled in; 0: the map is of another kind of struct_ops, or gone; or -errno. */
+/* Returns 1 if @link is filled in, 0 if the map is gone or of another struct_ops type, or -errno. */
 static int link_of_map(struct policy_link *link, uint32_t map_id, const struct ops_layout *layout)
 {
 	struct bpf_map_info info = {};
@@ -118,11 +118,11 @@ int policy_links_read(struct policy_links *links)
 		struct policy_link link = { .id = id };
 		struct bpf_link_info info;
 
-		/* A link can be gone by the time it is asked; an idle one has no map. */
+		/* The link may be gone by now; a link that holds nothing has no map. */
 		if (link_info(id, &info) || info.type != BPF_LINK_TYPE_STRUCT_OPS ||
 		    !info.struct_ops.map_id)
 			continue;
-		/* Reading all of the kernel's types takes its time: only if there is need. */
+		/* Reading all of the kernel's types takes long: do it only if needed. */
 		if (!have_layout)
 			ret = ops_layout_read(&layout);
 		have_layout = true;
@@ -135,7 +135,7 @@ int policy_links_read(struct policy_links *links)
 	if (ret == -ENOENT)
 		return 0;
 	policy_links_free(links);
-	/* A kernel without the type has no policy either. */
+	/* A kernel without the type has no policies. */
 	return ret == -EOPNOTSUPP ? 0 : ret;
 }
 
@@ -178,7 +178,7 @@ int policy_link_read(int fd, struct policy_link *link)
 	link->map_id = info.struct_ops.map_id;
 	if (!link->map_id)
 		return -ENOLINK;
-	/* Not everybody who holds a link may look at maps by their number. */
+	/* A process that holds a link may lack the right to open maps by id. */
 	map_fd = bpf_map_get_fd_by_id(link->map_id);
 	if (map_fd < 0)
 		return map_fd;
@@ -209,7 +209,7 @@ void pin_path(const struct vm *vm, char *path, size_t size)
 		snprintf(path, size, PIN_DIR "/all");
 }
 
-/* Calls @found for each pin with its link's info until that says true. */
+/* Calls @found for each pin with its link's info until @found returns true. */
 static bool pins_walk(bool (*found)(const char *path, const struct bpf_link_info *info, void *arg),
 		      void *arg)
 {

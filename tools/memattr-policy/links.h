@@ -24,31 +24,32 @@ struct policy_links {
 	size_t count;
 };
 
-/* All attached policies of the host, by BPF's own lists. 0 or -errno. */
+/* Lists all attached policies of the host, from BPF's own lists. Returns 0 or -errno. */
 int policy_links_read(struct policy_links *links);
 void policy_links_free(struct policy_links *links);
 
-/* The policy for all VMs, if there is one. 0, -ENOENT or -errno. */
+/* Finds the policy for all VMs. Returns 0, -ENOENT if there is none, or another -errno. */
 int policy_link_of_all(struct policy_link *link);
 
 /*
- * What the link behind @fd holds at the moment. @link->name is the map's, which MEMATTR_OPS gives the
- * policy's name; @link->all is not known. 0 or -errno; -ENOLINK: nothing, and only the id is set.
+ * Reads what the link behind @fd holds at the moment. @link->name is the map's name, which MEMATTR_OPS
+ * makes the policy's name; @link->all is not set. Returns 0 or -errno; -ENOLINK: the link holds nothing,
+ * and only @link->id is set.
  */
 int policy_link_read(int fd, struct policy_link *link);
 
-/* Takes the policy away from what it governs. 0 or -errno. */
+/* Detaches the policy from what it governs. Returns 0 or -errno. */
 int policy_link_detach(uint32_t id);
 
-/* Where a policy for @vm, or for all VMs if that is NULL, is pinned. */
+/* Says where a policy for @vm, or for all VMs if @vm is NULL, is pinned. */
 void pin_path(const struct vm *vm, char *path, size_t size);
 
-/* The pin of link @id. False: it has none. */
+/* Finds the pin of link @id. Returns false if it has none. */
 bool pin_find(uint32_t id, char *path, size_t size);
 
 /*
- * Removes pins whose policy is attached to nothing any more: it was detached or ejected, or its VM
- * ended. The kernel cannot do that itself.
+ * Removes pins whose policy is no longer attached to anything: it was detached or ejected, or its VM
+ * ended. The kernel cannot remove them itself.
  */
 void pins_prune(void);
 

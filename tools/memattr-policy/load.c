@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* load: attaches a policy, and stays until it is no longer attached. */
+/* load: attaches a policy, and runs until the policy is no longer attached. */
 #define _GNU_SOURCE
 #include "attach.h"
 
@@ -48,8 +48,8 @@ static int report_attach_error(const struct options *options, const struct polic
 }
 
 /*
- * The policy in force has left what it governed without our doing: says why. It is the one that was
- * loaded, or one that took over from it in an update.
+ * The policy in force has left what it governed, and this process did not cause it: says why. That
+ * policy is the one that was loaded, or one that replaced it by an update.
  */
 static int report_exit(const struct policy *policy, const struct vm *vm, uint32_t id)
 {
@@ -65,9 +65,9 @@ static int report_exit(const struct policy *policy, const struct vm *vm, uint32_
 		goto vm_ended;
 	if (!vm->creator_tid || !diag_has(DIAG_DEBUGFS, &why))
 		return diag_fail(EXIT_EJECTED, "mount -t debugfs debugfs /sys/kernel/debug",
-				 "%s: no longer attached to VM %d-%d; debugfs would say why",
+				 "%s: no longer attached to VM %d-%d; only debugfs can tell why",
 				 policy->name, vm->pid, vm->fd);
-	/* Without a record it is another VM already, with the same descriptor. */
+	/* Without a record, this is already another VM with the same descriptor. */
 	if (vm_policy_read(vm, &state) || !state.exit_policy[0])
 		goto vm_ended;
 
@@ -77,13 +77,17 @@ static int report_exit(const struct policy *policy, const struct vm *vm, uint32_
 		printf("%s: VM %d-%d: %s\n", state.exit_policy, vm->pid, vm->fd, state.exit_text);
 		return EXIT_OK;
 	}
-	/* The VM came under the policy for all VMs then, which wrote a record of its own. */
+	/*
+	 * The VM was then to come under the policy for all VMs, which refused it and left its own
+	 * record.
+	 */
 	if (!strcmp(state.exit_kind, "refused"))
-		return diag_fail(EXIT_EJECTED, NULL,
-				 "%s: no longer attached to VM %d-%d (%s), nor is %s, which is for all VMs: %s",
+		return diag_fail(EXIT_EJECTED, "memattr-policy show",
+				 "%s: no longer attached to VM %d-%d (%s), and %s, the policy for all VMs, refused that VM: %s",
 				 policy->name, vm->pid, vm->fd, vm->name, state.exit_policy,
 				 state.exit_text);
-	return diag_fail(EXIT_EJECTED, NULL,
+	return diag_fail(EXIT_EJECTED,
+			 "correct the policy, or raise a --budget-us that it exceeded, and load it again",
 			 "%s: the kernel ejected it from VM %d-%d (%s): %s %" PRId64 ": %s",
 			 state.exit_policy, vm->pid, vm->fd, vm->name, state.exit_kind,
 			 state.exit_code, state.exit_text);
@@ -93,7 +97,7 @@ vm_ended:
 	return EXIT_VM_ENDED;
 }
 
-/* Before the policy is attached, so that no signal can come in between. */
+/* To be called before the policy is attached, so that no signal is missed. */
 static int open_signals(void)
 {
 	sigset_t set;
@@ -122,7 +126,7 @@ static int hold(const struct policy *policy, const struct vm *vm, struct bpf_lin
 	while (poll(fds, 2, -1) < 0)
 		if (errno != EINTR)
 			return diag_fail(EXIT_FAILED, NULL, "poll: %s", strerror(errno));
-	/* Once it is detached, the link does not know it any more. */
+	/* Once the policy is detached, the link no longer knows it. */
 	err = policy_link_read(fd, &in_force);
 	if (err == -ENOLINK || fds[1].revents)
 		return report_exit(policy, vm, in_force.id);
@@ -131,8 +135,8 @@ static int hold(const struct policy *policy, const struct vm *vm, struct bpf_lin
 				 in_force.id, strerror(-err));
 
 	if (bpf_link_detach(fd))
-		return diag_fail(EXIT_FAILED, NULL, "%s: cannot detach: %s", in_force.name,
-				 strerror(errno));
+		return diag_fail(EXIT_FAILED, "memattr-policy list", "%s: cannot detach: %s",
+				 in_force.name, strerror(errno));
 	printf("%s: detached from %s\n", in_force.name, scope_text(vm, scope, sizeof(scope)));
 	return EXIT_OK;
 }
@@ -149,8 +153,8 @@ static int pin(const struct policy *policy, const struct vm *vm, struct bpf_link
 	pin_path(vm, path, sizeof(path));
 	err = bpf_link__pin(link, path);
 	if (err)
-		return diag_fail(EXIT_FAILED, NULL, "%s: cannot pin it to %s: %s", policy->name, path,
-				 strerror(-err));
+		return diag_fail(EXIT_FAILED, "ls -l " PIN_DIR, "%s: cannot pin it to %s: %s",
+				 policy->name, path, strerror(-err));
 	printf("%s: pinned to %s\n", policy->name, path);
 	return EXIT_OK;
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* memattr-policy: BPF policies for KVM's memory attributes, loaded, shown and taken away. */
+/*
+ * memattr-policy: loads, updates, shows, detaches and audits BPF policies for KVM's memory
+ * attributes.
+ */
 #define _GNU_SOURCE
 #include "command.h"
 
@@ -22,8 +25,9 @@ enum option_key {
 };
 
 #define OPTION_PID { "pid", KEY_PID, "PID", 0, "the VM of process PID", 0 }
-#define OPTION_VM { "vm", KEY_VM, "FD", 0, "of the process's VMs that with descriptor FD", 0 }
-#define OPTION_BUDGET { "budget-us", KEY_BUDGET, "US", 0, "eject the policy when a call takes longer", 0 }
+#define OPTION_VM { "vm", KEY_VM, "FD", 0, "the VM with descriptor FD, if the process has several", 0 }
+#define OPTION_BUDGET \
+	{ "budget-us", KEY_BUDGET, "US", 0, "eject the policy if a call takes more than US microseconds", 0 }
 #define OPTION_JSON { "json", KEY_JSON, NULL, 0, "print JSON", 0 }
 #define OPTION_VERBOSE \
 	{ "verbose", KEY_VERBOSE, NULL, 0, "show all that libbpf and the verifier say", 0 }
@@ -31,8 +35,8 @@ enum option_key {
 static const struct argp_option load_options[] = {
 	OPTION_PID,
 	OPTION_VM,
-	{ "all", KEY_ALL, NULL, 0, "all VMs without a policy of their own, later ones too", 0 },
-	{ "pin", KEY_PIN, NULL, 0, "pin the policy below /sys/fs/bpf/memattr and end", 0 },
+	{ "all", KEY_ALL, NULL, 0, "all VMs without a policy of their own, also those created later", 0 },
+	{ "pin", KEY_PIN, NULL, 0, "pin the policy under /sys/fs/bpf/memattr and exit", 0 },
 	OPTION_BUDGET,
 	OPTION_VERBOSE,
 	{}
@@ -85,8 +89,8 @@ static const struct command {
 		.run = command_load,
 		.options = load_options,
 		.args = "FILE --pid PID|--all [NAME=VALUE...]",
-		.help = "Loads the policy FILE, attaches it and stays until it is interrupted, which detaches the policy, or until the policy is no longer attached.\v"
-			"FILE is a policy's .bpf.o file or the bare name of an installed policy, such as ratelimit. NAME=VALUE sets a parameter; 'memattr-policy params FILE' lists them.",
+		.help = "Loads the policy FILE, attaches it, and runs until the policy is no longer attached. Interrupting the command detaches the policy. With --pin, the command exits at once and the policy stays attached.\v"
+			"FILE is a policy's .bpf.o file or the bare name of an installed policy, such as ratelimit. NAME=VALUE sets a parameter; 'memattr-policy params FILE' lists the parameters.",
 		.takes_file = true,
 		.takes_settings = true,
 		.needs_target = true,
@@ -95,8 +99,8 @@ static const struct command {
 		.run = command_update,
 		.options = update_options,
 		.args = "FILE --pid PID|--all [NAME=VALUE...]",
-		.help = "Puts the policy FILE in the place of the one that a VM has of its own, or of the one for all VMs, and ends. There is no moment without a policy. The loader or pin of the old policy holds the new one.\v"
-			"All VMs that it governs come under the new policy, or if it refuses one of them, none. FILE and NAME=VALUE are as in 'memattr-policy load'; parameters and budget of the old policy are not taken over.",
+		.help = "Replaces a VM's own policy, or the policy for all VMs, with the policy FILE. There is no moment without a policy. The loader or pin of the old policy then holds the new one.\v"
+			"Either every VM under the old policy comes under the new one, or, if the new policy refuses one of them, none does. FILE and NAME=VALUE are as in 'memattr-policy load'. The new policy does not inherit the old one's parameters and budget.",
 		.takes_file = true,
 		.takes_settings = true,
 		.needs_target = true,
@@ -104,27 +108,27 @@ static const struct command {
 		.name = "list",
 		.run = command_list,
 		.options = json_options,
-		.help = "Lists the policies that are attached, and what they govern.",
+		.help = "Lists the attached policies and the VMs that they govern.",
 	}, {
 		.name = "show",
 		.run = command_show,
 		.options = show_options,
 		.args = "[--pid PID|--all]",
-		.help = "Shows each VM's policy, its decisions, and why the last one left.",
+		.help = "Shows each VM's policy, the policy's decisions, and why the previous policy left.",
 	}, {
 		.name = "detach",
 		.run = command_detach,
 		.options = detach_options,
 		.args = "--pid PID|--all",
-		.help = "Detaches a policy, whether its loader is running or it is pinned.",
+		.help = "Detaches a policy, whether a loader or a pin holds it.",
 		.needs_target = true,
 	}, {
 		.name = "audit",
 		.run = command_audit,
 		.options = audit_options,
 		.args = "[--pid PID [--vm FD]] [NAME=VALUE...]",
-		.help = "Prints a line for each conversion that was refused or failed, or that changed min_pages pages, and for each policy that left a VM, until it is interrupted.\v"
-			"What had no room in the ring is counted, and the count printed. With --json, each line is an object. NAME=VALUE sets a parameter; 'memattr-policy params audit' lists them.",
+		.help = "Runs until it is interrupted. Prints a line for each conversion that was refused, that failed, or that changed at least min_pages pages, and for each policy that left a VM.\v"
+			"Events for which the ring has no room are counted, and the count is printed. With --json, each line is an object. NAME=VALUE sets a parameter; 'memattr-policy params audit' lists the parameters.",
 		.takes_settings = true,
 	}, {
 		.name = "params",
@@ -137,26 +141,26 @@ static const struct command {
 };
 
 static const char main_doc[] =
-	"BPF policies for KVM's memory attributes.\n"
+	"Load, update, show, detach and audit BPF policies for KVM's memory attributes.\n"
 	"\n"
-	"  load FILE    attach a policy to a VM or to all\n"
-	"  update FILE  put another policy in its place\n"
-	"  list         policies that are attached\n"
-	"  show         each VM's policy and its decisions\n"
-	"  detach       take a policy away\n"
-	"  audit        print refused and large conversions, and policies that leave\n"
-	"  params FILE  what can be set in a policy\n"
+	"  load FILE    attach a policy to a VM or to all VMs\n"
+	"  update FILE  replace an attached policy without a gap\n"
+	"  list         list the attached policies\n"
+	"  show         show each VM's policy and its decisions\n"
+	"  detach       detach a policy\n"
+	"  audit        log refused and large conversions, and policies that leave a VM\n"
+	"  params FILE  list the parameters of a policy\n"
 	"\n"
-	"'memattr-policy COMMAND --help' tells more."
+	"'memattr-policy COMMAND --help' explains a command; see also memattr-policy(8)."
 	"\v"
 	"Exit status:\n"
-	"  0   done; load: the policy was detached; audit: it was interrupted\n"
-	"  1   failed\n"
+	"  0   success; load: the policy was detached; audit: it was interrupted\n"
+	"  1   failure\n"
 	"  2   wrong option or parameter\n"
-	"  3   the kernel or the rights do not suffice\n"
+	"  3   the kernel lacks something, or this process lacks rights\n"
 	"  4   no such process or VM\n"
-	"  5   the VM has a policy already, or all VMs have; update: another came first\n"
-	"  6   the file is no policy, or the verifier refuses it\n"
+	"  5   there is a policy already; update: another update came first\n"
+	"  6   the file is not a policy, or the verifier refuses it\n"
 	"  10  load: the kernel ejected the policy\n"
 	"  11  load: the VM ended\n";
 
@@ -173,7 +177,7 @@ static long parse_number(const char *text, const char *what, long min, struct ar
 	errno = 0;
 	number = strtol(text, &end, 10);
 	if (errno || end == text || *end || number < min || number > INT_MAX)
-		argp_error(state, "%s: '%s' is no number from %ld to %d", what, text, min, INT_MAX);
+		argp_error(state, "%s: '%s' is not a number from %ld to %d", what, text, min, INT_MAX);
 	return number;
 }
 
@@ -186,7 +190,7 @@ static int check_target(const struct parse *parse, struct argp_state *state)
 	if (o->vm_fd != ANY_VM_FD && !o->pid)
 		argp_error(state, "--vm needs --pid");
 	if (parse->command->needs_target && !o->pid && !o->all)
-		argp_error(state, "either --pid or --all has to be given");
+		argp_error(state, "give either --pid or --all");
 	return 0;
 }
 
@@ -223,8 +227,8 @@ static error_t parse_command(int key, char *arg, struct argp_state *state)
 			return 0;
 		}
 		if (!parse->command->takes_settings)
-			argp_error(state, "'%s' is one argument too many", arg);
-		/* argp moves options to the front: what is left are the settings. */
+			argp_error(state, "unexpected argument '%s'", arg);
+		/* argp moves options to the front: the remaining arguments are settings. */
 		o->settings[o->setting_count++] = arg;
 		return 0;
 	case ARGP_KEY_END:
@@ -247,7 +251,7 @@ static error_t parse_main(int key, char *arg, struct argp_state *state)
 				parse->command = &commands[i];
 		if (!parse->command)
 			argp_error(state, "there is no command '%s'", arg);
-		/* The rest is the command's. */
+		/* The command parses the rest. */
 		state->next = state->argc;
 		return 0;
 	case ARGP_KEY_END:
@@ -273,7 +277,7 @@ int main(int argc, char **argv)
 	if (argp_parse(&main_argp, argc, argv, ARGP_IN_ORDER, NULL, &parse))
 		return EXIT_USAGE;
 
-	/* The main parser takes nothing but options without an argument before the command. */
+	/* Before the command, the main parser accepts only options without an argument. */
 	for (first = 1; first < argc && strcmp(argv[first], parse.command->name); first++)
 		;
 	argp.options = parse.command->options;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The parameters of a policy: variables in .rodata that carry a BTF tag with their help, as
- * MEMATTR_PARAM in memattr.bpf.h makes them. Nothing here knows a policy by name.
+ * The parameters of a policy are variables in .rodata that carry a BTF tag with their help text.
+ * MEMATTR_PARAM in memattr.bpf.h declares them. Nothing here knows a policy by name.
  */
 #define _GNU_SOURCE
 #include "policy.h"
@@ -15,7 +15,7 @@
 #define PARAM_TAG "memattr:param:"
 #define UNIT_LEN 32
 
-/* Holds every value of every 64-bit type, and their products with a suffix. */
+/* Holds every value of every 64-bit type, and its product with a suffix. */
 typedef __int128 wide;
 
 struct param {
@@ -53,7 +53,7 @@ static uint64_t suffix_factor(const struct suffix *suffixes, const char *text)
 	return 0;
 }
 
-/* The type's own limits, then those in the brackets at the end of the help. */
+/* Takes the type's own limits, then those in brackets at the end of the help text. */
 static void param_limits(struct param *param)
 {
 	const char *range = strrchr(param->help, '[');
@@ -85,7 +85,7 @@ static void param_limits(struct param *param)
 	}
 }
 
-/* False: the type @var_id is no variable that a value can be set in. */
+/* Returns false if @var_id is not a variable whose value can be set. */
 static bool param_type(struct param *param, const struct btf *btf, uint32_t var_id)
 {
 	const struct btf_type *type = btf__type_by_id(btf, btf__resolve_type(btf, var_id));
@@ -123,7 +123,7 @@ static bool param_place(struct param *param, const struct policy *policy, uint32
 	return false;
 }
 
-/* The next parameter; *@id is where to go on, 1 at first. */
+/* Finds the next parameter. *@id is where to continue; it is 1 at first. */
 static bool param_next(const struct policy *policy, uint32_t *id, struct param *param)
 {
 	const struct btf *btf = bpf_object__btf(policy->obj);
@@ -145,7 +145,7 @@ static bool param_next(const struct policy *policy, uint32_t *id, struct param *
 	return false;
 }
 
-/* Little or big end: a copy through the type of the right size is what both understand. */
+/* Access through a type of the right size works with either byte order. */
 static wide param_get(const struct param *param)
 {
 	switch (param->size) {
@@ -179,7 +179,7 @@ static void param_put(const struct param *param, wide value)
 	}
 }
 
-/* printf() has no 128 bits; a parameter fits in 64. */
+/* printf() does not print 128 bits; the value of a parameter fits in 64. */
 static const char *param_text(const struct param *param, wide value, char *text, size_t size)
 {
 	if (param->is_bool)
@@ -272,8 +272,8 @@ int params_set(struct policy *policy, const char *setting)
 	uint32_t id = 1;
 
 	if (!equals)
-		return diag_fail(EXIT_USAGE, "memattr-policy params FILE lists a policy's parameters",
-				 "'%s' is no parameter: it has to be name=value", setting);
+		return diag_fail(EXIT_USAGE, "NAME=VALUE; 'memattr-policy params FILE' lists the names",
+				 "'%s' does not set a parameter", setting);
 
 	while (param_next(policy, &id, &param))
 		if (strlen(param.name) == (size_t)(equals - setting) &&

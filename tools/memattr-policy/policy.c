@@ -17,7 +17,7 @@
 /* The verifier says what is wrong at the end of its log. */
 #define LOG_LINES 12
 
-/* Where a bare name is looked for, in this order. */
+/* A bare name is looked up in these directories, in this order. */
 static const char *const policy_dirs[] = { POLICY_DIR, "build/bpf" };
 
 static void print_known_policies(void)
@@ -52,8 +52,8 @@ static int find_file(const char *file, char *path, size_t size)
 	if (!is_bare_name(file)) {
 		snprintf(path, size, "%s", file);
 		if (access(path, R_OK))
-			return diag_fail(EXIT_NO_POLICY, NULL, "cannot read %s: %s", path,
-					 strerror(errno));
+			return diag_fail(EXIT_NO_POLICY, "another path, or the bare name of an installed policy",
+					 "cannot read %s: %s", path, strerror(errno));
 		return EXIT_OK;
 	}
 
@@ -104,7 +104,7 @@ static int find_ops(struct policy *policy, const char *path)
 	}
 	if (!policy->ops)
 		return diag_fail(EXIT_NO_POLICY, "define one with MEMATTR_OPS, as in template.bpf.c",
-				 "%s is no policy: it has no struct " OPS_TYPE, path);
+				 "%s is not a policy: it has no struct " OPS_TYPE, path);
 	if (!(bpf_map__map_flags(policy->ops) & BPF_F_LINK))
 		return diag_fail(EXIT_NO_POLICY, "define it with MEMATTR_OPS, as in template.bpf.c",
 				 "%s: %s must be in the section .struct_ops.link", path,
@@ -128,7 +128,7 @@ int policy_open(struct policy *policy, const char *file)
 
 		libbpf_strerror(-errno, text, sizeof(text));
 		return diag_fail(EXIT_NO_POLICY, "compile it as 'make policies' does",
-				 "%s is no policy: %s", path, text);
+				 "%s is not a policy: %s", path, text);
 	}
 	ret = find_ops(policy, path);
 	if (ret)
@@ -161,7 +161,10 @@ static bool system_lacks_something(int err, struct diag *why)
 {
 	if (!diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_MEMATTR, why))
 		return true;
-	/* Without it libbpf does not see the types of modules, and says that there are none. */
+	/*
+	 * Without CAP_SYS_ADMIN libbpf does not see the types of modules, and reports that there
+	 * are none.
+	 */
 	return err == -ESRCH && !diag_has(DIAG_ADMIN_RIGHTS, why);
 }
 
@@ -181,7 +184,7 @@ int policy_load(struct policy *policy, bool verbose)
 	return diag_print(&why, EXIT_NO_POLICY);
 }
 
-/* Copies a member as the policy's file has it to where the kernel has it. */
+/* Copies a member from the layout of the policy's file to its place in the kernel's layout. */
 static void store_member(const struct policy *policy, const struct btf_member *member, char *to)
 {
 	const struct btf *btf = bpf_object__btf(policy->obj);
@@ -193,7 +196,7 @@ static void store_member(const struct policy *policy, const struct btf_member *m
 		memcpy(to, from, btf__resolve_size(btf, member->type));
 		return;
 	}
-	/* A callback: libbpf has its program here, the kernel wants its descriptor. */
+	/* For a callback, libbpf has the program here, and the kernel expects its descriptor. */
 	memcpy(&program, from, sizeof(program));
 	if (program)
 		*(uint64_t *)to = bpf_program__fd(program);
@@ -216,7 +219,7 @@ int policy_store_ops(const struct policy *policy)
 	if (err)
 		goto out;
 
-	/* Loading the policy has shown that they are there and big enough. */
+	/* The policy could be loaded, so these types exist and are large enough. */
 	value = btf__type_by_id(kvm.btf, info.btf_vmlinux_value_type_id);
 	data = btf_member_offset(kvm.btf, value, "data");
 	kernel_ops = btf__type_by_id(kvm.btf, btf__find_by_name_kind(kvm.btf, OPS_TYPE,
@@ -238,7 +241,7 @@ int policy_store_ops(const struct policy *policy)
 	kvm_btf_free(&kvm);
 out:
 	if (err)
-		return diag_fail(EXIT_FAILED, NULL, "%s: cannot give it to the kernel: %s",
+		return diag_fail(EXIT_FAILED, NULL, "%s: cannot pass it to the kernel: %s",
 				 policy->name, strerror(-err));
 	return EXIT_OK;
 }

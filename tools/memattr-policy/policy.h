@@ -13,49 +13,49 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* What the tool ends with. A caller in a script has to tell these apart. */
+/* The exit codes of the tool. Scripts must be able to tell these outcomes apart. */
 enum exit_code {
 	EXIT_OK = 0,
-	EXIT_FAILED = 1,	/* whatever is not below */
+	EXIT_FAILED = 1,	/* any failure that is not listed below */
 	EXIT_USAGE = 2,		/* options, parameters */
-	EXIT_SYSTEM = 3,	/* the kernel or the rights do not suffice */
+	EXIT_SYSTEM = 3,	/* the kernel lacks something, or the process lacks rights */
 	EXIT_NO_VM = 4,		/* no such process or VM */
 	EXIT_BUSY = 5,		/* there is a policy already */
-	EXIT_NO_POLICY = 6,	/* the file is no policy, or the verifier refuses it */
-	EXIT_EJECTED = 10,	/* the kernel threw the policy out */
+	EXIT_NO_POLICY = 6,	/* the file is not a policy, or the verifier refuses it */
+	EXIT_EJECTED = 10,	/* the kernel ejected the policy */
 	EXIT_VM_ENDED = 11,	/* the VM is gone, and the policy with it */
 };
 
 struct policy {
 	struct bpf_object *obj;
-	struct bpf_map *ops;	/* its kvm_memattr_ops; NULL: it is audit, which is none */
+	struct bpf_map *ops;	/* its kvm_memattr_ops; NULL for audit, which is not a policy */
 	const char *name;
 };
 
 /*
- * Opens @file: a path, or the bare name of a policy, or audit, that is installed or has been built here.
- * EXIT_OK, or reports the error and returns what to end with.
+ * Opens @file, which is a path or the bare name of a policy, or of audit, that is installed or was built
+ * here. Returns EXIT_OK, or reports the error and returns the exit code.
  */
 int policy_open(struct policy *policy, const char *file);
 void policy_close(struct policy *policy);
 
-/* Sets integer member @name of the policy's kvm_memattr_ops. Before it is loaded. */
+/* Sets the integer member @name of the policy's kvm_memattr_ops, before the policy is loaded. */
 int policy_set_member(struct policy *policy, const char *name, uint32_t value);
 
-/* EXIT_OK, or reports the error and returns what to end with. */
+/* Returns EXIT_OK, or reports the error and returns the exit code. */
 int policy_load(struct policy *policy, bool verbose);
 
 /*
- * Gives the loaded policy's kvm_memattr_ops to the kernel. libbpf does so when it attaches a policy,
- * but knows no way to put one into a link that another process made. EXIT_OK, or reports the error
- * and returns what to end with.
+ * Passes the loaded policy's kvm_memattr_ops to the kernel. libbpf does this when it attaches a policy,
+ * but it cannot put a policy into a link that another process made. Returns EXIT_OK, or reports the error
+ * and returns the exit code.
  */
 int policy_store_ops(const struct policy *policy);
 
-/* Applies a "name=value". EXIT_OK, or reports the error and returns what to end with. */
+/* Applies a "name=value". Returns EXIT_OK, or reports the error and returns the exit code. */
 int params_set(struct policy *policy, const char *setting);
 
-/* What parameter @name is set to; 0 if there is none. */
+/* Returns the value of parameter @name, or 0 if there is no such parameter. */
 uint64_t params_value(const struct policy *policy, const char *name);
 
 /* Lists the parameters. */

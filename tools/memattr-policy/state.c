@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* list, show, detach: what is attached, by the kernel's own account. */
+/* list, show, detach: what is attached, as the kernel itself records it. */
 #define _GNU_SOURCE
 #include "command.h"
 #include "json.h"
@@ -24,7 +24,7 @@ static int report_no_vms_read(pid_t pid, int err)
 static int report_several_vms(const struct vm_list *list, pid_t pid)
 {
 	diag_fail(EXIT_USAGE, "add --vm with one of these descriptors",
-		  "process %d has %zu VMs, and only one can be meant", pid, list->count);
+		  "process %d has %zu VMs, and --pid alone does not say which", pid, list->count);
 	for (size_t i = 0; i < list->count; i++)
 		fprintf(stderr, "  --vm %d\n", list->vms[i].fd);
 	return EXIT_USAGE;
@@ -38,7 +38,7 @@ static int report_no_vm(const struct options *options)
 		return diag_print(&why, EXIT_SYSTEM);
 	if (options->vm_fd != ANY_VM_FD)
 		return diag_fail(EXIT_NO_VM, "memattr-policy show",
-				 "descriptor %d of process %d is no VM", options->vm_fd,
+				 "descriptor %d of process %d is not a VM", options->vm_fd,
 				 options->pid);
 	return diag_fail(EXIT_NO_VM, "memattr-policy show", "process %d has no VM", options->pid);
 }
@@ -84,7 +84,7 @@ static int read_state(const struct vm *vm, struct vm_policy *state)
 	if (err == -EOPNOTSUPP && !diag_has(DIAG_MEMATTR, &why))
 		return diag_print(&why, EXIT_SYSTEM);
 	if (err == -EOPNOTSUPP)
-		return diag_fail(EXIT_FAILED, NULL,
+		return diag_fail(EXIT_FAILED, "memattr-policy show",
 				 "VM %d-%d (%s) has no private memory, so there is nothing to govern",
 				 vm->pid, vm->fd, vm->name);
 	if (err == -ENOENT)
@@ -129,13 +129,14 @@ static void show_text(const struct vm *vm, const struct vm_policy *state)
 	printf("VM %d-%d (%s)\n", vm->pid, vm->fd, vm->name);
 	if (state->policy[0])
 		printf("  policy   %s, %s, link %u\n", state->policy,
-		       state->all ? "the one for all VMs" : "the VM's own", state->link_id);
+		       state->all ? "the policy for all VMs" : "the VM's own", state->link_id);
 	else
 		printf("  policy   none\n");
 	if (state->budget_us)
 		printf("  budget   %u us per call\n", state->budget_us);
-	printf("  calls    %" PRIu64 " in %.3f ms, conversions refused %" PRIu64 ", pages zapped in addition %" PRIu64
-	       "\n", state->calls, state->ns / 1e6, state->refused, state->widened_pages);
+	printf("  calls    %" PRIu64 " in %.3f ms, conversions refused %" PRIu64
+	       ", extra pages zapped %" PRIu64 "\n", state->calls, state->ns / 1e6, state->refused,
+	       state->widened_pages);
 	if (state->exit_policy[0])
 		printf("  left     %s: %s %" PRId64 ": %s\n", state->exit_policy, state->exit_kind,
 		       state->exit_code, state->exit_text);
@@ -183,7 +184,7 @@ static int show_all(const struct options *options)
 	for (size_t i = 0; i < list.count; i++) {
 		struct vm_policy state;
 
-		/* Ended while we look, or without private memory: no concern of ours. */
+		/* Skip a VM that has just ended or has no private memory. */
 		if (vm_policy_read(&list.vms[i], &state))
 			continue;
 		shown++;
@@ -243,7 +244,7 @@ int choose_link(const struct options *options, const char *if_none, const char *
 				 vm->name);
 	if (state.all)
 		return diag_fail(EXIT_FAILED, if_all,
-				 "VM %d-%d (%s) has no policy of its own, but %s, which is for all VMs",
+				 "VM %d-%d (%s) has no policy of its own: %s, the policy for all VMs, governs it",
 				 vm->pid, vm->fd, vm->name, state.policy);
 	link->id = state.link_id;
 	snprintf(link->name, sizeof(link->name), "%s", state.policy);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* update: puts a policy in the place of the one in force, with no moment in between without one. */
+/* update: replaces the policy in force with another one, without a moment in between. */
 #define _GNU_SOURCE
 #include "attach.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The policy in force has left between our looking for it and the update. */
+/* The policy in force left after it was looked up, and before the update. */
 static int report_gone(const struct options *options, const struct vm *vm,
 		       const struct policy_link *old)
 {
@@ -16,7 +16,7 @@ static int report_gone(const struct options *options, const struct vm *vm,
 
 	if (!vm) {
 		snprintf(next, sizeof(next), "memattr-policy load %s --all", options->file);
-		return diag_fail(EXIT_FAILED, next, "%s, link %u, was detached meanwhile", old->name,
+		return diag_fail(EXIT_FAILED, next, "%s, link %u, has just been detached", old->name,
 				 old->id);
 	}
 	if (vm_policy_read(vm, &state))
@@ -24,7 +24,7 @@ static int report_gone(const struct options *options, const struct vm *vm,
 				 vm->fd);
 	snprintf(next, sizeof(next), "memattr-policy load %s --pid %d --vm %d", options->file,
 		 vm->pid, vm->fd);
-	return diag_fail(EXIT_FAILED, next, "%s has left VM %d-%d (%s) meanwhile: %s: %s", old->name,
+	return diag_fail(EXIT_FAILED, next, "%s has just left VM %d-%d (%s): %s: %s", old->name,
 			 vm->pid, vm->fd, vm->name, state.exit_kind, state.exit_text);
 }
 
@@ -37,16 +37,22 @@ static int report_update_error(const struct options *options, const struct polic
 
 	if (err == -ENOLINK)
 		return report_gone(options, vm, old);
-	/* BPF's -EPERM for another map than we expect could be vm_attach's, too. */
+	/*
+	 * BPF returns -EPERM if the link holds another map than expected; vm_attach can return it,
+	 * too.
+	 */
 	if (err == -EPERM && !policy_link_read(link_fd, &now) && now.map_id != old->map_id)
 		return diag_fail(EXIT_BUSY, "memattr-policy list",
-				 "%s: another update of link %u for %s came first, to %s",
+				 "%s: another update of link %u for %s came first, and put %s in force",
 				 policy->name, old->id, scope_text(vm, scope, sizeof(scope)),
 				 now.name);
 	return attach_report(options, policy, vm, old->name, err);
 }
 
-/* Puts @policy into the link if it still holds @old, whose map is held meanwhile. 0 or -errno. */
+/*
+ * Puts @policy into the link if the link still holds @old. The map of @old is kept open meanwhile. Returns
+ * 0 or -errno.
+ */
 static int replace(const struct policy *policy, const struct policy_link *old, int link_fd)
 {
 	LIBBPF_OPTS(bpf_link_update_opts, how, .flags = BPF_F_REPLACE);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Numbers without units, so that scripts can take them as they are: pages, and for latencies us. */
+/* Numbers have no units, so that scripts can use them as they are: pages, and us for latencies. */
 static const struct {
 	const char *rate, *total;
 	int width;
@@ -47,7 +47,7 @@ static void print_row(const struct row *row, const char *clock, bool totals)
 	printf("\n");
 }
 
-/* @empty: there was nothing in the interval before, and it was said. */
+/* @empty says that the previous interval was empty, and that this was reported. */
 static int print_snapshot(const struct snapshot *before, const struct snapshot *now,
 			  const struct rows_options *options, bool *empty)
 {
@@ -83,7 +83,7 @@ int batch_run(struct collector *collector, const struct view_options *options)
 	if (now)
 		hooks_print(now->hooks, METRIC_VM_END);
 	print_heading(options->rows.totals);
-	/* Whoever reads it knows that counting has begun. */
+	/* The heading tells the reader that counting has begun. */
 	fflush(stdout);
 
 	while (!err && !stopped) {
@@ -92,7 +92,7 @@ int batch_run(struct collector *collector, const struct view_options *options)
 		snapshot_free(before);
 		before = now;
 		now = collector_snapshot(collector);
-		/* What the last, cut interval holds is shown as well: nothing counted is lost. */
+		/* The last interval is shown even if it was cut short: nothing counted is lost. */
 		err = now ? print_snapshot(before, now, &options->rows, &empty) : -ENOMEM;
 		if (options->count && !--left)
 			break;
@@ -102,7 +102,7 @@ int batch_run(struct collector *collector, const struct view_options *options)
 			(unsigned long long)now->lost_events);
 		cost_print(&now->cost);
 	} else {
-		fprintf(stderr, "%s: %s\n", program_invocation_short_name, strerror(-err));
+		diag_no_output(EXIT_FAILED, "the interval", err);
 	}
 	snapshot_free(before);
 	snapshot_free(now);

@@ -16,9 +16,9 @@
 #include "hooks.h"
 #include "memattr-top.skel.h"
 
-/* What userspace knows of a VM. */
+/* Userspace's knowledge of a VM. */
 struct owner {
-	uint64_t birth;		/* of the slot it stands for: the slot may be another VM's now */
+	uint64_t birth;		/* of the slot's VM when this was filled in: the slot may be another VM's by now */
 	struct vm vm;
 	char policy[VM_POLICY_NAME_LEN];
 	bool policy_known;
@@ -34,11 +34,11 @@ struct collector {
 	int cpu_count;
 
 	bool debugfs;
-	int debugfs_watch;	/* inotify: readable when a VM came or went; -1: the kernel has none */
-	bool listed;		/* the list is of now */
+	int debugfs_watch;	/* inotify: readable when a VM came or went; -1: the kernel has no inotify */
+	bool listed;		/* the list is up to date */
 	struct vm_list list;
 	struct owner owners[VM_SLOTS];
-	bool has_policies;	/* the kernel does, and tells */
+	bool has_policies;	/* the kernel has policies, and debugfs shows them */
 	struct owner *idle;	/* VMs that had no slot at the last snapshot */
 	size_t idle_count;
 };
@@ -89,7 +89,7 @@ struct collector *collector_open(struct diag *why)
 		collector_close(c);
 		return NULL;
 	}
-	/* Not vital: without it the cost reads n/a. */
+	/* This may fail: the cost then reads n/a. */
 	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	c->debugfs = diag_has(DIAG_DEBUGFS, NULL);
 	c->has_policies = c->debugfs && diag_has(DIAG_MEMATTR, NULL);
@@ -128,8 +128,8 @@ void snapshot_free(struct snapshot *snapshot)
 }
 
 /*
- * Listing VMs walks all of /proc: only when one came or went, where the kernel tells. A list that cannot be
- * read is tried again at the next snapshot.
+ * Listing VMs walks all of /proc. If the kernel reports when a VM comes or goes, do it only then. If the
+ * list cannot be read, try again at the next snapshot.
  */
 static void list_vms(struct collector *c)
 {
@@ -166,7 +166,7 @@ static void read_policy(const struct collector *c, struct owner *owner)
 {
 	struct vm_policy policy;
 
-	/* The file is gone a little before the VM is: then the policy stays the one it had. */
+	/* The file goes a little before the VM does: then keep the policy that was read last. */
 	if (!c->has_policies || !owner->vm.creator_tid || vm_policy_read(&owner->vm, &policy))
 		return;
 	owner->policy_known = true;
@@ -178,7 +178,7 @@ static void meet_owner(const struct collector *c, struct owner *owner,
 {
 	*owner = (struct owner){};
 	vm_slot_owner(shared, &owner->vm);
-	/* It may be gone already, but have been seen before its first event. */
+	/* The VM may be gone already, but may have been listed before its first event. */
 	for (size_t i = 0; owner->vm.creator_tid && i < c->idle_count; i++) {
 		if (is_same(&c->idle[i].vm, &owner->vm)) {
 			*owner = c->idle[i];
@@ -189,7 +189,7 @@ static void meet_owner(const struct collector *c, struct owner *owner,
 	owner->vm.pid = shared->pid;
 }
 
-/* Where the kernel does not tell of a VM's end (no METRIC_VM_END). */
+/* Detects a VM's end where the kernel does not report it (no METRIC_VM_END). */
 static bool has_vanished(const struct collector *c, const struct owner *owner,
 			 const struct vm_slot *shared)
 {
@@ -203,7 +203,7 @@ static void new_epoch(struct collector *c)
 	__atomic_fetch_add(&c->bpf->data->epoch, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Only for slots whose VM has ended: the kernel writes to them no more. */
+/* Only for slots whose VM has ended: the kernel no longer writes to them. */
 static void clear_slot(struct collector *c, uint32_t slot)
 {
 	c->owners[slot] = (struct owner){};
@@ -212,7 +212,7 @@ static void clear_slot(struct collector *c, uint32_t slot)
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		c->cpus[cpu].exits[slot] = 0;
 	push(c->bpf->maps.free_slots, slot);
-	/* CPUs may remember a VM that found no slot. */
+	/* CPUs may remember that a VM found no slot. */
 	new_epoch(c);
 }
 
@@ -247,7 +247,7 @@ static void add_counted(struct collector *c, struct snapshot *s, uint32_t slot)
 
 	vm = add_vm(s, owner);
 	vm->birth = shared->birth;
-	/* Before the counts: what comes between the two is in the next snapshot. */
+	/* Read this before the counts: what is counted in between is in the next snapshot. */
 	vm->ended = __atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE);
 	vm->counts = c->counts[slot];
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
@@ -266,7 +266,7 @@ static bool has_slot(const struct snapshot *s, const struct vm *listed)
 	return false;
 }
 
-/* VMs that are listed and have no slot. */
+/* Adds VMs that are listed and have no slot. */
 static void add_idle(struct collector *c, struct snapshot *s)
 {
 	struct owner *idle = reallocarray(c->idle, c->list.count + 1, sizeof(*idle));
@@ -288,7 +288,7 @@ static void add_idle(struct collector *c, struct snapshot *s)
 	}
 }
 
-/* A process with several VMs: the name alone does not tell them apart. */
+/* If a process has several VMs, the name alone does not tell them apart. */
 static void tell_siblings_apart(struct snapshot *s)
 {
 	for (size_t i = 0; i < s->vm_count; i++) {

@@ -3,7 +3,7 @@
 
 #include "snapshot.h"
 
-/* Of each metric the best first. The tracepoints kvm_memattr_* come with the memattr kernel series. */
+/* For each metric, the best hook comes first. The memattr series adds the tracepoints kvm_memattr_*. */
 static const struct hook hooks[] = {
 	{
 		.metric = METRIC_EXITS, .measures = MEASURE_EXITS,

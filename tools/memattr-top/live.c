@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* All widths of the narrow layout and the blanks between them make 80 columns. */
+/* The widths of the narrow layout and the blanks between them add up to 80 columns. */
 static const struct layout {
 	const char *narrow, *rate, *total;
 	int narrow_width, wide_width;
@@ -23,16 +23,16 @@ static const struct layout {
 	[COLUMN_EFFECTIVE_PAGES] = { "EFFPG", "EFFPG/s", "EFFPG", 5, 8,
 		"pages that conversions changed" },
 	[COLUMN_REQUESTED_PAGES] = { "REQPG", "REQPG/s", "REQPG", 5, 8,
-		"pages asked for, refused and no-op requests too" },
+		"pages asked for, also by refused and no-op requests" },
 	[COLUMN_ZAP_PAGES] = { "ZAPPG", "ZAPPG/s", "ZAPPG", 5, 8,
-		"pages unmapped from the guest for it" },
-	[COLUMN_DENIED] = { "DENY", "DENY/s", "DENY", 5, 8, "requests a policy refused" },
+		"pages unmapped from the guest for conversions" },
+	[COLUMN_DENIED] = { "DENY", "DENY/s", "DENY", 5, 8, "requests that a policy refused" },
 	[COLUMN_P50_NS] = { "P50", "P50", "P50", 5, 6, "median latency of a conversion in KVM" },
 	[COLUMN_P99_NS] = { "P99", "P99", "P99", 5, 6, "99th percentile of it" },
 	[COLUMN_POLICY] = { "POLICY", "POLICY", "POLICY", 8, 15, NULL },
 };
 
-/* The VM that is marked stays so when rows change places. */
+/* Identifies the marked VM, which stays marked when rows change places. */
 struct mark {
 	bool set;
 	pid_t pid, creator_tid;
@@ -48,7 +48,7 @@ struct live {
 	size_t first_row;
 	size_t marked_row;
 	struct mark mark;
-	size_t row_count;	/* as drawn last, as is */
+	size_t row_count;	/* when it was drawn last, as is */
 	int page;		/* rows that fit the screen */
 };
 
@@ -86,7 +86,7 @@ static void place_columns(struct live *live)
 			.text = is_text(i),
 		};
 	}
-	/* What is left over goes to the names. */
+	/* Half of the remaining width goes to the names. */
 	if (wide)
 		columns[COLUMN_NAME].width += (COLS - wide_total()) / 2;
 	table_place(&live->view.table);
@@ -112,11 +112,11 @@ static uint64_t count_failed(const struct snapshot *s)
 	return failed;
 }
 
-/* What the figures rest on. Returns the line after it. */
+/* Draws the hooks that the figures come from. Returns the next line. */
 static int draw_truth(const struct live *live)
 {
 	const struct snapshot *before = live->before, *now = live->now;
-	/* The table comes first where there are few lines. */
+	/* With few lines, the table takes precedence. */
 	struct flow flow = { .y = 1, .last = (LINES - 4) / 4 };
 	char text[2 * HOOK_TEXT_LEN];
 	uint64_t failed = count_failed(now);
@@ -179,7 +179,7 @@ static bool is_marked(const struct mark *mark, const struct snapshot_vm *vm)
 	       mark->fd == vm->fd;
 }
 
-/* Finds the marked VM again, else marks what has come to its place; scrolls so that it can be seen. */
+/* Finds the marked VM again, or marks the VM in its place; scrolls so that the mark is visible. */
 static void settle_mark(struct live *live, const struct rows *rows)
 {
 	live->row_count = rows->count;
@@ -228,7 +228,7 @@ static void draw_table(struct live *live)
 		explain_empty(text, sizeof(text), live->now, options->pid);
 		put(y, 0, text);
 	}
-	/* For the next move. */
+	/* Remember which VM is marked, for the next move. */
 	if (live->mark.set && rows.count) {
 		const struct snapshot_vm *vm = rows.rows[live->marked_row].vm;
 
@@ -243,11 +243,11 @@ static void draw_help(const struct live *live)
 {
 	static const char * const keys[] = {
 		"q Ctrl-C   quit                    up down PgUp PgDn Home End   move",
-		"h ? F1     this page               left right                   more columns",
-		"space      pause, go on            < >   sort by the column before, after",
-		"d s        ask for the delay       F6    choose the column",
-		"+ -        longer, shorter delay   R     turn the order round",
-		"t          totals, per second",
+		"h ? F1     this page               left right                   scroll the columns",
+		"space      pause, resume           < >   sort by the previous or next column",
+		"d s        enter a new delay       F6    choose the sort column",
+		"+ -        longer, shorter delay   R     reverse the order",
+		"t          totals or per second",
 	};
 	char text[3 * HOOK_TEXT_LEN];
 	int y = 0;
@@ -263,7 +263,7 @@ static void draw_help(const struct live *live)
 		snprintf(text, sizeof(text), "%-6s %s", layouts[i].narrow, layouts[i].help);
 		put(y++, 0, text);
 	}
-	put(y++, 0, "n/a: not measured on this kernel; -: nothing to measure. Taken from:");
+	put(y++, 0, "n/a: not measured on this kernel; -: nothing to measure. Figures come from:");
 	for (int metric = 0; metric < METRIC_COUNT; metric++) {
 		const struct snapshot_hook *hook = &live->now->hooks[metric];
 
@@ -376,7 +376,7 @@ int live_run(struct collector *collector, const struct view_options *options)
 			.delay_s = options->delay_s,
 		},
 	};
-	int err = view_open(&live.view, "memattr-top -b, or another TERM");
+	int err = view_open(&live.view, "memattr-top -b, or another value of TERM");
 
 	if (err)
 		return err;

@@ -22,21 +22,21 @@ struct env {
 };
 
 static const struct argp_option argp_options[] = {
-	{ .name = "batch", .key = 'b', .doc = "plain lines instead of a screen" },
-	{ .name = "delay", .key = 'd', .arg = "SECONDS", .doc = "from one to the next, default 1.0" },
-	{ .name = "count", .key = 'n', .arg = "COUNT", .doc = "end after so many intervals" },
-	{ .name = "pid", .key = 'p', .arg = "PID", .doc = "only the VMs of this process" },
+	{ .name = "batch", .key = 'b', .doc = "print plain lines instead of drawing a screen" },
+	{ .name = "delay", .key = 'd', .arg = "SECONDS", .doc = "time between updates (default 1.0)" },
+	{ .name = "count", .key = 'n', .arg = "COUNT", .doc = "end after COUNT intervals" },
+	{ .name = "pid", .key = 'p', .arg = "PID", .doc = "show only the VMs of process PID" },
 	{ .name = "totals", .key = KEY_TOTALS,
-	  .doc = "counts since memattr-top or the VM started, not rates" },
+	  .doc = "show counts since memattr-top or the VM started instead of rates" },
 	{ .name = "verbose", .key = 'v', .doc = "show what libbpf and the verifier say" },
 	{ }
 };
 
 static const char doc[] =
 	"Show what KVM does for the memory conversions of each VM.\v"
-	"Exit status: 0 after q, the last interval, SIGINT or SIGTERM; 1 for a failure at "
-	"run time; 2 for wrong arguments; 3 if the kernel or the rights do not suffice; 4 if there is no process "
-	"PID. Columns and keys: memattr-top(8), or h while it runs.";
+	"Exit status: 0 after q, the last interval, SIGINT or SIGTERM; 1 after a failure at run time; 2 for "
+	"wrong arguments; 3 if the kernel lacks something or this process lacks rights; 4 if there is no process "
+	"PID. For columns and keys see memattr-top(8), or press h while it runs.";
 
 static long parse_positive(const char *arg, const char *what, long max, struct argp_state *state)
 {
@@ -46,7 +46,7 @@ static long parse_positive(const char *arg, const char *what, long max, struct a
 	errno = 0;
 	number = strtol(arg, &end, 10);
 	if (end == arg || *end || errno || number < 1 || number > max)
-		argp_error(state, "'%s' is no %s", arg, what);
+		argp_error(state, "'%s' is not a %s", arg, what);
 	return number;
 }
 

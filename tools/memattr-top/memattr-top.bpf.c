@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Kernel side of memattr-top: events in, one aggregate per VM out. Which of the programs are loaded is
- * decided by what the kernel offers (hooks.c).
+ * The kernel side of memattr-top: turns events into one aggregate per VM. hooks.c decides which of the
+ * programs are loaded, by what the kernel offers.
  */
 #include "vm_slots.bpf.h"
 
@@ -11,7 +11,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define KVM_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 3)
 
-/* Only the members that are read; their places come from the running kernel's BTF. */
+/* Only the members that are read are declared; their offsets come from the running kernel's BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct kvm_vcpu {
 	struct kvm *kvm;
@@ -49,7 +49,7 @@ struct {
 	__type(value, struct top_counts);
 } counts SEC(".maps");
 
-/* The collector sets the number of entries to that of possible CPUs. */
+/* The collector sets the number of entries to the number of possible CPUs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -58,9 +58,9 @@ struct {
 	__type(value, struct top_cpu);
 } cpus SEC(".maps");
 
-__u64 lost_events;	/* other than exits, of VMs without a slot */
+__u64 lost_events;	/* events other than exits, of VMs without a slot */
 
-/* The verifier takes every argument of a module's tracepoint for one that may be NULL. */
+/* The verifier assumes that every argument of a module's tracepoint may be NULL. */
 static struct top_counts *counts_of(struct kvm *kvm)
 {
 	struct top_counts *found;
@@ -75,7 +75,10 @@ static struct top_counts *counts_of(struct kvm *kvm)
 	return found;
 }
 
-/* Tens of thousands a second on each CPU: everything but a VM's first exit here is the four lines at the end. */
+/*
+ * Runs tens of thousands of times a second on each CPU; all but a VM's first exit skip the slot
+ * lookup.
+ */
 SEC("tp_btf/kvm_exit")
 int BPF_PROG(count_exit, struct kvm_vcpu *vcpu)
 {
@@ -143,8 +146,8 @@ int BPF_PROG(count_zap, struct kvm *kvm, const struct kvm_memattr_zap_event *ev)
 }
 
 /*
- * Stock kernels. Called with mmu_lock held for write, once per memslot, and only for requests that change
- * something, but then with the whole range that was asked for.
+ * For stock kernels. KVM calls this with mmu_lock held for write, once per memslot, and only for requests
+ * that change something, but then with the whole requested range.
  */
 SEC("fentry/kvm_arch_post_set_memory_attributes")
 int BPF_PROG(count_convert_stock, struct kvm *kvm, struct kvm_gfn_range *range)

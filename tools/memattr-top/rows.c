@@ -15,7 +15,7 @@ enum cell_unit column_unit(enum column column)
 
 static const struct snapshot_vm no_events;
 
-/* A VM that is not in @before, or was there without an event, had counted nothing: its counts start at 0. */
+/* A VM that is not in @before, or had no event yet, had counted nothing: its counts start at 0. */
 static const struct snapshot_vm *earlier(const struct snapshot *before, const struct snapshot_vm *vm)
 {
 	if (before && vm->birth)

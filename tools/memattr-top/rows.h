@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A snapshot pair as a sorted table: what both views show. */
+/* A pair of snapshots as a sorted table, which both views show. */
 #ifndef MEMATTR_TOP_ROWS_H
 #define MEMATTR_TOP_ROWS_H
 
@@ -25,7 +25,7 @@ enum column {
 struct row {
 	const struct snapshot_vm *vm;
 	const char *policy;	/* as the view shows it */
-	struct cell cells[COLUMN_COUNT];	/* not of the name and the policy */
+	struct cell cells[COLUMN_COUNT];	/* unused for the name and the policy */
 };
 
 struct rows {
@@ -35,14 +35,14 @@ struct rows {
 
 struct rows_options {
 	bool totals;		/* since each VM was first seen, not per second */
-	pid_t pid;		/* this process only; 0: all */
+	pid_t pid;		/* only VMs of this process; 0: all VMs */
 	enum column sort;
 	bool reverse;
 };
 
 /*
- * The rows point into @now. Without @before there are no rates yet. Numbers sort from the highest, text from
- * A, what has no number comes last. 0 or -ENOMEM.
+ * Builds the rows, which point into @now. Without @before there are no rates yet. Numbers sort from the
+ * highest down, text from A to Z; cells without a number come last. Returns 0 or -ENOMEM.
  */
 int rows_build(struct rows *rows, const struct snapshot *before, const struct snapshot *now,
 	       const struct rows_options *options);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * All that a view may know: plain data taken at one moment. Views work on a pair of them and ask neither
- * the kernel nor the collector anything.
+ * All that a view may know: plain data taken at one moment. A view works on a pair of snapshots, and asks
+ * neither the kernel nor the collector for anything.
  */
 #ifndef MEMATTR_TOP_SNAPSHOT_H
 #define MEMATTR_TOP_SNAPSHOT_H
@@ -17,7 +17,7 @@
 #include "truth.h"
 #include "vm.h"
 
-/* What can be missing on some kernel, each by itself. */
+/* The groups of figures, each of which can be missing on some kernel. */
 enum measure {
 	MEASURE_EXITS		= 1 << 0,
 	MEASURE_CONVERSIONS	= 1 << 1,	/* direction and effective pages */
@@ -26,7 +26,7 @@ enum measure {
 	MEASURE_POLICY		= 1 << 4,
 };
 
-/* What is hooked, each with a ladder of its own (hooks.c). */
+/* The metrics, for each of which hooks.c lists hooks. */
 enum metric {
 	METRIC_EXITS,
 	METRIC_CONVERSIONS,
@@ -36,13 +36,13 @@ enum metric {
 };
 
 struct snapshot_vm {
-	uint64_t birth;		/* tells VMs apart, whatever number or address is used again; 0: no event yet */
+	uint64_t birth;		/* identifies the VM even if numbers or addresses are reused; 0: no event yet */
 	pid_t pid;
-	pid_t creator_tid;	/* with fd the VM's name in debugfs; 0: not known */
+	pid_t creator_tid;	/* with fd, the VM's name in debugfs; 0: not known */
 	int fd;
 	char name[VM_NAME_LEN];
 	char policy[VM_POLICY_NAME_LEN];	/* empty: none */
-	bool policy_known;	/* not if the VM came and went between two snapshots */
+	bool policy_known;	/* false if the VM came and went between two snapshots */
 	bool ended;		/* these are its last figures */
 	uint64_t exits;
 	struct top_counts counts;

@@ -10,14 +10,14 @@
 struct view_options {
 	struct rows_options rows;
 	double delay_s;
-	unsigned long count;	/* snapshots until the end; 0: none */
+	unsigned long count;	/* intervals until the end; 0: no end */
 };
 
-/* Both return the exit status, 0 after SIGINT and SIGTERM. */
+/* Both return the exit status, which is 0 after SIGINT and SIGTERM. */
 int batch_run(struct collector *collector, const struct view_options *options);
 int live_run(struct collector *collector, const struct view_options *options);
 
-/* Why there is nothing to show. */
+/* Says why there is nothing to show. */
 void explain_empty(char *text, size_t size, const struct snapshot *now, pid_t pid);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "kinds.h"
 
-/* Numbers without units, so that scripts can take them as they are: pages, and for latencies us. */
+/* Numbers have no units, so that scripts can use them as they are: pages, and us for latencies. */
 static const struct {
 	const char *name;
 	int width;
@@ -112,19 +112,19 @@ int write_folded(const struct view_options *options, const struct snapshot *s)
 	if (!out)
 		return EXIT_OK;
 	if (!s->folded)
-		return diag_fail(EXIT_FAILED, "record it again, with --record and --folded",
+		return diag_fail(EXIT_FAILED, "record again with --record and --folded",
 				 "the record has no stacks");
 	for (size_t i = 0; i < s->stack_count; i++)
 		if (!options->rows.pid || s->stacks[i].pid == options->rows.pid)
 			fprintf(out, "%s %" PRIu64 "\n", s->stacks[i].folded, s->stacks[i].ns);
 	errno = EIO;
 	if (ferror(out) || fflush(out))
-		return diag_fail(EXIT_FAILED, "another place: --folded FILE",
+		return diag_fail(EXIT_FAILED, "--folded with a file elsewhere",
 				 "cannot write the stacks: %s", strerror(errno));
 	return EXIT_OK;
 }
 
-/* @empty: there was nothing in the interval before, and it was said. */
+/* @empty says that the previous interval was empty, and that this was reported. */
 static int print_snapshot(const struct snapshot *before, const struct snapshot *now,
 			  const struct view_options *options, bool *empty)
 {
@@ -174,12 +174,12 @@ int batch_run(struct source *source, const struct view_options *options)
 		hooks_print(now->hooks, METRIC_SHOWN);
 	if (!options->json)
 		print_heading(options->rows.totals);
-	/* Whoever reads it knows that counting has begun. */
+	/* The heading tells the reader that counting has begun. */
 	fflush(stdout);
 
 	while (now && !err && !stopped) {
 		deadline_ns += options->delay_s * 1e9;
-		/* A record has its own times, none of which needs waiting for. */
+		/* A record has its own times: there is nothing to wait for. */
 		stopped = !wait_until(source->replay ? 0 : deadline_ns, &stop);
 		next = source_next(source, &why);
 		if (!next)
@@ -187,7 +187,7 @@ int batch_run(struct source *source, const struct view_options *options)
 		snapshot_free(before);
 		before = now;
 		now = next;
-		/* What the last, cut interval holds is shown as well: nothing counted is lost. */
+		/* The last interval is shown even if it was cut short: nothing counted is lost. */
 		err = print_snapshot(before, now, options, &empty);
 		if (options->count && !--left)
 			break;
@@ -195,7 +195,7 @@ int batch_run(struct source *source, const struct view_options *options)
 	if (now && !err)
 		err = finish(now, options) ? -EIO : 0;
 	else if (err)
-		diag_fail(EXIT_FAILED, "", "cannot write: %s", strerror(-err));
+		diag_no_output(EXIT_FAILED, "the interval", err);
 	if (why.cause[0]) {
 		diag_print(&why, EXIT_FAILED);
 		err = -EIO;

@@ -18,9 +18,9 @@
 #include "stacks.h"
 #include "use.h"
 
-/* What userspace knows of a VM. */
+/* Userspace's knowledge of a VM. */
 struct owner {
-	uint64_t birth;		/* of the slot it stands for: the slot may be another VM's now */
+	uint64_t birth;		/* of the slot's VM when this was filled in: the slot may be another VM's by now */
 	struct vm vm;
 	struct use use;
 };
@@ -33,10 +33,10 @@ struct collector {
 	struct vm_slot *vms;	/* VM_SLOTS of them, shared with the kernel, as is series */
 	struct trace_series *series;
 	struct owner owners[VM_SLOTS];
-	bool listed[VM_SLOTS];	/* in the snapshot that is being made */
-	bool leaving[VM_SLOTS];	/* for the last time: it has ended */
+	bool listed[VM_SLOTS];	/* the slot's VM is in the snapshot that is being made */
+	bool leaving[VM_SLOTS];	/* and for the last time, as it has ended */
 	struct symbols *symbols;	/* NULL: not needed yet */
-	size_t vm_count;	/* in the snapshot before, or 1 */
+	size_t vm_count;	/* in the previous snapshot, or 1 */
 	bool has_use;
 	struct snapshot_hook use_hook;
 };
@@ -49,7 +49,7 @@ static int size_maps(struct collector *c)
 		err = bpf_map__set_max_entries(c->bpf->maps.series_ids, c->options.series);
 	if (!err)
 		err = bpf_map__set_max_entries(c->bpf->maps.free_series, c->options.series);
-	/* Some hundred KiB that only --folded has a use for. */
+	/* Save some hundred KiB that only --folded uses. */
 	if (!err && !c->options.fold_stacks)
 		err = bpf_map__set_max_entries(c->bpf->maps.stacks, 1);
 	return err;
@@ -105,7 +105,7 @@ struct collector *collector_open(const struct collector_options *options, struct
 		return NULL;
 	}
 	c->has_use = use_probe(&c->use_hook);
-	/* Not vital: without it the cost reads n/a. */
+	/* This may fail: the cost then reads n/a. */
 	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	return c;
 }
@@ -127,7 +127,7 @@ static bool has_ended(struct collector *c, struct vm_slot *shared)
 {
 	if (c->hooks.active[METRIC_VM_END])
 		return __atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE);
-	/* The kernel does not tell. */
+	/* The kernel does not report it. */
 	if (!kill(shared->pid, 0) || errno != ESRCH)
 		return false;
 	bpf_map_delete_elem(bpf_map__fd(c->bpf->maps.slots), &shared->kvm);
@@ -135,7 +135,7 @@ static bool has_ended(struct collector *c, struct vm_slot *shared)
 	return true;
 }
 
-/* After has_ended(): at the end it is the kernel's last word. */
+/* Called after has_ended(): for a VM that has ended, the slot has the kernel's final counts. */
 static void find_use(struct collector *c, const struct vm_slot *shared, struct owner *owner,
 		     struct snapshot_vm *vm)
 {
@@ -170,7 +170,7 @@ static void add_vms(struct collector *c, struct snapshot *s)
 		vm->birth = shared->birth;
 		vm->pid = shared->pid;
 		vm->fd = owner->vm.fd;
-		/* Before the counts: what comes between the two is in the next snapshot. */
+		/* Read this before the counts: what is counted in between is in the next snapshot. */
 		vm->ended = c->leaving[slot] = has_ended(c, shared);
 		find_use(c, shared, owner, vm);
 		memcpy(vm->name, owner->vm.name, sizeof(vm->name));
@@ -178,7 +178,7 @@ static void add_vms(struct collector *c, struct snapshot *s)
 	}
 }
 
-/* A process with several VMs: the name alone does not tell them apart. */
+/* If a process has several VMs, the name alone does not tell them apart. */
 static void tell_siblings_apart(struct snapshot *s)
 {
 	for (size_t i = 0; i < s->vm_count; i++) {
@@ -195,7 +195,7 @@ static void tell_siblings_apart(struct snapshot *s)
 	}
 }
 
-/* Its VM has ended: the kernel writes to it no more. */
+/* The series' VM has ended: the kernel no longer writes to it. */
 static void free_series(struct collector *c, uint32_t id)
 {
 	struct trace_series *shared = &c->series[id];
@@ -210,7 +210,7 @@ static void free_series(struct collector *c, uint32_t id)
 	push(c->bpf->maps.free_series, id);
 }
 
-/* Room for one more. */
+/* Makes room for one more series. */
 static struct snapshot_series *next_series(struct snapshot *s, size_t *room)
 {
 	if (s->series_count == *room) {
@@ -225,7 +225,10 @@ static struct snapshot_series *next_series(struct snapshot *s, size_t *room)
 	return &s->series[s->series_count++];
 }
 
-/* All of a VM that leaves must be seen: its slot, which they are known by, is another VM's afterwards. */
+/*
+ * Must see all series of a VM that leaves: they refer to its slot, which another VM takes
+ * afterwards.
+ */
 static int add_series(struct collector *c, struct snapshot *s)
 {
 	size_t room = 0;
@@ -234,7 +237,7 @@ static int add_series(struct collector *c, struct snapshot *s)
 		const struct trace_series *shared = &c->series[id];
 		struct snapshot_series *series;
 
-		/* Of a VM that has come since they were listed: in the next snapshot. */
+		/* A VM that came after the VMs were listed is in the next snapshot. */
 		if (!shared->used || shared->vm >= VM_SLOTS || !c->listed[shared->vm])
 			continue;
 		series = next_series(s, &room);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the BPF programs write and the collector reads. Shared by BPF and C.
+ * The data that the BPF programs write, and that the collector reads. Shared by BPF and C.
  */
 #ifndef PREFAULT_TRACE_EVENTS_H
 #define PREFAULT_TRACE_EVENTS_H
@@ -11,28 +11,28 @@
 #include "vm_slots.h"
 
 /*
- * A vCPU takes a handful: its private and its shared faults, at each level that occurs, by result. 4,096
- * take 17 MiB of kernel memory; --series asks for more.
+ * A vCPU needs a handful of series: private and shared faults, by level and result. 4,096 series take 17 MiB
+ * of kernel memory; --series asks for more.
  */
 #define TRACE_SERIES		4096
 #define TRACE_SERIES_MAX	(1 << 18)
 
 #define TRACE_SLOW		32	/* slowest faults that are kept */
-#define TRACE_FRAMES		24	/* of their stacks; KVM's own are some 15 */
-#define TRACE_FOLDED_FRAMES	64	/* of stacks for --folded */
-#define TRACE_STACKS		4096	/* different ones, for --folded */
+#define TRACE_FRAMES		24	/* frames of their stacks that are kept; some 15 are KVM's own */
+#define TRACE_FOLDED_FRAMES	64	/* frames of each stack for --folded */
+#define TRACE_STACKS		4096	/* different stacks for --folded */
 
 enum trace_event {
-	EVENT_FAULT,	/* the guest touched what was not mapped for it, or not so */
+	EVENT_FAULT,	/* the guest touched memory that was not mapped, or not for that access */
 	EVENT_CALL,	/* one KVM_PRE_FAULT_MEMORY */
-	EVENT_MAP,	/* pages that were mapped before the guest asked */
-	EVENT_WINDOW,	/* a policy proposed what else to map */
+	EVENT_MAP,	/* pages were mapped ahead of the guest */
+	EVENT_WINDOW,	/* a policy proposed pages to map ahead */
 };
 
 enum trace_alias {
 	ALIAS_SHARED,
 	ALIAS_PRIVATE,
-	ALIAS_UNKNOWN,	/* a call can reach over both; some hooks do not tell */
+	ALIAS_UNKNOWN,	/* a call can cover both; some hooks do not tell */
 };
 
 enum trace_access {
@@ -42,7 +42,7 @@ enum trace_access {
 	ACCESS_UNKNOWN,	/* nothing was accessed */
 };
 
-/* Why a policy was asked, enum kvm_memattr_prefault_reason. */
+/* Why a policy was asked; same as enum kvm_memattr_prefault_reason. */
 enum trace_reason {
 	REASON_FAULT,
 	REASON_CONVERT,
@@ -59,9 +59,9 @@ enum trace_reason {
 #define RESULT_INVALID		4
 #define RESULT_FIXED		5
 #define RESULT_SPURIOUS		6
-#define RESULT_UNKNOWN		7	/* ours: the hook does not tell */
+#define RESULT_UNKNOWN		7	/* our own: the hook does not tell the result */
 
-/* What is counted apart. No padding: it is the key of a map. */
+/* Each kind of event is counted apart. There must be no padding: it is part of the key of a map. */
 struct trace_kind {
 	__u8 event;	/* enum trace_event, and so on */
 	__u8 alias;
@@ -72,7 +72,7 @@ struct trace_kind {
 	__u8 reason;	/* EVENT_WINDOW */
 };
 
-/* The vCPU of what is no vCPU's: a conversion is the VM's. */
+/* Stands for the vCPU where there is none: a conversion belongs to the VM. */
 #define NO_VCPU (~0U)
 
 /* Running totals of one kind of event of one vCPU. */
@@ -82,10 +82,10 @@ struct trace_series {
 	__u32 vcpu;
 	struct trace_kind kind;
 	__u64 count;
-	__u64 ns;	/* of all */
+	__u64 ns;	/* total of all events */
 	__u64 max_ns;
-	__u64 pages;	/* EVENT_CALL: asked for; EVENT_MAP: mapped, or found so; EVENT_WINDOW: proposed */
-	__u64 done_pages;	/* EVENT_CALL: done; EVENT_MAP: not mapped before; EVENT_WINDOW: granted */
+	__u64 pages;	/* EVENT_CALL: requested; EVENT_MAP: mapped, or found mapped; EVENT_WINDOW: proposed */
+	__u64 done_pages;	/* EVENT_CALL: processed; EVENT_MAP: not mapped before; EVENT_WINDOW: granted */
 	__u64 latency[H2_BUCKETS];
 };
 
@@ -107,11 +107,11 @@ struct trace_slow {
 	__u64 frames[TRACE_FRAMES];
 };
 
-/* As many as are full, in no order. */
+/* The first @count entries are in use, in no order. */
 struct trace_slow_table {
 	struct bpf_spin_lock lock;
 	__u32 count;
-	__u32 least;	/* of the entries the one to go first */
+	__u32 least;	/* the entry to be replaced first */
 	__u32 pad;
 	struct trace_slow entries[TRACE_SLOW];
 };

@@ -8,8 +8,8 @@
 #include "snapshot.h"
 
 /*
- * Of each metric the best first. Four tracepoints come with the memattr kernel series. KVM has
- * KVM_PRE_FAULT_MEMORY since Linux 6.11; kvm_tdp_page_fault can be traced up to 7.2.
+ * For each metric, the best hook comes first. Four tracepoints come with the memattr kernel series. KVM has
+ * had KVM_PRE_FAULT_MEMORY since Linux 6.11; kvm_tdp_page_fault can be traced up to 7.2.
  */
 static const struct hook hooks[] = {
 	{
@@ -22,12 +22,12 @@ static const struct hook hooks[] = {
 		.both_ends = true,
 		.site = { HOOK_FEXIT, "kvm_tdp_page_fault" },
 		.programs = { "tdp_fault_begin", "tdp_fault_end" },
-		.note = "latency has the hook's own cost in it",
+		.note = "the latency includes the hook's own cost",
 	}, {
 		.metric = METRIC_FAULTS, .measures = MEASURE_FAULTS,
 		.site = { HOOK_TP_BTF, "kvm_page_fault" },
 		.programs = { "page_fault" },
-		.note = "counts what KVM is asked to resolve: MMIO too, and nothing of what comes of it",
+		.note = "counts what KVM is asked to resolve, MMIO too, but not the outcome",
 	}, {
 		.metric = METRIC_CALLS, .measures = MEASURE_CALLS,
 		.site = { HOOK_TP_BTF, "kvm_pre_fault_memory" },
@@ -36,13 +36,16 @@ static const struct hook hooks[] = {
 		.metric = METRIC_CALLS, .measures = MEASURE_CALLS, .both_ends = true,
 		.site = { HOOK_FEXIT, "kvm_vcpu_ioctl" }, .needs = "kvm_arch_vcpu_pre_fault_memory",
 		.programs = { "vcpu_ioctl_begin", "vcpu_ioctl_end" },
-		.note = "waiting for the vCPU is part of the latency",
+		.note = "the latency includes waiting for the vCPU",
 	}, {
 		.metric = METRIC_PAGES, .measures = MEASURE_PAGES,
 		.site = { HOOK_TP_BTF, "kvm_prefault_map" },
 		.programs = { "prefault_map" },
 	}, {
-		/* Up to 6.13 KVM sets an entry that is there anew, without the Dirty bit, and calls it fixed. */
+		/*
+		 * Up to 6.13, KVM rewrites an entry that exists, without the Dirty bit, and reports
+		 * it as fixed.
+		 */
 		.metric = METRIC_PAGES, .measures = MEASURE_PAGES,
 		.site = { HOOK_FEXIT, "kvm_tdp_page_fault" }, .needs = "kvm_arch_vcpu_pre_fault_memory",
 		.programs = { "prefetch_page" },
@@ -81,7 +84,10 @@ int hooks_select(const struct hooks *found, struct prefault_trace_bpf *bpf)
 	const struct hook *faults = found->active[METRIC_FAULTS];
 	int err = ladder_select(&ladder, found, bpf->obj);
 
-	/* tdp_fault_end sees the pages that are mapped one by one as well: two would count them twice. */
+	/*
+	 * tdp_fault_end also sees pages that are mapped ahead: with both programs they would count
+	 * twice.
+	 */
 	if (!err && faults && faults->both_ends)
 		err = bpf_program__set_autoload(bpf->progs.prefetch_page, false);
 	return err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Which event of this kernel each metric is taken from. */
+/* Which event of this kernel each metric comes from. */
 #ifndef PREFAULT_TRACE_HOOKS_H
 #define PREFAULT_TRACE_HOOKS_H
 
@@ -9,7 +9,7 @@ struct prefault_trace_bpf;
 
 extern const struct ladder ladder;
 
-/* As ladder_select(), but for what one hook means for another. */
+/* Like ladder_select(), but also turns off hooks that another active hook makes redundant. */
 int hooks_select(const struct hooks *found, struct prefault_trace_bpf *bpf);
 
 #endif

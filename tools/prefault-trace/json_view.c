@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A snapshot pair as JSON: everything that is known, by vCPU and by kind. */
+/* Writes a pair of snapshots as JSON: everything that is known, by vCPU and by kind. */
 #include "views.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "json.h"
 #include "kinds.h"
 
-/* What is not measured is null, never 0. */
+/* A figure that is not measured is null, never 0. */
 static void number(struct json *json, const char *key, uint64_t value, bool measured)
 {
 	if (measured)
@@ -33,7 +33,7 @@ static void latency_object(struct json *json, const char *key, const struct late
 	percentile(json, "p99", latency, 99, measured);
 	percentile(json, "p99_9", latency, 99.9, measured);
 	percentile(json, "max", latency, 100, measured);
-	/* Pairs: what the bucket stands for, and how many are in it. */
+	/* Each pair is the value that a bucket stands for, and how many samples are in it. */
 	json_array(json, "histogram");
 	for (int i = 0; i < H2_BUCKETS; i++) {
 		if (!latency->buckets[i])
@@ -88,7 +88,7 @@ static void sums_members(struct json *json, const struct sums *sums, unsigned in
 	json_object_end(json);
 }
 
-/* Since the VM was created, whatever the interval. */
+/* These counts are since the VM was created, whatever the interval. */
 static void use_object(struct json *json, const struct snapshot_use *use)
 {
 	json_object(json, "use");
@@ -224,7 +224,7 @@ void json_snapshot(FILE *out, const struct snapshot *before, const struct snapsh
 		   const struct view_options *options)
 {
 	const struct snapshot *since = options->rows.totals ? NULL : before;
-	/* Counts, whatever the screen shows. */
+	/* JSON has rows by VM and by vCPU, whatever the screen shows. */
 	struct rows_options by_vm = { .totals = options->rows.totals, .pid = options->rows.pid };
 	struct rows_options by_vcpu = by_vm;
 	struct json json = { .out = out };

@@ -21,35 +21,35 @@ static const struct layout {
 	[COLUMN_FAULTS] = { "FAULT", 5, "stage-2 faults of the guest" },
 	[COLUMN_PRIVATE] = { "PRIV", 5, "of private memory" },
 	[COLUMN_SHARED] = { "SHRD", 5, "of shared memory" },
-	[COLUMN_P50_NS] = { "P50", 5, "half of the faults took no longer in KVM" },
+	[COLUMN_P50_NS] = { "P50", 5, "median time of a fault in KVM" },
 	[COLUMN_P90_NS] = { "P90", 5, NULL },
-	[COLUMN_P99_NS] = { "P99", 5, "99 of 100 took no longer" },
+	[COLUMN_P99_NS] = { "P99", 5, "99th percentile of it" },
 	[COLUMN_MAX_NS] = { "MAX", 5, NULL },
-	[COLUMN_4K] = { "4K", 5, "mapped, or found mapped, by a page of this size" },
+	[COLUMN_4K] = { "4K", 5, "faults after which a page of this size maps the memory" },
 	[COLUMN_2M] = { "2M", 5, NULL },
 	[COLUMN_1G] = { "1G", 5, NULL },
 	[COLUMN_SPURIOUS] = { "SPUR", 5, "mapped already, by another vCPU for example" },
-	[COLUMN_RETRIED] = { "RETRY", 5, "to be tried again: the mapping was changing" },
+	[COLUMN_RETRIED] = { "RETRY", 5, "the guest has to retry: the mapping was changing" },
 	[COLUMN_OTHER] = { "OTHER", 5, "emulated, write-protected" },
 	[COLUMN_FAILED] = { "FAIL", 5, "failed, or left to the VMM" },
-	[COLUMN_CALLS] = { "CALL", 5, "KVM_PRE_FAULT_MEMORY" },
-	[COLUMN_FAILED_CALLS] = { "CFAIL", 5, "those that failed" },
-	[COLUMN_CALL_P50_NS] = { "CP50", 5, "half of the calls took no longer" },
+	[COLUMN_CALLS] = { "CALL", 5, "calls of KVM_PRE_FAULT_MEMORY" },
+	[COLUMN_FAILED_CALLS] = { "CFAIL", 5, "calls that failed" },
+	[COLUMN_CALL_P50_NS] = { "CP50", 5, "median time of a call" },
 	[COLUMN_CALL_P99_NS] = { "CP99", 5, NULL },
-	[COLUMN_DONE_PAGES] = { "DONE", 5, "pages the calls have done" },
+	[COLUMN_DONE_PAGES] = { "DONE", 5, "pages that calls went through" },
 	[COLUMN_NEW_PAGES] = { "NEW", 5, "pages mapped ahead that were not mapped before" },
-	[COLUMN_OLD_PAGES] = { "OLD", 5, "those that were: work for nothing" },
-	[COLUMN_USED_PERCENT] = { "USED%", 5, "of all pages mapped ahead the guest has touched" },
-	[COLUMN_TOUCHED] = { "TOUCH", 5, "pages mapped ahead that it touched" },
-	[COLUMN_UNUSED] = { "UNUSE", 5, "taken away before it touched them" },
-	[COLUMN_UNTOUCHED] = { "IDLE", 5, "mapped ahead and not touched, now" },
-	[COLUMN_PREFAULTED] = { "LATE", 5, "faults of pages that were mapped ahead meanwhile" },
+	[COLUMN_OLD_PAGES] = { "OLD", 5, "pages that were mapped already: work for nothing" },
+	[COLUMN_USED_PERCENT] = { "USED%", 5, "share of the pages mapped ahead that the guest touched" },
+	[COLUMN_TOUCHED] = { "TOUCH", 5, "pages mapped ahead that the guest touched" },
+	[COLUMN_UNUSED] = { "UNUSE", 5, "pages unmapped before the guest touched them" },
+	[COLUMN_UNTOUCHED] = { "IDLE", 5, "pages mapped ahead and not touched so far" },
+	[COLUMN_PREFAULTED] = { "LATE", 5, "faults on pages that turned out to be mapped ahead" },
 	[COLUMN_WINDOWS] = { "WIND", 5, "windows that a policy wanted mapped" },
-	[COLUMN_PROPOSED_PAGES] = { "WANT", 5, "pages in them" },
-	[COLUMN_GRANTED_PAGES] = { "GRANT", 5, "those that KVM was willing to map" },
+	[COLUMN_PROPOSED_PAGES] = { "WANT", 5, "pages in these windows" },
+	[COLUMN_GRANTED_PAGES] = { "GRANT", 5, "pages of them that KVM agreed to map" },
 };
 
-/* As they are shown: what is asked first comes first. */
+/* The columns in the order on the screen: those that answer the first questions come first. */
 static const enum column order[COLUMN_COUNT] = {
 	COLUMN_PID, COLUMN_NAME, COLUMN_VCPU, COLUMN_FAULTS, COLUMN_PRIVATE, COLUMN_SHARED,
 	COLUMN_P50_NS, COLUMN_P99_NS, COLUMN_CALLS, COLUMN_CALL_P50_NS, COLUMN_NEW_PAGES,
@@ -71,7 +71,7 @@ struct live {
 	struct view view;
 
 	size_t first_row;
-	size_t row_count;	/* as drawn last, as is */
+	size_t row_count;	/* when it was drawn last, as is */
 	int page;		/* rows that fit the screen */
 };
 
@@ -98,7 +98,7 @@ static void place_columns(struct live *live)
 		};
 		total += layout->width;
 	}
-	/* Names get what is left over of a wide screen. */
+	/* On a wide screen the remaining width goes to the names. */
 	if (COLS > total)
 		columns[place_of(COLUMN_NAME)].width += COLS - total;
 	table_place(&live->view.table);
@@ -117,11 +117,11 @@ static void draw_title(const struct live *live, const struct rows *rows)
 	view_title(&live->view, text);
 }
 
-/* What the figures rest on. Returns the line after it. */
+/* Draws the hooks that the figures come from. Returns the next line. */
 static int draw_truth(const struct live *live)
 {
 	const struct snapshot *before = live->before, *now = live->now;
-	/* The table comes first where there are few lines. */
+	/* With few lines, the table takes precedence. */
 	struct flow flow = { .y = 1, .last = (LINES - 4) / 4 };
 	char text[2 * HOOK_TEXT_LEN];
 
@@ -213,7 +213,7 @@ static void draw_table(struct live *live)
 	rows_free(&rows);
 }
 
-/* As many lines as they take; returns the one after them. */
+/* Draws the frames on as many lines as they take. Returns the next line. */
 static int draw_frames(int y, const char *frames)
 {
 	const int indent = 7;
@@ -224,7 +224,7 @@ static int draw_frames(int y, const char *frames)
 		size_t len = strlen(frames), part = len < width ? len : width;
 		char text[256];
 
-		/* Between two names, if there is a place. */
+		/* Break the line between two names, if possible. */
 		for (size_t cut = part; part < len && cut > 0; cut--) {
 			if (frames[cut - 1] == ';') {
 				part = cut;
@@ -239,7 +239,7 @@ static int draw_frames(int y, const char *frames)
 	return y;
 }
 
-/* What each was, and where. */
+/* Draws what each of the slowest faults was, and its stack. */
 static void draw_slowest(struct live *live)
 {
 	const struct snapshot *now = live->now;
@@ -266,18 +266,18 @@ static void draw_slowest(struct live *live)
 	}
 	if (!shown)
 		put(y, 0, now->measured & MEASURE_FAULT_ENDS ? "none so far" :
-		    "n/a: this kernel does not tell how long a fault takes");
+		    "n/a: on this kernel the duration of a fault cannot be measured");
 }
 
 static void draw_help(const struct live *live)
 {
 	static const char * const keys[] = {
 		"q Ctrl-C   quit                up down PgUp PgDn Home End  move",
-		"h ? F1     this page           left right                  more columns",
-		"space      pause, go on        < >   sort by the column before, after",
-		"v          VMs, vCPUs          F6    choose the column",
-		"l          slowest faults      R     turn the order round",
-		"t          totals, per second  d s + -  the delay",
+		"h ? F1     this page           left right                  scroll the columns",
+		"space      pause, resume       < >   sort by the previous or next column",
+		"v          VMs or vCPUs        F6    choose the sort column",
+		"l          slowest faults      R     reverse the order",
+		"t          totals or per second  d s + -  the delay",
 	};
 	char text[3 * HOOK_TEXT_LEN];
 	int y = 0;
@@ -287,7 +287,7 @@ static void draw_help(const struct live *live)
 	attroff(A_BOLD);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		put(y++, 0, keys[i]);
-	put(y++, 0, "n/a: not measured on this kernel; -: nothing to measure. Taken from:");
+	put(y++, 0, "n/a: not measured on this kernel; -: nothing to measure. Figures come from:");
 	for (int metric = 0; metric < METRIC_COUNT; metric++) {
 		const struct snapshot_hook *hook = &live->now->hooks[metric];
 
@@ -319,7 +319,7 @@ static void draw(struct live *live)
 	refresh();
 }
 
-/* The end is settled when it is drawn. */
+/* Drawing the table limits the last position. */
 static void scroll_rows(struct live *live, long by)
 {
 	long to = (long)live->first_row + by;
@@ -351,7 +351,7 @@ static void own_key(struct live *live, int key)
 	}
 }
 
-/* False: @why says why, or the record has ended. */
+/* Returns false on failure, and @why says why; or, with @why empty, at the end of the record. */
 static bool take_snapshot(struct live *live, struct diag *why)
 {
 	struct snapshot *s = source_next(live->source, why);
@@ -411,7 +411,7 @@ int live_run(struct source *source, const struct view_options *options)
 		},
 	};
 	struct diag why = {};
-	int status = view_open(&live.view, "prefault-trace -b, or another TERM");
+	int status = view_open(&live.view, "prefault-trace -b, or another value of TERM");
 
 	if (status)
 		return status;

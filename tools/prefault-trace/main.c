@@ -26,30 +26,30 @@ enum {
 struct env {
 	bool batch;
 	bool verbose;
-	int slowest;	/* -1: not said */
+	int slowest;	/* -1: not given */
 	unsigned int series;
 	const char *folded, *record, *replay;
 	struct view_options view;
 };
 
 static const struct argp_option argp_options[] = {
-	{ .name = "batch", .key = 'b', .doc = "plain lines instead of a screen" },
-	{ .name = "json", .key = 'j', .doc = "batch, a JSON document per interval in one line" },
-	{ .name = "delay", .key = 'd', .arg = "SECONDS", .doc = "from one to the next, default 1.0" },
-	{ .name = "count", .key = 'n', .arg = "COUNT", .doc = "end after so many intervals" },
-	{ .name = "pid", .key = 'p', .arg = "PID", .doc = "only the VMs of this process" },
-	{ .name = "vcpus", .key = 'c', .doc = "a line for each vCPU, not for each VM" },
+	{ .name = "batch", .key = 'b', .doc = "print plain lines instead of drawing a screen" },
+	{ .name = "json", .key = 'j', .doc = "as --batch, but print each interval as a JSON document on one line" },
+	{ .name = "delay", .key = 'd', .arg = "SECONDS", .doc = "time between updates (default 1.0)" },
+	{ .name = "count", .key = 'n', .arg = "COUNT", .doc = "end after COUNT intervals" },
+	{ .name = "pid", .key = 'p', .arg = "PID", .doc = "show only the VMs of process PID" },
+	{ .name = "vcpus", .key = 'c', .doc = "show a line for each vCPU instead of each VM" },
 	{ .name = "totals", .key = KEY_TOTALS,
-	  .doc = "counts since prefault-trace or the VM started, not rates" },
+	  .doc = "show counts since prefault-trace or the VM started instead of rates" },
 	{ .name = "slowest", .key = KEY_SLOWEST, .arg = "N",
 	  .doc = "show the N slowest faults with their stacks, at most 32" },
 	{ .name = "folded", .key = KEY_FOLDED, .arg = "FILE",
-	  .doc = "at the end write kernel stacks with their ns, for flame graphs" },
-	{ .name = "record", .key = KEY_RECORD, .arg = "FILE", .doc = "write all that is counted" },
+	  .doc = "at the end, write kernel stacks and their times in ns, for flame graphs" },
+	{ .name = "record", .key = KEY_RECORD, .arg = "FILE", .doc = "write each interval's counts to FILE" },
 	{ .name = "replay", .key = KEY_REPLAY, .arg = "FILE",
-	  .doc = "show what was recorded; takes neither rights nor KVM" },
+	  .doc = "show the intervals recorded in FILE; needs neither root nor KVM" },
 	{ .name = "series", .key = KEY_SERIES, .arg = "COUNT",
-	  .doc = "room for so many kinds of events of all vCPUs, default 4096" },
+	  .doc = "room for COUNT kinds of events of all vCPUs together (default 4096)" },
 	{ .name = "verbose", .key = 'v', .doc = "show what libbpf and the verifier say" },
 	{ }
 };
@@ -57,9 +57,9 @@ static const struct argp_option argp_options[] = {
 static const char doc[] =
 	"Trace the stage-2 faults and the pre-faults of each VM: how many, how long, and whether pre-faulting "
 	"paid.\v"
-	"Exit status: 0 after q, the last interval, SIGINT or SIGTERM; 1 for a failure at "
-	"run time; 2 for wrong arguments; 3 if the kernel or the rights do not suffice; 4 if there is no process "
-	"PID. Columns and keys: prefault-trace(8), or h while it runs.";
+	"Exit status: 0 after q, the last interval, SIGINT or SIGTERM; 1 after a failure at run time; 2 for "
+	"wrong arguments; 3 if the kernel lacks something or this process lacks rights; 4 if there is no process "
+	"PID. For columns and keys see prefault-trace(8), or press h while it runs.";
 
 static long parse_number(const char *arg, const char *what, long min, long max,
 			 struct argp_state *state)
@@ -70,7 +70,7 @@ static long parse_number(const char *arg, const char *what, long min, long max,
 	errno = 0;
 	number = strtol(arg, &end, 10);
 	if (end == arg || *end || errno || number < min || number > max)
-		argp_error(state, "'%s' is no %s from %ld to %ld", arg, what, min, max);
+		argp_error(state, "'%s' is not a %s from %ld to %ld", arg, what, min, max);
 	return number;
 }
 
@@ -124,7 +124,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (env->record && env->replay)
-			argp_error(state, "a record is not recorded again: leave out --record");
+			argp_error(state, "--record and --replay exclude each other");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -152,8 +152,8 @@ static int open_file(FILE **file, const char *name, const char *mode)
 	*file = fopen(name, mode);
 	if (*file)
 		return 0;
-	return diag_fail(EXIT_FAILED, *mode == 'r' ? "--record FILE, which makes one" :
-			 "a file in a folder that you may write to",
+	return diag_fail(EXIT_FAILED, *mode == 'r' ? "prefault-trace --record FILE, which makes one" :
+			 "a file in a directory that you may write to",
 			 "cannot open %s: %s", name, strerror(errno));
 }
 
@@ -164,7 +164,7 @@ static int open_replay(struct source *source, const struct env *env)
 	if (status || !source->replay || !record_read_header(source->replay))
 		return status;
 	return diag_fail(EXIT_FAILED, "prefault-trace --record FILE, which makes one",
-			 "%s is no record of prefault-trace, or one of another version",
+			 "%s is not a record of prefault-trace, or another version made it",
 			 env->replay);
 }
 
@@ -181,7 +181,7 @@ static int open_collector(struct source *source, struct env *env)
 	return source->collector ? EXIT_OK : diag_print(&why, EXIT_SYSTEM);
 }
 
-/* When nothing else is in the way: what the files had in them is lost. */
+/* To be called last, when nothing else can fail: it truncates the files. */
 static int open_output(struct source *source, struct env *env)
 {
 	int status = open_file(&source->record, env->record, "we");
@@ -190,7 +190,7 @@ static int open_output(struct source *source, struct env *env)
 		status = open_file(&env->view.folded, env->folded, "we");
 	if (status || !source->record || !record_write_header(source->record))
 		return status;
-	return diag_fail(EXIT_FAILED, "another place: --record FILE", "cannot write to %s: %s",
+	return diag_fail(EXIT_FAILED, "--record with a file elsewhere", "cannot write to %s: %s",
 			 env->record, strerror(errno));
 }
 
@@ -203,7 +203,7 @@ static int check_process(struct env *env)
 	if (kill(pid, 0) && errno == ESRCH)
 		return diag_fail(EXIT_NO_VM, "prefault-trace -b -n 1, which lists all VMs",
 				 "there is no process %d", pid);
-	/* A thread's number means its process. */
+	/* A thread's number stands for its process. */
 	env->view.rows.pid = vm_process(pid) ?: pid;
 	return EXIT_OK;
 }
@@ -223,7 +223,7 @@ int main(int argc, char **argv)
 	diag_libbpf_init(env.verbose);
 	source.record_name = env.record;
 	source.replay_name = env.replay;
-	/* Lines of a table are easier to read without. */
+	/* Plain lines of a table are easier to read without them. */
 	env.view.slowest = env.slowest >= 0 ? env.slowest :
 			   env.batch && !env.view.json ? 0 : SLOWEST_DEFAULT;
 
@@ -240,9 +240,9 @@ int main(int argc, char **argv)
 		status = env.batch ? batch_run(&source, &env.view) : live_run(&source, &env.view);
 	if (source.collector)
 		collector_close(source.collector);
-	/* What was still to be written, and could not. */
+	/* The last of the data may fail to be written only now. */
 	if (source.record && fclose(source.record) && !status)
-		status = diag_fail(EXIT_FAILED, "another place: --record FILE",
+		status = diag_fail(EXIT_FAILED, "--record with a file elsewhere",
 				   "cannot write to %s: %s", env.record, strerror(errno));
 	return status;
 }

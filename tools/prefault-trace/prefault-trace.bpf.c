@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Kernel side of prefault-trace: events in, one series of counts for each vCPU and kind of event out. Which
- * of the programs are loaded is decided by what the kernel offers (hooks.c).
+ * The kernel side of prefault-trace: turns events into one series of counts for each vCPU and kind of event.
+ * hooks.c decides which of the programs are loaded, by what the kernel offers.
  */
 #include "vm_slots.bpf.h"
 
@@ -11,14 +11,14 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define PAGE_SHIFT 12
 
-/* Of a fault's error code. The first three are the hardware's, the last is KVM's own. */
+/* Bits of a fault's error code. The hardware defines the first two, KVM the last. */
 #define PFERR_WRITE_MASK	(1ULL << 1)
 #define PFERR_FETCH_MASK	(1ULL << 4)
 #define PFERR_PRIVATE_ACCESS	(1ULL << 49)
 
-/* Only the members that are read; their places come from the running kernel's BTF. */
+/* Only the members that are read are declared; their offsets come from the running kernel's BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-/* Comes with the memattr kernel series. */
+/* This struct comes with the memattr kernel series. */
 struct kvm_memattr_prefault_ctx {
 	__u64 window_start, window_end;
 	__u32 reason;
@@ -55,7 +55,7 @@ struct kvm_pre_fault_memory {
 const volatile __u32 only_pid;
 const volatile _Bool fold_stacks;
 
-/* The collector sets the number of entries, here and in the two maps that go with it. */
+/* The collector sets the number of entries of this map and of the next two. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -98,7 +98,7 @@ struct {
 	__type(value, struct trace_stack);
 } stack_times SEC(".maps");
 
-/* What a task was doing since when, for hooks at both ends of a function. */
+/* When a task began what it is doing, for hooks at both ends of a function. */
 struct began {
 	__u64 fault_ns;
 	__u64 call_ns;
@@ -112,7 +112,7 @@ struct {
 	__type(value, struct began);
 } began SEC(".maps");
 
-/* The series of the last fault on this CPU: as a rule the next one belongs to it as well. */
+/* The series of the last fault on this CPU: usually the next fault belongs to the same series. */
 struct last_fault {
 	struct kvm *kvm;
 	struct trace_kind kind;
@@ -129,9 +129,9 @@ struct {
 	__type(value, struct last_fault);
 } last_faults SEC(".maps");
 
-__u64 lost_events;	/* no slot for the VM or no series was free */
-__u64 lost_stacks;	/* their time is kept, in no stack */
-__u64 slow_floor_ns;	/* what is faster is not among the slowest */
+__u64 lost_events;	/* events for which no slot or no series was free */
+__u64 lost_stacks;	/* stacks that could not be stored; their time is kept */
+__u64 slow_floor_ns;	/* a faster fault is not among the slowest */
 
 static __u32 series_of(struct trace_series_key *key)
 {
@@ -154,7 +154,10 @@ static __u32 series_add(struct trace_series_key *key)
 	s->vcpu = key->vcpu;
 	s->kind = key->kind;
 	if (bpf_map_update_elem(&series_ids, key, &id, BPF_NOEXIST)) {
-		/* A vCPU is in one thread at a time: not to be expected, but not to be counted apart. */
+		/*
+		 * Unlikely, as a vCPU runs in one thread at a time; but events must not be split
+		 * over two series.
+		 */
 		bpf_map_push_elem(&free_series, &id, 0);
 		return series_of(key);
 	}
@@ -162,7 +165,7 @@ static __u32 series_add(struct trace_series_key *key)
 	return id;
 }
 
-/* An event, whatever hook it came from. Not every hook has a vCPU that may be read without more ado. */
+/* An event, whatever hook it came from. Not every hook has a vCPU that can be dereferenced directly. */
 struct event {
 	struct kvm *kvm;
 	struct trace_kind kind;
@@ -194,7 +197,7 @@ static struct trace_series *look_up_series(const struct event *ev, __u32 *found)
 	return s;
 }
 
-/* Only one of the programs counts faults, and never interrupts itself: the CPU's entry is its own. */
+/* Only one program counts faults, and it never interrupts itself: nobody else uses the CPU's entry. */
 static struct trace_series *find_series(const struct event *ev)
 {
 	__u32 zero = 0, now = epoch, id;
@@ -227,7 +230,7 @@ static _Bool is_wanted_here(void)
 
 static _Bool is_wanted(struct kvm_vcpu *vcpu)
 {
-	/* The verifier takes every argument of a module's tracepoint for one that may be NULL. */
+	/* The verifier assumes that every argument of a module's tracepoint may be NULL. */
 	return vcpu && is_wanted_here();
 }
 
@@ -236,14 +239,14 @@ static void add_time(struct trace_series *s, __u64 ns)
 	__u32 bucket = h2_bucket(ns);
 
 	__sync_fetch_and_add(&s->ns, ns);
-	/* One vCPU's faults come one after the other. */
+	/* The faults of one vCPU come one after the other, so there is no race. */
 	if (ns > s->max_ns)
 		s->max_ns = ns;
 	if (bucket < H2_BUCKETS)
 		__sync_fetch_and_add(&s->latency[bucket], 1);
 }
 
-/* Walking a stack takes longer than all the rest here: only if asked for. */
+/* Walking a stack takes longer than everything else here: done only if asked for. */
 static void add_stack(void *ctx, const struct event *ev)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -341,7 +344,7 @@ static void count(void *ctx, const struct event *ev)
 		add_stack(ctx, ev);
 }
 
-/* For hooks whose vCPU can be read as it is. */
+/* For hooks whose vCPU can be dereferenced directly. */
 static __always_inline int count_of(void *ctx, struct kvm_vcpu *vcpu, struct event *ev)
 {
 	ev->kvm = vcpu->kvm;
@@ -357,7 +360,7 @@ static __always_inline struct trace_kind fault_kind(__u64 error_code, int level,
 	return (struct trace_kind){
 		.event = EVENT_FAULT,
 		.alias = error_code & PFERR_PRIVATE_ACCESS ? ALIAS_PRIVATE : ALIAS_SHARED,
-		/* Of what was not mapped KVM tells the level that it began with. */
+		/* If nothing was mapped, KVM reports the level that it began with. */
 		.level = mapped ? level : LEVEL_NONE,
 		.access = error_code & PFERR_WRITE_MASK ? ACCESS_WRITE :
 			  error_code & PFERR_FETCH_MASK ? ACCESS_EXEC : ACCESS_READ,
@@ -452,7 +455,7 @@ int BPF_PROG(memattr_prefault, struct kvm *kvm, const struct kvm_memattr_prefaul
 	return 0;
 }
 
-/* --- at functions, for kernels without these tracepoints --- */
+/* --- hooks at functions, for kernels without these tracepoints --- */
 
 static void count_prefetch(void *ctx, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, int ret)
 {
@@ -484,7 +487,7 @@ static struct began *task_began(void)
 				    BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
-/* False: the function began before we did. */
+/* Returns false if the function began before the hook was attached. */
 static _Bool since(__u64 *then, __u64 *ns)
 {
 	if (!*then)
@@ -528,7 +531,7 @@ int BPF_PROG(tdp_fault_end, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
 	return count_of(ctx, vcpu, &ev);
 }
 
-/* Of a fault that KVM has not looked at yet: neither what comes of it nor how long it takes. */
+/* Runs before KVM handles the fault: neither its result nor its latency is known. */
 SEC("tp_btf/kvm_page_fault")
 int BPF_PROG(page_fault, struct kvm_vcpu *vcpu, __u64 address, __u64 error_code)
 {
@@ -536,12 +539,12 @@ int BPF_PROG(page_fault, struct kvm_vcpu *vcpu, __u64 address, __u64 error_code)
 
 	if (!is_wanted(vcpu))
 		return 0;
-	/* KVM adds this bit later, for VMs whose hardware does not. */
+	/* For VMs whose hardware does not set the bit, KVM sets it later. */
 	ev.kind.alias = ALIAS_UNKNOWN;
 	return count_of(ctx, vcpu, &ev);
 }
 
-/* Every KVM_RUN comes here as well: leave early. */
+/* Every KVM_RUN comes here, too: return early. */
 SEC("fentry/kvm_vcpu_ioctl")
 int BPF_PROG(vcpu_ioctl_begin, struct file *file, unsigned int request, unsigned long arg)
 {
@@ -575,7 +578,7 @@ int BPF_PROG(vcpu_ioctl_end, struct file *file, unsigned int request, unsigned l
 	task = task_began();
 	if (!task || !since(&task->call_ns, &ns))
 		return 0;
-	/* KVM writes back what is left, if it did anything. */
+	/* If KVM processed anything, it wrote back the rest of the range. */
 	if (!bpf_probe_read_user(&range, sizeof(range), (void *)arg) && range.size < task->size)
 		done = task->size - range.size;
 	ev = call_event(range.gpa, task->size, done, ret, ns);

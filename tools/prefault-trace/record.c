@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The number goes up when a reader of the one before would get it wrong. */
+/* The number is incremented when a reader of the previous version would misread the record. */
 #define HEADER "prefault-trace record 2\n"
 
 static void write_kind(FILE *file, const struct trace_kind *kind)
@@ -74,18 +74,18 @@ struct reader {
 	FILE *file;
 	char *line;
 	size_t size;
-	char *at;	/* in the line: what is not read yet */
+	char *at;	/* the unread rest of the line */
 	bool damaged;
 };
 
-/* False at the end of the file. */
+/* Returns false at the end of the file. */
 static bool next_line(struct reader *r)
 {
 	ssize_t len = getline(&r->line, &r->size, r->file);
 
 	if (len < 0)
 		return false;
-	/* Without its end it was cut off. */
+	/* A line without a newline was cut off. */
 	if (r->line[len - 1] != '\n')
 		r->damaged = true;
 	else
@@ -106,7 +106,7 @@ static void expect_line(struct reader *r, const char *word)
 		r->at = r->line + len;
 }
 
-/* After a blank; strtoull() itself takes a lot more for a number. */
+/* Reads a number after a blank; strtoull() itself would accept much more. */
 static uint64_t read_number(struct reader *r, uint64_t max)
 {
 	uint64_t number;
@@ -133,7 +133,7 @@ static int32_t read_signed(struct reader *r)
 	return sign * (int32_t)read_number(r, INT32_MAX);
 }
 
-/* The next field of those that begin with a tabulator, to be freed. NULL: damaged, or no memory. */
+/* Reads the next field, which begins with a tab. The caller frees it. Returns NULL if damaged. */
 static char *read_text(struct reader *r)
 {
 	char *text;
@@ -148,7 +148,7 @@ static char *read_text(struct reader *r)
 	r->at += len;
 	if (!text)
 		r->damaged = true;
-	/* It goes to a terminal: nothing of it may be a command. */
+	/* The text goes to a terminal: it must not have control characters. */
 	for (char *c = text; c && *c; c++)
 		if (iscntrl((unsigned char)*c))
 			*c = '?';
@@ -243,7 +243,7 @@ static void read_hook(struct reader *r, struct snapshot_hook *hook)
 	copy_text(r, hook->note, sizeof(hook->note));
 }
 
-/* The rest of a snapshot whose first line has been read. */
+/* Reads the rest of a snapshot whose first line has been read. */
 static int read_snapshot(struct reader *r, struct snapshot *s)
 {
 	size_t vms, series, slow, stacks;
@@ -258,7 +258,7 @@ static int read_snapshot(struct reader *r, struct snapshot *s)
 	s->cost.ns = read_number(r, UINT64_MAX);
 	s->cost.runs = read_number(r, UINT64_MAX);
 	s->folded = read_number(r, 1);
-	/* Bounds of what can be written keep a damaged file from asking for all memory. */
+	/* These limits of what is ever written keep a damaged file from using up all memory. */
 	vms = read_number(r, VM_SLOTS);
 	series = read_number(r, TRACE_SERIES_MAX);
 	slow = read_number(r, TRACE_SLOW);

@@ -72,13 +72,13 @@ static void fill_latency(struct row *row)
 	fill_percentile(row, COLUMN_CALL_P99_NS, &row->sums.call, 99);
 }
 
-/* Somebody may have set KVM's statistics to 0. */
+/* The count may have gone down: KVM's statistics can be reset to 0. */
 static uint64_t growth(uint64_t before, uint64_t now)
 {
 	return now > before ? now - before : 0;
 }
 
-/* Of VMs: KVM does not tell which vCPU a page was mapped for. */
+/* Only for VMs: KVM does not tell for which vCPU a page was mapped. */
 static void fill_use(struct row *row, const struct snapshot *before, bool totals)
 {
 	const struct snapshot_use *use = &row->vm->use;
@@ -93,8 +93,8 @@ static void fill_use(struct row *row, const struct snapshot *before, bool totals
 		fill_number(row, COLUMN_USED_PERCENT, 100.0 * snapshot_touched(use) / use->prefaulted);
 	if (!totals) {
 		/*
-		 * Of what was counted before we came there is no telling when it was. And KVM is not
-		 * asked in each interval.
+		 * It is not known when events before the first snapshot happened. Nor is KVM asked in
+		 * each interval.
 		 */
 		earlier = before ? snapshot_vm(before, row->vm->birth) : NULL;
 		if (!earlier || !earlier->use.time_ns || use->time_ns <= earlier->use.time_ns)
@@ -194,7 +194,7 @@ static struct row *add_row(struct rows *rows, const struct snapshot_vm *vm, long
 	return row;
 }
 
-/* Series are sorted by VM and vCPU: what belongs together is in one piece. */
+/* Series are sorted by VM and vCPU: those that belong together are adjacent. */
 static void add_vm(struct rows *rows, const struct snapshot *before, const struct snapshot *now,
 		   const struct snapshot_vm *vm, const struct rows_options *options)
 {

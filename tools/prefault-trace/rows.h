@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A snapshot pair as a sorted table: what both views show. */
+/* A pair of snapshots as a sorted table, which both views show. */
 #ifndef PREFAULT_TRACE_ROWS_H
 #define PREFAULT_TRACE_ROWS_H
 
@@ -47,8 +47,8 @@ enum column {
 struct row {
 	const struct snapshot_vm *vm;
 	long vcpu;	/* or VCPU_ALL */
-	struct sums sums;	/* what the cells come from */
-	struct cell cells[COLUMN_COUNT];	/* not of the name */
+	struct sums sums;	/* the cells are computed from these */
+	struct cell cells[COLUMN_COUNT];	/* unused for the name */
 };
 
 struct rows {
@@ -59,14 +59,14 @@ struct rows {
 struct rows_options {
 	bool totals;		/* since each VM was first seen, not per second */
 	bool vcpus;		/* a row for each vCPU, not for each VM */
-	pid_t pid;		/* this process only; 0: all */
+	pid_t pid;		/* only VMs of this process; 0: all VMs */
 	enum column sort;
 	bool reverse;
 };
 
 /*
- * The rows point into @now. Without @before there are no rates yet. Numbers sort from the highest, text from
- * A, what has no number comes last. 0 or -ENOMEM.
+ * Builds the rows, which point into @now. Without @before there are no rates yet. Numbers sort from the
+ * highest down, text from A to Z; cells without a number come last. Returns 0 or -ENOMEM.
  */
 int rows_build(struct rows *rows, const struct snapshot *before, const struct snapshot *now,
 	       const struct rows_options *options);

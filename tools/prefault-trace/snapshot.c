@@ -40,7 +40,7 @@ const struct snapshot_vm *snapshot_vm(const struct snapshot *s, uint64_t birth)
 
 uint64_t snapshot_touched(const struct snapshot_use *use)
 {
-	/* The three are not read at one instant. */
+	/* The three counts are not read at the same instant. */
 	uint64_t rest = use->unused + use->untouched;
 
 	return use->prefaulted > rest ? use->prefaulted - rest : 0;

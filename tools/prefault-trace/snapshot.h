@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * All that a view may know: plain data taken at one moment, or read back from a record. Views work on a pair
- * of them and ask neither the kernel nor the collector anything.
+ * All that a view may know: plain data taken at one moment, or read back from a record. A view works on a
+ * pair of snapshots, and asks neither the kernel nor the collector for anything.
  */
 #ifndef PREFAULT_TRACE_SNAPSHOT_H
 #define PREFAULT_TRACE_SNAPSHOT_H
@@ -17,7 +17,7 @@
 #include "truth.h"
 #include "vm.h"
 
-/* What can be missing on some kernel, each by itself. */
+/* The groups of figures, each of which can be missing on some kernel. */
 enum measure {
 	MEASURE_FAULTS		= 1 << 0,	/* count and access */
 	MEASURE_FAULT_ENDS	= 1 << 1,	/* level, alias, result, latency */
@@ -28,7 +28,7 @@ enum measure {
 	MEASURE_USE		= 1 << 6,	/* what became of pages that were mapped ahead */
 };
 
-/* Where it comes from: a ladder of hooks (hooks.c), or for METRIC_USE a file (use.c). */
+/* The metrics. Each comes from a ladder of hooks (hooks.c), METRIC_USE from a file (use.c). */
 enum metric {
 	METRIC_FAULTS,
 	METRIC_CALLS,
@@ -39,19 +39,19 @@ enum metric {
 	METRIC_COUNT,
 };
 
-/* Of these the views tell; the last is no figure. */
+/* Views show the metrics before this one; METRIC_VM_END is not a figure. */
 #define METRIC_SHOWN METRIC_VM_END
 
-/* Of a VM since it was created: KVM counts by itself. In pages. */
+/* KVM's own counts of a VM since the VM was created, in pages. */
 struct snapshot_use {
 	uint64_t time_ns;	/* CLOCK_MONOTONIC; 0: not known */
 	uint64_t prefaulted;	/* mapped ahead */
 	uint64_t unused;	/* taken away before the guest touched them */
-	uint64_t untouched;	/* mapped, and not touched until now */
+	uint64_t untouched;	/* mapped, and not touched so far */
 };
 
 struct snapshot_vm {
-	uint64_t birth;		/* tells VMs apart, whatever number or address is used again */
+	uint64_t birth;		/* identifies the VM even if numbers or addresses are reused */
 	pid_t pid;
 	int fd;			/* of the VM, inside the process; -1: not known */
 	bool ended;		/* these are its last figures */
@@ -107,13 +107,13 @@ struct snapshot {
 
 void snapshot_free(struct snapshot *snapshot);
 
-/* By VM, vCPU and kind. */
+/* Orders series by VM, vCPU and kind. */
 int snapshot_compare_series(const void *a, const void *b);
 
-/* The VM that a series is of; NULL: it is not in the snapshot. */
+/* Returns the VM that a series belongs to, or NULL if it is not in the snapshot. */
 const struct snapshot_vm *snapshot_vm(const struct snapshot *snapshot, uint64_t birth);
 
-/* Pages that were mapped ahead, and that the guest has touched. */
+/* Returns how many pages were mapped ahead and then touched by the guest. */
 uint64_t snapshot_touched(const struct snapshot_use *use);
 
 #endif

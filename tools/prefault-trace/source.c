@@ -12,7 +12,7 @@ static struct snapshot *replay(struct source *source, struct diag *why)
 	int err = record_read(source->replay, &s);
 
 	if (err == -EINVAL)
-		diag_set(why, "the intervals before it are right; record it again for the rest",
+		diag_set(why, "record it again; the intervals before the damage are valid",
 			 "%s is cut off or damaged", source->replay_name);
 	else if (err)
 		diag_set(why, "", "%s", strerror(-err));
@@ -34,7 +34,7 @@ struct snapshot *source_next(struct source *source, struct diag *why)
 	}
 	err = source->record ? record_write(source->record, s) : 0;
 	if (err) {
-		diag_set(why, "another place: --record FILE", "cannot write to %s: %s",
+		diag_set(why, "--record with a file elsewhere", "cannot write to %s: %s",
 			 source->record_name, strerror(-err));
 		snapshot_free(s);
 		return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Where snapshots come from, the kernel or a record, and the copy of them that is recorded. */
+/* Where snapshots come from, which is the kernel or a record, and where they are recorded. */
 #ifndef PREFAULT_TRACE_SOURCE_H
 #define PREFAULT_TRACE_SOURCE_H
 
@@ -15,7 +15,10 @@ struct source {
 	const char *record_name;
 };
 
-/* The next snapshot. NULL with @why empty: the record has ended. NULL otherwise: @why says why. */
+/*
+ * Returns the next snapshot. Returns NULL on failure, and @why says why; or, with @why empty, at
+ * the end.
+ */
 struct snapshot *source_next(struct source *source, struct diag *why);
 
 #endif

@@ -17,7 +17,7 @@ static int need_symbols(struct symbols **symbols)
 	return *symbols ? 0 : -ENOMEM;
 }
 
-/* @frames are innermost first. Those of the tracing itself, wherever they are, tell nothing of KVM. */
+/* @frames begin with the innermost. Frames of the tracing itself are left out, wherever they are. */
 static void print_frames(FILE *out, const struct symbols *symbols, const uint64_t *frames,
 			 size_t count, bool outermost_first)
 {
@@ -70,7 +70,7 @@ int stacks_add_slow(struct snapshot *s, const struct stack_maps *maps, struct sy
 	s->slow = calloc(TRACE_SLOW, sizeof(*s->slow));
 	if (!table || !s->slow || maps->slow_size != sizeof(*table))
 		err = -ENOMEM;
-	/* With the lock, so that no entry is half of one fault and half of another. */
+	/* Take the lock, so that no entry mixes two faults. */
 	if (!err && bpf_map_lookup_elem_flags(maps->slow, &zero, table, BPF_F_LOCK))
 		err = -errno;
 	if (!err && table->count)
@@ -83,7 +83,7 @@ int stacks_add_slow(struct snapshot *s, const struct stack_maps *maps, struct sy
 	return err;
 }
 
-/* Separators of the format must not come out of a name. */
+/* A name must not contain separators of the format. */
 static void print_name(FILE *out, const char *name)
 {
 	for (const char *c = name; *c; c++)
@@ -140,7 +140,7 @@ int stacks_add_folded(struct snapshot *s, const struct stack_maps *maps, struct 
 	s->stacks = calloc(TRACE_STACKS, sizeof(*s->stacks));
 	if (!s->stacks)
 		return -ENOMEM;
-	/* Nothing is ever taken out of this map: the walk sees each once. */
+	/* Nothing is ever deleted from this map, so the walk sees each key once. */
 	while (!err && s->stack_count < TRACE_STACKS &&
 	       !bpf_map_get_next_key(maps->times, before, &key)) {
 		if (!bpf_map_lookup_elem(maps->times, &key, &sum))

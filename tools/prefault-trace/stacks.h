@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The slowest faults, and where the time was spent, out of their maps. */
+/* Reads the slowest faults, and where time was spent, from their maps. */
 #ifndef PREFAULT_TRACE_STACKS_H
 #define PREFAULT_TRACE_STACKS_H
 
@@ -13,7 +13,7 @@ struct stack_maps {
 	int stacks;
 };
 
-/* Both fill in their part of the snapshot; @symbols are read when needed. 0 or -errno. */
+/* Both fill in their part of the snapshot, and read @symbols when needed. They return 0 or -errno. */
 int stacks_add_slow(struct snapshot *s, const struct stack_maps *maps, struct symbols **symbols);
 int stacks_add_folded(struct snapshot *s, const struct stack_maps *maps, struct symbols **symbols);
 

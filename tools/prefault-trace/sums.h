@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Series added up: of a vCPU or a whole VM, since the start or since another snapshot. */
+/* Adds up the series of a vCPU or a whole VM, since the start or since another snapshot. */
 #ifndef PREFAULT_TRACE_SUMS_H
 #define PREFAULT_TRACE_SUMS_H
 
@@ -25,14 +25,17 @@ struct sums {
 	uint64_t asked_pages, done_pages;
 	struct latency call;
 
-	uint64_t mapped_pages;	/* ahead, whoever asked; those that were mapped already too */
+	uint64_t mapped_pages;	/* mapped ahead by anybody, including pages that were mapped already */
 	uint64_t new_pages;
 
 	uint64_t windows;	/* that policies proposed */
 	uint64_t proposed_pages, granted_pages;
 };
 
-/* What was counted between the two; without @before, or if it is not in it, since the start. */
+/*
+ * Computes what @now has counted since @before; since the start if @before is NULL or lacks the
+ * series.
+ */
 void series_since(struct snapshot_series *difference, const struct snapshot *before,
 		  const struct snapshot_series *now);
 

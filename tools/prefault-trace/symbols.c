@@ -27,7 +27,7 @@ static int compare(const void *a, const void *b)
 
 static int add(struct symbols *symbols, uint64_t address, const char *name)
 {
-	/* Room for twice as many, each time it is full. */
+	/* Double the room each time the list is full. */
 	if (!(symbols->count & (symbols->count - 1))) {
 		size_t room = symbols->count ? 2 * symbols->count : 1;
 		struct symbol *list = reallocarray(symbols->list, room, sizeof(*list));
@@ -50,7 +50,7 @@ struct symbols *symbols_read(void)
 	while (symbols && file && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%" SCNx64 " %c %255s", &address, &type, name) != 3)
 			continue;
-		/* Text only. Where addresses are hidden all of them are 0. */
+		/* Keep symbols of code only. If addresses are hidden, all of them are 0. */
 		if (address && strchr("tTwW", type) && add(symbols, address, name)) {
 			symbols_free(symbols);
 			symbols = NULL;

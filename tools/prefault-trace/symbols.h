@@ -9,14 +9,14 @@
 
 struct symbols;
 
-/* NULL: no memory. Without rights to /proc/kallsyms it knows no name. */
+/* Returns NULL if out of memory. Without the right to read /proc/kallsyms it knows no names. */
 struct symbols *symbols_read(void);
 void symbols_free(struct symbols *symbols);
 
-/* The function that @address is in; as a number if it is not known. Valid until the next call. */
+/* Returns the function that @address is in, or the address as text. Valid until the next call. */
 const char *symbols_name(const struct symbols *symbols, uint64_t address);
 
-/* A frame of the tracing itself, which tells nothing of KVM. */
+/* Returns whether the frame belongs to the tracing itself, not to KVM. */
 bool symbols_is_tracing(const char *name);
 
 #endif

@@ -11,7 +11,7 @@
 #include "vm.h"
 
 #define FILE_NAME	"mmu_prefault_stat"
-/* Of all VMs: there before the first one. */
+/* The file with the total of all VMs exists even if there is no VM. */
 #define TOTAL		KVM_DEBUGFS "/prefaulted_pages"
 #define SHARE		20
 
