@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0
 #
-# The test VM's runner: what comes back from the guest, and how its failures
-# are told apart.
+# Tests the test VM's runner: what comes back from the guest, and how different
+# failures are told apart.
 use strict;
 use warnings;
 use Cwd qw(getcwd realpath);
@@ -17,7 +17,7 @@ my $kernel = $ENV{MEMATTR_KERNEL} // 'patched';
 my $run = "$top/selftests/vm/run";
 my $tmp = tempdir(CLEANUP => 1);
 mkdir "$tmp/tmp";
-# Where the runner would put temporary files, and a mark on its processes.
+# A place where the runner would put temporary files, and a mark on its processes.
 $ENV{TMPDIR} = "$tmp/tmp";
 $ENV{MEMATTR_TEST_ID} = "10-vm.$$";
 
@@ -27,7 +27,7 @@ sub slurp {
 	return <$fh> // '';
 }
 
-# Starts the runner; its output goes to files.
+# Starts the runner, with its output in files.
 sub start {
 	my @args = @_;
 	my $pid = fork // die "fork: $!";
@@ -49,7 +49,7 @@ sub finish {
 sub vm { finish(start(@_)) }
 
 sub processes {
-	# One that ended a moment ago has no environment to read.
+	# The environment of a process that has just ended cannot be read.
 	return grep { $_ != $$ && (eval { slurp("/proc/$_/environ") } // '') =~ /MEMATTR_TEST_ID=10-vm\.$$\0/ }
 		map { m,/(\d+)$, } glob '/proc/[0-9]*';
 }
@@ -88,7 +88,7 @@ unlink 'build/10-vm.test';
 is($1, 'yes', $2) while $out =~ /^(yes|no) (.*)$/mg;
 is(scalar(() = $out =~ /^yes/mg), 9, 'everything in the guest was looked at');
 
-# --- live output; the host's changes to the checkout are seen ---
+# --- live output; the guest sees the host's changes to the checkout ---
 
 mkdir 'build';
 unlink "build/10-vm.$$";
@@ -126,7 +126,7 @@ SKIP: {
 
 # --- failures, told apart ---
 
-# A process in the guest passes the output on: the crash is to come when it has, not before.
+# A process in the guest passes the output on: the crash must come after that, not before.
 my $crashing = start('--kernel', $kernel, '--', 'sh', '-c',
 	"echo before; until [ -e build/10-vm.$$ ]; do :; done; echo c >/proc/sysrq-trigger");
 for (1 .. 3000) {
@@ -183,7 +183,7 @@ for (['no command'], ['unknown option', '--nonsense', 'x'], ['cpus', '--cpus', 0
 
 # --- nothing stays behind ---
 
-# All at once: they have nothing to do with each other.
+# Run all at once: they are independent of each other.
 my %end = (INT => 130, TERM => 143, KILL => 137);
 my (%pid, %said);
 for my $signal (sort keys %end) {

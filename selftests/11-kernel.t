@@ -7,8 +7,8 @@
 # matters; real builds are what the other tests run on.
 . "$(dirname "$0")/lib/test.sh"
 
-# says STATUS PATTERN COMMAND...: how it ends and what it says on stderr, where
-# "" stands for anything and "-" for nothing
+# says STATUS PATTERN COMMAND...: checks COMMAND's exit status and stderr; the
+# pattern "" matches any output, "-" only none.
 says()
 {
 	local want=$1 pattern=$2 status=0
@@ -23,7 +23,7 @@ says()
 	esac
 }
 
-# The tool with a series of its own: only the scripts of the checkout.
+# The tool, with a series of its own: only scripts are taken from the checkout.
 mkdir -p "$tmp/top/kernel-patches/linux-6.12"
 cp -r kernel-patches/{kernel,lib,config} "$tmp/top/kernel-patches/"
 kernel=$tmp/top/kernel-patches/kernel
@@ -33,12 +33,12 @@ unset KERNEL_TREE
 
 mkdir "$tmp/linux"
 ok "KERNEL_SRC that does not exist" says 1 "KERNEL_SRC=.*gone does not exist" env KERNEL_SRC="$tmp/gone" "$kernel" source
-ok "KERNEL_SRC that is no kernel" says 1 "holds no kernel source" "$kernel" source
+ok "KERNEL_SRC that is not a kernel" says 1 "holds no kernel source" "$kernel" source
 touch "$tmp/linux/Kbuild"
 printf 'VERSION = 6\nPATCHLEVEL = 6\nSUBLEVEL = 1\nEXTRAVERSION =\nNAME = x\n' >"$tmp/linux/Makefile"
 ok "KERNEL_SRC of another version" says 1 "is Linux 6.6.1, the series needs 6.12.y" "$kernel" source
 
-# "make bzImage" says in a fifo that it is half done and waits to be let go on.
+# "make bzImage" reports through a fifo that it is half done, and waits to continue.
 mkfifo "$tmp/half" "$tmp/go"
 cat >"$tmp/linux/Makefile" <<END
 VERSION = 6
@@ -81,7 +81,7 @@ ok "a tarball of the same" says 0 'unpacking' env KERNEL_SRC="$tmp/linux.tar.xz"
 ok "gives the same tree" [ "$from_tree" = "$(cat "$tmp/stdout")" ]
 ok "and is unpacked once" says 0 - env KERNEL_SRC="$tmp/linux.tar.xz" "$kernel" source
 
-# A build that is killed half-way: no trace in what is finished.
+# A build that is killed half-way leaves nothing that looks finished.
 setsid "$kernel" build stock >"$tmp/build1" 2>&1 &
 build=$!
 read -r make_pid <"$tmp/half"
@@ -92,7 +92,7 @@ read -r make_pid <"$tmp/half"
 ok "a killed build is not taken for a finished one" says 1 '' "$kernel" path stock
 ok "and leaves nothing that looks like one" [ -z "$(ls "$MEMATTR_CACHE/kernel")" ]
 
-# Two at once: the second waits, says so, and finds the work done.
+# Of two builds at once, the second waits, says so, and finds the work done.
 "$kernel" build stock >"$tmp/build1" 2>"$tmp/err1" &
 first=$!
 read -r make_pid <"$tmp/half"
@@ -228,7 +228,7 @@ ok "and of the host's configuration" grep -q CONFIG_OF_A_HOST=y "$MEMATTR_CACHE"
 git -C "$tree" reset -q --hard HEAD^
 ok "a commit that is gone" says 0 'removed 0002' "$kernel" patches
 ok "takes its patch with it" [ "$(ls "$series")" = 0001-hello-Add-world.patch ]
-# Somebody else's newer series: the tree follows, since nothing in it is lost.
+# With a newer series from somebody else the tree is updated, since no work in it is lost.
 sed -i 's/world/World/' "$series/0001-hello-Add-world.patch"
 ok "the tree follows a changed series" says 0 '' "$kernel" tree
 ok "to the new text" grep -q World "$tree/hello.c"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The store of attributes, compiled from the series for user space, with the address and undefined
+# Tests the store of attributes, compiled from the series for user space, with the address and undefined
 # behaviour sanitizers. STORE_OPS sets the number of random operations.
 . "$(dirname "$0")/lib/test.sh"
 store=build/selftests/store

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0
 #
-# memattr-guest: every scenario with 1, 2 and 4 vCPUs, and that its checks can fail.
-# One process in one VM: to start a program costs more than most of these runs do.
+# Tests memattr-guest: every scenario with 1, 2 and 4 vCPUs, and that its checks can fail.
+# Uses one process in one VM, because starting a program takes longer than most of these runs.
 use strict;
 use warnings;
 use FindBin;
@@ -15,7 +15,7 @@ my $guest = 'build/bin/memattr-guest';
 chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
 if (!@ARGV) {
 	test_usage();
-	# The VM's tests go on counting.
+	# The tests in the VM continue the numbering.
 	exec 'selftests/vm/run', '--kernel', $ENV{MEMATTR_KERNEL} // 'patched', '--',
 		"selftests/$FindBin::Script", Test::More->builder->current_test;
 }
@@ -32,7 +32,7 @@ sub finish {
 	$summary = eval { JSON::PP::decode_json($guest->{text}) } || {};
 }
 
-# The guest ends with this status, and each condition is true of the summary in %_.
+# Checks that the guest ends with this status, and that each condition is true of the summary in %_.
 sub guest_ok {
 	my ($name, $expected_status, $conditions, @args) = @_;
 
@@ -55,7 +55,7 @@ sub summary_ok {
 		or diag(join "\n", @wrong, JSON::PP->new->canonical->encode($summary), $err);
 }
 
-# What holds for every run in which KVM refuses nothing.
+# Conditions of every run in which KVM refuses nothing.
 my @sane = (
 	'$_{ended} eq "finished"',
 	'$_{conversions} == $_{asked} && $_{conversions} == $_{to_shared} + $_{to_private}',
@@ -90,7 +90,7 @@ sub test_scenarios {
 	guest_ok('one conversion of 1 GiB', 0,
 		 [@sane, '$_{conversions} == 1', '$_{converted_pages} == 262144'],
 		 qw(--scenario boot-accept --mem 1024 --chunk 1G --touch-every 8192));
-	guest_ok('memory that is no multiple of the chunk', 0,
+	guest_ok('memory that is not a multiple of the chunk', 0,
 		 [@sane, '$_{conversions} == 2', '$_{converted_pages} == 768'],
 		 qw(--scenario boot-accept --mem 3));
 	guest_ok("chunks of 2 MiB, $_", 0, [@sane, '$_{converted_pages} == 4 * 512'],
@@ -100,7 +100,7 @@ sub test_scenarios {
 		for qw(churn ping-pong sparse);
 }
 
-# What a run asks for and does, without what depends on time.
+# Keeps of a run's summary what does not depend on time.
 sub plan_of {
 	my @args = @_;
 
@@ -183,7 +183,7 @@ sub test_environment {
 	}
 }
 
-# A policy refuses each conversion of a guest; a retry is seen in 30-policy.t.
+# A policy refuses each conversion of a guest. 30-policy.t tests retries.
 sub test_refusal {
 	my $policy = 'build/selftests/policy/fault.bpf.o';
 
@@ -213,7 +213,7 @@ sub test_refusal {
 	stop($loader, 'INT');
 }
 
-# Needs no VM.
+# This part needs no VM.
 sub test_usage {
 	for (['--scenario=boot', 'there is no boot'], ['--mem=0', 'not a number'],
 	     ['--mem=1x', 'not a number'], ['--vcpus=0', 'not a number'],

@@ -7,7 +7,7 @@
 . selftests/lib/kernels.sh
 ops=${ATTRIBUTES_OPS:-20000}
 
-# The state that the last program's random operations have led to.
+# The state to which the random operations of the last program led.
 final()
 {
 	sed -n '/# final /{s///p;q}' <<<"$output"

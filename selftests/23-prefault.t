@@ -11,7 +11,7 @@ debug) rounds=${PREFAULT_ROUNDS:-40} mib=128 ;;
 *) rounds=${PREFAULT_ROUNDS:-200} mib=1024 ;;
 esac
 
-# says WHAT: what it comes to, as told by "spins".
+# says WHAT: prints the outcome that "spins" reports.
 says()
 {
 	sed -n "s/^ *# $1: //p" <<<"$output"
@@ -30,7 +30,7 @@ shadow()
 			exec build/selftests/prefault/prefault shadow' sh "$dir"
 }
 
-# What both kernels promise.
+# Both kernels promise this.
 common=("random 1 $rounds" "parallel $rounds" "holes $rounds"
 	nested dead memory pending accessed mmio poison-private)
 spinning=('private memory deleted while it is pre-faulted'

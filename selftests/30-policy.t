@@ -48,7 +48,7 @@ listed()
 }
 ok "list shows it" listed
 
-# --- bpftool and struct_ops of a module ---
+# --- bpftool and a module's struct_ops ---
 struct_ops_show()
 {
 	run 0 $bpftool struct_ops show && grep -Eq "^$map: template +kvm_memattr_ops" $out
@@ -112,7 +112,7 @@ ok "the pin is gone" sh -c '! ls /sys/fs/bpf/memattr | grep -q .'
 ok "nothing is left" nothing_left
 ok "load --pin again" run 0 $policy load template --pid $vm --pin
 end_vm
-ok "the VM ends: its policy is attached no more" sh -c "$policy list | grep -q 'no policies'"
+ok "the VM ends: its policy is no longer attached" sh -c "$policy list | grep -q 'no policies'"
 start_vm
 ok "load --pin clears away what is pinned in vain" run 0 $policy load template --pid $vm --pin
 ok "only the new one is pinned" test "$(ls /sys/fs/bpf/memattr)" = "$vm-$vms"
@@ -162,7 +162,7 @@ ok "it is that one" of_second
 ok "detach --vm" run 0 $policy detach --pid $vm --vm $second
 end_vm
 
-# --- bpftool register: for all VMs, as the file has it ---
+# --- bpftool register: for all VMs, as the file says ---
 start_vm
 bpftool_register()
 {
@@ -187,7 +187,7 @@ ok "and no fourth" vm EAGAIN shared 0x1000 1
 ok "the refusal is counted" state 'refused: 1'
 stop_loader
 ok "without a policy it goes through" vm ok shared 0x1000 1
-# Microseconds pass between two answers, and each brings a conversion.
+# Microseconds pass between two answers, and each microsecond adds a conversion.
 start_loader ratelimit --pid $vm burst=1 rate=1M
 refilled()
 {
@@ -229,7 +229,7 @@ end_other_vm
 end_vm
 
 # --- a guest under ratelimit ---
-# guest RATE BURST ARGUMENT...: runs one under ratelimit; its summary is in $out.
+# guest RATE BURST ARGUMENT...: runs a guest under ratelimit; its summary is in $out.
 guest()
 {
 	rate=$1 burst=$2
@@ -243,7 +243,7 @@ guest()
 	cp $tmp/limited.json $out
 	return $guest_status
 }
-# The bucket may be full at first, and fills at the rate: that is all there is.
+# The bucket can be full at first, and fills at the rate: the guest gets no more than that.
 limited='.refused_eagain > 0 and .retries > 0 and .gave_up == 0 and
 	.conversions <= $rate * .guest_run_s + $burst'
 limit_holds()

@@ -31,7 +31,7 @@ stop_loader
 ok "convert returns a positive number" ejected bad-return 1 convert_ret=1
 ok "convert returns a large number" ejected bad-return 2147483647 convert_ret=2147483647
 ok "convert returns an errno it must not" ejected bad-return -22 convert_ret=-22
-ok "convert returns no errno" ejected bad-return -100000 convert_ret=-100000
+ok "convert returns a number that is not an errno" ejected bad-return -100000 convert_ret=-100000
 # Prints what is private, and how many pages were zapped so far.
 memory()
 {
@@ -56,7 +56,7 @@ ok "zap refuses" ejected bad-return -1 zap_ret=-1
 ok "convert asks to be ejected" ejected request 0 convert_ret=-125
 ok "zap asks to be ejected" ejected request 0 zap_ret=-125
 ok "zap starts before the slot" ejected bad-field $((0x100)) zap_start_add=-4096
-ok "zap ends behind the slot" ejected bad-field $((0x3110)) zap_end_add=8192
+ok "zap ends beyond the slot" ejected bad-field $((0x3110)) zap_end_add=8192
 ok "zap starts too late" ejected bad-field $((0x1101)) zap_start_add=1
 ok "zap ends too early" ejected bad-field $((0x110f)) zap_end_add=-1
 ok "zap is turned around" ejected bad-field $((0x1110)) zap_start_add=16 zap_end_add=-16
@@ -95,7 +95,7 @@ ok "vm_attach: a parameter is out of range" fails 2 'out of its range' 'memattr-
 ok "vm_fd is no VM" vm EINVAL attach $fault null
 end_vm
 start_vm
-ok "vm_fd is no descriptor" vm EBADF attach $fault closed
+ok "vm_fd is not a descriptor" vm EBADF attach $fault closed
 end_vm
 start_vm
 ok "a map is attached" vm ok attach $fault vm
@@ -126,7 +126,7 @@ start_vm 2
 ok "a process with two VMs" fails 2 "process $vm has 2 VMs" 'add --vm' \
 	$policy load template --pid $vm
 ok "which are listed" grep -q "^  --vm ${vms#* }$" $err
-ok "--vm is no VM" fails 4 "descriptor 0 of process $vm is not a VM" 'memattr-policy show' \
+ok "--vm is not a VM" fails 4 "descriptor 0 of process $vm is not a VM" 'memattr-policy show' \
 	$policy load template --pid $vm --vm 0
 end_vm
 
@@ -145,7 +145,7 @@ ok "a vm_attach that sleeps" refused_by_verifier sleep_attach \
 ok "sleeping without saying so" refused_by_verifier sleep_convert \
 	'must be sleepable to call sleepable kfunc bpf_copy_from_user_str'
 ok "a kfunc with NULL" refused_by_verifier kfunc_null 'NULL pointer passed to trusted arg0'
-ok "a kfunc with what is no VM, for all one knows" refused_by_verifier kfunc_untrusted \
+ok "a kfunc with a pointer that may not be a VM" refused_by_verifier kfunc_untrusted \
 	'R1 must be referenced or trusted'
 ok "writing to a range of an iterator" refused_by_verifier write_range 'cannot write into rdonly_mem'
 ok "an iterator that does not end" refused_by_verifier iter_leak 'Unreleased reference'

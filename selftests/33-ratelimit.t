@@ -9,14 +9,14 @@ in_vm
 SECONDS_LIMITED=10
 RATE=50
 
-# The VM's conversions so far, and the time in ns.
+# Prints the VM's conversions so far, and the time in ns.
 conversions()
 {
 	cat /sys/kernel/debug/kvm/$1-*/memattr_pages_private /sys/kernel/debug/kvm/$1-*/memattr_pages_shared
 	date +%s%N
 }
 
-# rate PID SECONDS: conversions per second meanwhile.
+# rate PID SECONDS: prints the conversions per second during SECONDS.
 rate()
 {
 	{ conversions $1; sleep $2; conversions $1; } | awk '{ n[NR] = $1 }
@@ -33,9 +33,9 @@ go_guest
 neighbour=$guest
 # A bucket for one conversion would lose what comes in while the guest waits for a CPU.
 start_loader ratelimit --pid $limited rate=$RATE burst=5
-# Its first burst comes on top of the rate.
+# The first burst comes on top of the rate: skip it.
 rate $limited 1 >/dev/null
-# More than that it must never get; less it gets if the machine has no time for it, so twice again.
+# The guest must never get more. It gets less if the machine is busy, so try up to two more times.
 for attempt in 1 2 3; do
 	rate=$(rate $limited $SECONDS_LIMITED)
 	awk "BEGIN { exit !($rate < 0.95 * $RATE) }" || break
@@ -45,7 +45,7 @@ ok "over $SECONDS_LIMITED s a guest gets $rate conversions/s of $RATE, within 5 
 	awk "BEGIN { exit !($rate >= 0.95 * $RATE && $rate <= 1.05 * $RATE) }"
 stop_loader
 
-# In turns, as the machine may be faster now than then.
+# Measure in turns, as the machine's speed varies.
 for turn in 1 2 3; do
 	rate $neighbour 2 >>$tmp/without
 	start_loader ratelimit --pid $limited rate=$RATE burst=5

@@ -7,7 +7,7 @@
 in_vm
 . selftests/lib/policy.sh
 
-# huge_is NAME BLOCKS POINT: that many of the 32 blocks are mapped by huge pages at this point.
+# huge_is NAME BLOCKS POINT: checks how many of the 32 blocks are mapped by huge pages at this point.
 huge_is()
 {
 	ok "$1" grep -q "^$3: $2 huge" $out

@@ -16,7 +16,7 @@ ok "inside of the window it does" vm ok shared 0x14f0 16
 ok "and back to private, as everywhere" vm ok private 0x1000 0x1000
 ok "$attempts random attempts: all inside succeed, all others fail" \
 	vm ok share-at-random $attempts 0x1400 0x100
-# All that is private begins or ends at an end of the memory, of the window, or inside of the window.
+# Each private range must begin and end at an end of the memory, at an end of the window, or inside it.
 ranges_are_private_outside()
 {
 	below= above=
@@ -45,7 +45,7 @@ ok "sealed after a while of quiet" vm EPERM shared 0x1003 1
 ok "for good" vm EPERM shared 0x1000 1
 ok "but for the other window" vm ok shared 0x1700 1
 stop_loader
-# A quiet time that never comes leaves it to the operator.
+# With a quiet time that never comes, the operator seals.
 start_loader seal --pid $vm quiet_ms=86400000
 ok "not sealed yet" vm ok shared 0x1000 16
 ok "the operator seals it" run 0 $policy update seal --pid $vm window1=0x1400000 window1_size=0x100000

@@ -9,8 +9,8 @@ in_vm
 . selftests/lib/policy.sh
 kfuncs=$policies/kfuncs.bpf.o
 
-# The slot is gfns 0x1000 to 0x2000. Of what is asked about, private are 16 pages, a huge page, and
-# half of 8192 pages outside of the slot, in turns.
+# The slot is gfns 0x1000 to 0x2000. Private are 16 pages, a huge page, and every other one of 8192 pages
+# outside the slot.
 start_vm
 vm ok private 0x1100 16
 vm ok private 0x1400 0x200
@@ -21,7 +21,7 @@ vm EPERM private 0x1f01 1
 ok "a conversion that it asks about" vm ok private 0x1f00 1
 $bpftool -j map dump name kfuncs.bss |
 	jq '.[0].formatted.value[".bss"] | add' >$tmp/answers
-# answers FILTER...: in convert and in zap.
+# answers FILTER...: checks the answers in convert and in zap.
 answers()
 {
 	for callback in in_convert in_zap; do
@@ -33,7 +33,7 @@ end=$((1 << 52))
 einval=-22
 ok "asked once in each" answers '.asked == 1'
 ok "counters of the VM" answers '.refused == 1 and .requests_private == 4100'
-# attributes NAME VALUE
+# attributes NAME VALUE: checks the attributes that were looked up.
 attributes()
 {
 	ok "kvm_bpf_gfn_attributes: $1" answers ".attributes_$1 == $2"

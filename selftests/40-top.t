@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0
 #
-# memattr-top: its figures against the guest's own, what it shows where
+# Tests memattr-top: its figures against the guest's own, what it shows when
 # something is missing, and the live view, driven by real keys in a real
 # terminal (tmux).  This script runs itself again inside the test VMs.
 use strict;
@@ -19,13 +19,13 @@ my $TOP = 'build/bin/memattr-top';
 my $RATELIMIT = 'build/bpf/ratelimit.bpf.o';
 my $MANY = 'build/selftests/tools/many-vms';
 
-# Longer than all that runs in one VM takes on a loaded machine; only a failure waits that long.
+# On a loaded machine everything that runs in one VM takes less; only a failure waits this long.
 use constant PART_S => 200;
 
-# VM_SLOTS of tools/common/vm_slots.h.
+# The value of VM_SLOTS in tools/common/vm_slots.h.
 use constant MAX_VMS => 1024;
 
-# The processes of that name.
+# Returns the processes with this name.
 sub running {
 	my $name = shift;
 	return map { m{^/proc/(\d+)/} && read_file($_) eq "$name\n" ? $1 : () } glob '/proc/[0-9]*/comm';
@@ -45,7 +45,7 @@ sub unit_tests {
 
 # --- batch ---
 
-# Comes back when counting has begun.
+# Returns when counting has begun.
 sub start_top {
 	my $top = start($TOP, '-b', @_);
 	close $top->{in};
@@ -53,7 +53,7 @@ sub start_top {
 	return $top;
 }
 
-# Waits until it says so on stderr.
+# Waits until stderr has this text.
 sub await {
 	my ($top, $text) = @_;
 	while ($top->{said} !~ $text) {
@@ -85,14 +85,14 @@ sub end_guest {
 }
 
 sub no_vm {
-	my ($out) = fails_with('no VM: says so, and is no error', 0, qr/no VM is running/, $TOP,
+	my ($out) = fails_with('no VM: says so, and it is not an error', 0, qr/no VM is running/, $TOP,
 			       qw(-b -n 1 -d 0.1));
 	like($out, qr/^TIME +PID +NAME .*\n\z/, 'the table is empty');
 	fails_with('a process without a VM', 0, qr/process $$ has no VM/, $TOP,
 		   qw(-b -n 1 -d 0.1 -p), $$);
 }
 
-# In KVM a conversion takes no longer than its VMM waits for it; both histograms are off by some percent.
+# A conversion takes no longer in KVM than its VMM waits for it; both histograms are off by some percent.
 sub plausible_latency {
 	my ($line, $guest) = @_;
 	ok($line->{P50_us} > 0 && $line->{P50_us} <= $line->{P99_us} &&
@@ -131,13 +131,13 @@ sub denied {
 	cmp_ok($counted->{refused_eagain}, '>', 0, 'the guest was refused some');
 	is($line->{DENIED}, $counted->{refused_eagain} + $counted->{denied},
 	   'denied as often as the guest was');
-	is($line->{TO_PRIV} + $line->{TO_SHARED}, $counted->{conversions}, 'those are no conversions');
+	is($line->{TO_PRIV} + $line->{TO_SHARED}, $counted->{conversions}, 'those are not conversions');
 	is($line->{REQ_PG}, $counted->{requested_pages} + $counted->{refused_eagain},
 	   'but were asked for, again and again');
 	is($line->{POLICY}, 'ratelimit', 'the policy');
 }
 
-# A VM that ends is in one more interval, and each has a line of its own.
+# A VM that ends is shown in one more interval, and each VM has a line of its own.
 sub intervals {
 	my $one = start_guest('--name', 'one', qw(--scenario churn --count 100));
 	my $two = start_guest('--name', 'two', qw(--scenario churn --count 200));
@@ -161,17 +161,17 @@ sub intervals {
 		  'and no line is another VM\'s');
 }
 
-# Runs last: taking so many VMs down takes half a minute, which the machine's end spares.
+# Runs last: taking down so many VMs takes half a minute, which ending the machine saves.
 sub many {
 	my ($in, $out);
 	my $top = start_top('--totals', '-d', '0.1');
 	await($top, qr/no VM is running/);
-	# The slots of these are free again afterwards.
+	# The slots of these VMs are free again afterwards.
 	my $pid = open3($in, $out, undef, $MANY, 40);
 	readline $out;
 	close $in;
 	waitpid $pid, 0;
-	# Some intervals of 40 lines fit the pipe.
+	# The lines of some 40-line intervals fit into the pipe.
 	ok(await($top, qr/no VM is running.*no VM is running/s), 'many VMs at once end');
 	$pid = open3($in, $out, undef, $MANY, MAX_VMS + 76);
 	readline $out;
@@ -186,12 +186,12 @@ sub many {
 
 # --- live ---
 
-# Comes back when it has drawn, or has ended.
+# Returns when the tool has drawn its screen, or has ended.
 sub start_live {
 	start_on_screen(qr/EXITS|ended/, @_);
 }
 
-# The VMs come in this order.
+# Checks that the VMs come in this order.
 sub see_order {
 	my ($order, $name) = @_;
 	my $rows = sub { join ' ', $_[0] =~ /^ *\d+ (\w+) .*(?:none|ratelimi|n\/a)\w*$/mg };
@@ -313,7 +313,7 @@ sub live {
 	see(qr/type 'nonsense'.*^ended 1 sane$/ms, 'a terminal of unknown type: says so');
 }
 
-# --- the stock kernel, and where something is missing ---
+# --- the stock kernel, and missing things ---
 
 sub live_stock {
 	my $guest = start_guest('--name', 'stock', qw(--count 10));
@@ -327,7 +327,7 @@ sub live_stock {
 	finish_guest($guest);
 }
 
-# Without fentry nobody tells of a VM's end, nor on a stock kernel of conversions.
+# Without fentry nothing reports a VM's end, nor, on a stock kernel, conversions.
 sub no_fentry {
 	write_file('/proc/sys/kernel/ftrace_enabled', 0);
 	my $guest = start_guest('--name', 'exact', qw(--count 20));

@@ -84,7 +84,7 @@ sub last_vm {
 }
 
 sub no_vm {
-	my ($out) = fails_with('no VM: says so, and is no error', 0, qr/no VM is running that has had a fault/, $TRACE,
+	my ($out) = fails_with('no VM: says so, and it is not an error', 0, qr/no VM is running that has had a fault/, $TRACE,
 			       qw(-b -n 1 -d 0.1));
 	like($out, qr/^TIME +PID +NAME .*\n\z/, 'the table is empty');
 	fails_with('a process without a VM', 0, qr/process $$ has no VM that has had a fault/, $TRACE,

@@ -16,7 +16,7 @@ renew()
 	vm ok shared 0 16384 && vm ok private ${1:-0} ${2:-16384}
 }
 
-# takes FAULTS MAPPED COMMAND...: so many faults it takes, and pages that are mapped then.
+# takes FAULTS MAPPED COMMAND...: checks the number of faults, and of pages that are then mapped.
 takes()
 {
 	expected_faults=$1 expected_mapped=$2
@@ -24,7 +24,7 @@ takes()
 	go "$@" && [ "$faults $mapped" = "$expected_faults $expected_mapped" ]
 }
 
-# at_most FAULTS MAPPED COMMAND...
+# at_most FAULTS MAPPED COMMAND...: like takes, but the numbers are upper limits.
 at_most()
 {
 	most_faults=$1 most_mapped=$2
@@ -63,7 +63,7 @@ ok "back over what was touched at random" go read 0 200000
 note '^#'
 end_vm
 end_loader 11
-# Without leave to allocate.
+# The policy may not allocate.
 start_private
 start_loader faultaround --pid $vm alloc=no
 ok "alloc=no: what is not there is not mapped" takes 1024 1024 read 0 1024
@@ -72,7 +72,7 @@ ok "what is there is" at_most 64 1024 read 4096 1024
 note '^#'
 end_vm
 end_loader 11
-# Shared memory is not its business.
+# The policy leaves shared memory alone.
 start_vm
 start_loader faultaround --pid $vm
 vm ok private 1 1
@@ -104,7 +104,7 @@ vm ok private 100 3
 ok "three pages" takes 0 3 read 100 3
 end_vm
 end_loader 11
-# It has no other callback that would be counted.
+# The policy has no other callback that would be counted.
 start_vm 16384
 start_loader map_converted --pid $vm
 vm ok private 0 512
@@ -117,7 +117,7 @@ end_vm
 end_loader 11
 
 # --- what must not be proposed ---
-# ejected KIND CODE PARAMETER=VALUE...: the guest goes on, without the policy, which is to blame.
+# ejected KIND CODE PARAMETER=VALUE...: checks that the guest goes on without the policy, and why.
 ejected()
 {
 	kind=$1 code=$2
@@ -146,7 +146,7 @@ ok "prefault exceeds its budget" ejected budget '[0-9]*' --budget-us 20000 turns
 end_vm
 
 # --- what is clamped ---
-# maps PAGES PAGE PARAMETER=VALUE...: a fault of this page, and so many pages are mapped. The policy
+# maps PAGES PAGE PARAMETER=VALUE...: checks how many pages a fault of PAGE maps, and that the policy
 # stays.
 maps()
 {
@@ -163,12 +163,12 @@ ok "a window" maps 101 5000 window_start_add=1 window_end_add=101 $alloc
 ok "one before it" maps 101 5000 window_start_add=-100 $alloc
 ok "one around it, over 2 MiB boundaries" maps 512 5000 window_start_add=-200 window_end_add=312 $alloc
 ok "one that begins before the memslot" maps 100 0 window_start_add=-100 window_end_add=100 $alloc
-ok "one that ends behind it" maps 101 16383 window_start_add=-100 window_end_add=100 $alloc
+ok "one that ends beyond it" maps 101 16383 window_start_add=-100 window_end_add=100 $alloc
 ok "one that lies before it" maps 1 100 window_start_add=-8000 window_end_add=-7000 $alloc
-ok "one that lies behind it" maps 1 100 window_start_add=20000 window_end_add=21000 $alloc
+ok "one that lies beyond it" maps 1 100 window_start_add=20000 window_end_add=21000 $alloc
 ok "one of 513 pages" maps 512 5120 window_end_add=513 $alloc
 ok "one of 2000 pages" maps 512 5000 window_start_add=-1000 window_end_add=1000 $alloc
-# Of the next memslot nothing, although its memory is private as well.
+# Nothing of the next memslot is mapped, although its memory is private, too.
 vm ok more 512
 ok "one that ends in the next memslot" maps 101 16383 window_start_add=-100 window_end_add=100 \
 	$alloc
@@ -191,7 +191,7 @@ vm ok private 0 11
 ok "one that is shared altogether: nothing of it" begins_shared
 
 # --- what is not there ---
-# File pages of the whole machine. The guest's are among them, and little else changes.
+# Prints the file pages of the whole machine. The guest's are among them, and little else changes.
 file_pages()
 {
 	echo 1 >/proc/sys/vm/stat_refresh
@@ -228,7 +228,7 @@ ok "which reads as zero" takes 0 0 read 5000 50
 vm ok shared 0 16384
 start_loader $fault --pid $vm window_end_add=200 $alloc
 ok "a conversion" vm ok private 1024 512
-ok "has nothing mapped by itself" takes 0 200 read 1024 200
+ok "maps nothing by itself" takes 0 200 read 1024 200
 ok "but when the guest goes on, up to the window's end" takes 1 200 read 1224 200
 vm ok shared 0 16384
 ok "a conversion that begins outside of memslots" vm ok before 16 32
@@ -244,7 +244,7 @@ ok "has it mapped when it does" takes 0 200 read 1024 200
 # No window survives its policy, and one that goes too far leaves none.
 renew 1024 512
 ok "a conversion, and the policy leaves" stop_loader
-ok "has nothing mapped" takes 100 100 read 1024 100
+ok "maps nothing" takes 100 100 read 1024 100
 start_loader $fault --pid $vm --budget-us 20000 turns=8M window_end_add=36 $alloc
 ok "KVM_PRE_FAULT_MEMORY, and the policy exceeds its budget" takes 0 1 prefault 1300 1
 ok "it is ejected" end_loader 10
@@ -266,7 +266,7 @@ note '^#'
 ok "that end some of them early" test $mapped -lt 16384
 stop_loader
 end_vm
-# Of several vCPUs the one that is about to go on.
+# With several vCPUs, the one that is about to enter the guest maps the window.
 start_vm 16384 1
 start_loader $fault --pid $vm window_end_add=200 $alloc
 vm ok private 0 200
@@ -275,7 +275,7 @@ stop_loader
 end_vm
 
 # --- while memory changes ---
-# under WHAT POLICY...: guests find their data under a policy that maps ahead of all.
+# under WHAT POLICY...: checks that guests find their data under a policy that maps everything ahead.
 under()
 {
 	what=$1

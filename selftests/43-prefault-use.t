@@ -20,7 +20,7 @@ read_use()
 	done
 }
 
-# use PREFAULTED UNUSED UNTOUCHED: so it says, and the statistics are the same.
+# use PREFAULTED UNUSED UNTOUCHED: checks these counts, and that the statistics agree.
 use()
 {
 	read_use
@@ -60,7 +60,7 @@ vm ok shared 0 16384
 ok "everything else is converted" use 522 410 0
 end_vm
 
-# Shared memory is in huge pages, or not; each may be mapped by itself.
+# Shared memory may be in huge pages, each of which may be mapped by itself.
 start_vm 16384
 go prefault 0 1024
 ok "shared memory" use 1024 0 1024
@@ -77,7 +77,7 @@ vm ok private 2560 512
 ok "what it has not touched was for nothing, all of its pages" use 2048 1024 0
 end_vm
 
-# What is told of each as it is mapped.
+# Tests what is reported about each page as it is mapped.
 tracing=/sys/kernel/tracing
 start_vm 16384
 : >$tracing/trace
@@ -106,14 +106,14 @@ ok "what is taken back before it is mapped is not mapped" use 512 0 510
 ok "the loader ends" stop_loader
 end_vm
 
-# Windows that are taken away before the guest has come to them. It goes on behind each.
-# chase TIMES
+# The guest skips each window, which is then unmapped unused.
+# chase TIMES: does this TIMES times.
 chase()
 {
 	page=0 times=$1
 	while [ $times -gt 0 ]; do
 		go read $page 2 || return 1
-		# Behind the last page that is mapped now.
+		# Read the page after the last one that is mapped now.
 		read_use
 		windows="$windows $((prefaulted - before))"
 		page=$((page + 2 + prefaulted - before))
@@ -129,17 +129,17 @@ before=0 windows=
 ok "faultaround: a guest that never comes to what was mapped for it" chase 20
 note '^windows'
 read_use
-ok "has less than 16 pages a fault mapped, and no window grows" test $prefaulted -le $((20 * 16))
+ok "gets fewer than 16 pages a fault, and no window grows" test $prefaulted -le $((20 * 16))
 go read 8192 4096
 ok "one that does" test $faults -lt 64
 read_use
-ok "has it mapped in large windows" test $((prefaulted - before)) -gt 4000
+ok "gets its memory mapped in large windows" test $((prefaulted - before)) -gt 4000
 ok "the loader ends" stop_loader
 end_vm
 
 # --- the VMM's memory cgroup ---
-# Windows of 512 pages around every 512th: four times as much as the limit.
-# squeezed LIMIT-FILE [inner]: the limit is that of the VMM's own cgroup, or of the one around it.
+# Windows of 512 pages around every 512th page propose four times as much as the limit allows.
+# squeezed LIMIT-FILE [inner]: the limit is set in the VMM's own cgroup, or in the one around it.
 squeezed()
 {
 	mkdir $cgroups/vmm && echo +memory >$cgroups/cgroup.subtree_control || return 1
@@ -153,7 +153,7 @@ squeezed()
 	cat $cgroups/vmm/memory.events
 	echo "$((taken >> 10)) KiB taken, $mapped pages mapped"
 }
-# The guest's own pages are 32, and page tables are charged as well.
+# The guest's own pages are 32, and page tables are charged, too.
 leaves_an_eighth()
 {
 	squeezed "$@" && [ $taken -le $((15104 << 10)) ] && [ $mapped -gt 3000 ] &&
@@ -177,14 +177,14 @@ note 'KiB taken'
 ok "the VM ends" gone
 
 # --- reclaim ---
-# It looks for what the guest has used lately, and pages look as if it had not used them after that.
-# Only those of files: there is no swap.
+# Reclaim looks for pages that the guest has used lately, and clears the marks that show it.
+# It finds only file pages, as there is no swap.
 file=build/walk-$$
 reclaimed()
 {
 	mkdir $cgroups/vmm && start_vm 1024 0 $file && echo $vm >$cgroups/vmm/cgroup.procs &&
 	go prefault 0 64 && use 64 0 64 && go read 0 64 && use 64 0 0 || return 1
-	# It fails if there is less to be had, and has tried all the same.
+	# This fails if less can be reclaimed, after trying all the same.
 	echo 4M >$cgroups/vmm/memory.reclaim
 	grep -E '^(pgscan|pgactivate|pgsteal) ' $cgroups/vmm/memory.stat
 	[ "$(sed -n 's/^pgscan //p' $cgroups/vmm/memory.stat)" -ge 64 ]

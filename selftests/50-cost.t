@@ -8,7 +8,7 @@
 # Instructions that the series may add to KVM_SET_MEMORY_ATTRIBUTES of one page.
 WITHOUT_POLICY=30
 WITH_POLICY=350
-# And to the fault of a page.
+# Instructions that the series may add to the fault of a page.
 FAULT_WITHOUT_POLICY=10
 FAULT_WITH_POLICY=20
 
@@ -22,7 +22,7 @@ cost()
 	count "$1" build/bench/conversion-cost "${@:2}"
 }
 
-# What the guest pays for each page that it touches first.
+# Prints the instructions for each page that the guest touches for the first time.
 fault_cost()
 {
 	count "$1" build/bench/prefault-cost "${2:-none}" walk-64m | cut -d " " -f 2
@@ -42,7 +42,7 @@ within "a page that changes, no policy" "$none" $WITHOUT_POLICY
 within "a page that changes, a policy that agrees" "$convert" $WITH_POLICY
 read -r elsewhere _ < <(cost "$patched" build/bench/trivial.bpf.o elsewhere)
 stock=$elsewhere
-# The static key: if there is no policy at all, nobody looks for one.
+# Tests the static key: if the host has no policy at all, nobody looks for one.
 within "a page that changes, no policy, compared to one on another VM" "$none" -10
 stock=$stock_again
 within "a page that changes nothing, no policy" "$none_again" $WITHOUT_POLICY

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0
 #
-# What changes of memory attributes cost, patched against stock, in instructions, which are the same
-# at every run. bench/attributes measures the same and more; these are the series' promises.
+# Tests what changes of memory attributes cost, patched against stock, in instructions, which are the same
+# in every run. bench/attributes measures the same and more; the limits here are the series' promises.
 use strict;
 use warnings;
 use FindBin;
@@ -26,7 +26,7 @@ my %stock = map { @$_ } count('stock', 'attributes', @parts);
 my %patched = map { @$_ } count($kernel, 'attributes', @parts, qw(mapped-1G memslot huge-sizes tera));
 my %store = map { $_->[0] => [@$_[1, 2]] } count($kernel, 'store-cost');
 
-# Stock's share, at least: a figure of stock's divided by one of ours.
+# Checks a minimum ratio: the stock kernel's figure divided by the patched kernel's.
 sub fewer {
 	my ($times, $name, $stock, $patched) = @_;
 
@@ -41,7 +41,7 @@ sub at_most {
 }
 
 fewer(10_000, 'set 1 GiB', $stock{'set-1048576K'}, $patched{'set-1048576K'});
-# Stock's cost is proportional to the size; measuring its 256 GiB takes minutes.
+# The stock kernel's cost is proportional to the size; measuring its 256 GiB takes minutes.
 fewer(1_000_000, 'set 256 GiB, stock 256 times its 1 GiB', 256 * $stock{'set-1048576K'},
 	$patched{'set-268435456K'});
 fewer(100_000, 'set 256 GiB again, stock 256 times its 1 GiB', 256 * $stock{'again-1048576K'},

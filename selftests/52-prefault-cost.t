@@ -7,14 +7,14 @@
 
 rows=$(bench/prefault --json) || exit 1
 
-# value FIELD KERNEL POLICY WORK
+# value FIELD KERNEL POLICY WORK: prints one figure.
 value()
 {
 	jq -r --arg kernel "$2" --arg policy "$3" --arg work "$4" \
 		".[] | select(.kernel == \$kernel and .policy == \$policy and .work == \$work) | .$1" <<<"$rows"
 }
 
-# at_most PERCENT TEXT FIELD POLICY WORK: the patched kernel's figure, of the stock kernel's.
+# at_most PERCENT TEXT FIELD POLICY WORK: checks the patched kernel's figure as a share of the stock kernel's.
 at_most()
 {
 	local stock patched

@@ -23,7 +23,7 @@ happened()
 	echo "${count:-0}"
 }
 
-# some WHAT...: each of these happened, and how often.
+# some WHAT...: checks that each of these happened, and says how often.
 some()
 {
 	missing=
@@ -54,7 +54,7 @@ right()
 	! grep '^wrong: ' $tmp/warm-up $tmp/report && [ $warm_up_status -eq 0 ] && [ $chaos_status -eq 0 ]
 }
 
-# At most one for every four VMs that came under a policy.
+# Allow one object for every four VMs that came under a policy.
 no_growth()
 {
 	limit=$(($(happened vm_attach) / 4))
@@ -62,7 +62,7 @@ no_growth()
 	no_memory_grew $limit $tmp/memory-before $tmp/memory-after
 }
 
-# A guest as if nothing had been.
+# Checks that a new guest runs as if there had been no policies.
 stock_like()
 {
 	start_guest after --scenario churn --vcpus 2 --count 200

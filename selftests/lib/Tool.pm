@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the tests of tools share: running them, in VMs too, and driving what is
-# on a screen by real keys in a real terminal (tmux).
+# Functions that the tests of tools share: they run tools, also in VMs, and
+# drive their screens by real keys in a real terminal (tmux).
 package Tool;
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use Test::More;
 our @EXPORT = qw(PATIENCE_S run fails_with usage_ok needs_ok read_file write_file start stop start_guest go_guest load_policy lines in_vm run_parts
 	start_tmux tmux tmux_line screen comes see see_gone see_end press resize start_on_screen unload_kvm);
 
-# Longer than anything here takes on a loaded machine; only a failure waits that long.
+# Even on a loaded machine everything here takes less; only a failure waits this long.
 use constant PATIENCE_S => 30;
 
 # The exit status of the last process, as a shell has it.
@@ -28,7 +28,7 @@ sub run {
 	my @command = @_;
 	my $pid = open3(my $in, my $out, my $err = gensym, @command);
 	close $in;
-	# Little comes on stderr: it fits the pipe.
+	# stderr gets little output, which fits into the pipe.
 	my $stdout = join '', <$out>;
 	my $stderr = join '', <$err>;
 	waitpid $pid, 0;
@@ -126,8 +126,8 @@ sub write_file {
 	close $file or die "$path: $!";
 }
 
-# Returns their names, in the order to load them. The kernel lets go of them some time after the last tool has
-# ended.
+# Unloads KVM's modules. Returns their names in the order to load them. The kernel releases the modules some
+# time after the last tool has ended.
 sub unload_kvm {
 	my @modules = grep { -e "/sys/module/$_" } qw(kvm_amd kvm_intel kvm);
 	for my $module (@modules) {
@@ -141,7 +141,7 @@ sub unload_kvm {
 	return reverse @modules;
 }
 
-# The part's tests, run in a VM with these arguments, as tests of this script.
+# Runs this script's part $part in a VM with these arguments; its tests count as tests of this script.
 sub in_vm {
 	my ($part, $kernel, $limit_s, @arguments) = @_;
 	my $plan;
@@ -179,7 +179,7 @@ sub run_parts {
 # tmux in control mode: commands in, answers and notifications out, no process for each.
 my ($tmux_in, $tmux_out, $tmux_buffer);
 
-# The next line that tmux prints, undef after PATIENCE_S without one.
+# Returns the next line that tmux prints, or undef after PATIENCE_S without one.
 sub tmux_line {
 	my $end;
 	while (($end = index $tmux_buffer, "\n") < 0) {
@@ -218,9 +218,9 @@ sub start_tmux {
 	tmux_answer();
 	tmux('set -g window-size manual');
 	tmux('set -g remain-on-exit on');
-	# Afterwards the terminal's settings are compared with those of before.
+	# After a tool has ended, the terminal's settings must be those from before.
 	write_file('/tmp/live.sh', <<'END');
-# Ctrl-C is for the tool, the script has yet to report.
+# Ctrl-C is for the tool: the script must still report.
 trap : INT
 before=$(stty -g)
 env "$@"
@@ -235,13 +235,13 @@ sub screen {
 	return tmux("capture-pane -p @_");
 }
 
-# What is awaited comes on the screen: looks again whenever something is drawn.
+# Waits until the condition is true of the screen: looks again whenever something is drawn.
 sub comes {
 	my $condition = shift;
 	my $end = time + PATIENCE_S;
 	until ($condition->(screen())) {
 		return 0 if time > $end || !defined tmux_line();
-		# What has been drawn meanwhile is on the screen that is looked at next.
+		# The next look at the screen covers everything that was drawn meanwhile.
 		$tmux_buffer =~ s/^.*\n//s;
 	}
 	return 1;
@@ -266,7 +266,7 @@ sub resize {
 	tmux("resize-window -x $width -y $height");
 }
 
-# start_on_screen SEEN, WIDTH, HEIGHT, [VARIABLE=VALUE...] COMMAND...: comes back when SEEN is.
+# start_on_screen SEEN, WIDTH, HEIGHT, [VARIABLE=VALUE...] COMMAND...: returns when the screen matches SEEN.
 sub start_on_screen {
 	my ($seen, $width, $height, @command) = @_;
 	resize($width, $height);

@@ -12,7 +12,7 @@ shows="$out $err"
 : >$out
 : >$err
 
-# run STATUS COMMAND...: COMMAND ends with this exit status; its output is kept.
+# run STATUS COMMAND...: checks that COMMAND ends with this exit status, and keeps its output.
 run()
 {
 	expected=$1
@@ -22,7 +22,7 @@ run()
 	[ $status -eq $expected ] || { echo "exit status $status, not $expected"; return 1; }
 }
 
-# fails STATUS CAUSE NEXT COMMAND...: as run, and it says the cause and the next command.
+# fails STATUS CAUSE NEXT COMMAND...: like run, and checks that it reports the cause and the next command.
 fails()
 {
 	cause=$2 next=$3
@@ -78,7 +78,7 @@ end_vm()
 	wait $vm
 }
 
-# vm ANSWER COMMAND...: the VM answers so.
+# vm ANSWER COMMAND...: checks the VM's answer to a command.
 vm()
 {
 	expected=$1
@@ -88,14 +88,14 @@ vm()
 	[ "$answer" = "$expected" ] || { echo "$*: $answer, not $expected"; return 1; }
 }
 
-# ask COMMAND...: the VM's $answer.
+# ask COMMAND...: puts the VM's answer into $answer.
 ask()
 {
 	echo "$*" >&8
 	read -r answer <&9
 }
 
-# One more VM, with its descriptor as $other_fd, its input as 6 and its output as 7.
+# Starts a second VM, with its descriptor in $other_fd, its input as 6 and its output as 7.
 start_other_vm()
 {
 	start_by_hand 6 7 $policies/vmsh
@@ -120,9 +120,9 @@ other_vm()
 	vm "$@" 8>&6 9<&7
 }
 
-# Starts a loader in the background, "memattr-policy load" with these arguments, or $load. Returns
-# when it has attached, or has failed. It must not hold the VMs' pipes, whose end would go unnoticed
-# then.
+# Starts a loader in the background: "memattr-policy load", or $load, with these arguments. Returns
+# when it has attached or failed. It must not hold the VMs' pipes open, or a VM would not notice the end
+# of its input.
 start_loader()
 {
 	${load:-$policy load} "$@" >$tmp/loader-out 2>$err 3<&- 4>&- 6>&- 7<&- 8>&- 9<&- &
@@ -131,7 +131,7 @@ start_loader()
 	read -r attached <&5
 }
 
-# end_loader STATUS: it ends, if it has not yet, with this status. The rest of what it says is kept.
+# end_loader STATUS: waits for the loader's end, checks its exit status, and keeps the rest of its output.
 end_loader()
 {
 	cat <&5 >$out
@@ -147,8 +147,9 @@ stop_loader()
 	end_loader 0
 }
 
-# state_of PID|PID-FD LINE...: the kernel's own account of the VM's policy has these lines, which are
-# patterns as in case, and so have the VM's statistics, "refused: 1". Without other programs: each takes its time to start under emulation.
+# state_of PID|PID-FD LINE...: checks that the VM's memattr_policy file and statistics ("refused: 1") have
+# these lines, which are patterns as in case. Starts no other program, because that takes long under
+# emulation.
 state_of()
 {
 	case $1 in
@@ -183,7 +184,7 @@ state()
 	state_of $vm "$@"
 }
 
-# By BPF's own lists there is no policy. The kernel frees maps and programs a grace period after the
+# Checks that BPF's own lists have no policy. The kernel frees maps and programs a grace period after the
 # last reference is gone: wait for that.
 nothing_left()
 {
