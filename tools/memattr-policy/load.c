@@ -86,8 +86,7 @@ static int report_exit(const struct policy *policy, const struct vm *vm, uint32_
 				 "%s: no longer attached to VM %d-%d (%s), and %s, the policy for all VMs, refused that VM: %s",
 				 policy->name, vm->pid, vm->fd, vm->name, state.exit_policy,
 				 state.exit_text);
-	return diag_fail(EXIT_EJECTED,
-			 "correct the policy, or raise a --budget-us that it exceeded, and load it again",
+	return diag_fail(EXIT_EJECTED, "correct the policy or raise its --budget-us, and load it again",
 			 "%s: the kernel ejected it from VM %d-%d (%s): %s %" PRId64 ": %s",
 			 state.exit_policy, vm->pid, vm->fd, vm->name, state.exit_kind,
 			 state.exit_code, state.exit_text);
