@@ -243,7 +243,7 @@ static void draw_help(const struct live *live)
 {
 	static const char * const keys[] = {
 		"q Ctrl-C   quit                    up down PgUp PgDn Home End   move",
-		"h ? F1     this page               left right                   scroll the columns",
+		"h ? F1     this page               left right                   scroll columns",
 		"space      pause, resume           < >   sort by the previous or next column",
 		"d s        enter a new delay       F6    choose the sort column",
 		"+ -        longer, shorter delay   R     reverse the order",
