@@ -178,7 +178,7 @@ static void reweigh(struct chaos_bpf *policy)
 	static const u32 often[] = { 0, 0, 0, 0, 10, 100, 500 }, rarely[] = { 0, 0, 0, 0, 10, 300 };
 	volatile struct chaos_weights *w = &policy->bss->weights;
 
-#define ANY(values) values[below(sizeof(values) / sizeof(values[0]))]
+#define ANY(values) (values)[below(sizeof(values) / sizeof((values)[0]))]
 	w->refuse = ANY(often);
 	w->widen = ANY(often);
 	w->loop = ANY(often);

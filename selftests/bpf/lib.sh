@@ -147,6 +147,7 @@ state_of()
 	done
 	shift
 	for line in "$@"; do
+		# shellcheck disable=SC2027 # $line is a pattern
 		case $account in
 		*"<"$line">"*) ;;
 		*) echo "no '$line' in $account"; return 1 ;;

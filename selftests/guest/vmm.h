@@ -120,7 +120,7 @@ int vm_start(struct vm *vm);
 uint64_t vcpu_exits(const struct vcpu *vcpu);
 
 /* vcpu.c */
-void *vcpu_thread(void *vcpu);
+void *vcpu_thread(void *arg);
 int vm_set_private(struct vm *vm, uint64_t gpa, uint64_t bytes, bool private);
 void vm_stop(struct vm *vm, enum stop stop);
 void vm_sleep_until(struct vm *vm, int64_t until_ns);

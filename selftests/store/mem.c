@@ -40,9 +40,9 @@ void kfree(void *p)
 	free(p);
 }
 
-void *kmem_cache_alloc_lru(struct kmem_cache *cache, struct list_lru *lru, int gfp)
+void *kmem_cache_alloc_lru(struct kmem_cache *cache, struct list_lru *lru, int flags)
 {
-	struct xa_node *node = mem_alloc(sizeof(*node), gfp | __GFP_ZERO);
+	struct xa_node *node = mem_alloc(sizeof(*node), flags | __GFP_ZERO);
 
 	(void)cache;
 	(void)lru;

@@ -28,6 +28,6 @@ void json_snapshot(FILE *out, const struct snapshot *before, const struct snapsh
 void explain_empty(char *text, size_t size, pid_t pid);
 
 /* The stacks, if they were asked for. The exit status, having said why it is not 0. */
-int write_folded(const struct view_options *options, const struct snapshot *last);
+int write_folded(const struct view_options *options, const struct snapshot *s);
 
 #endif
