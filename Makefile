@@ -33,6 +33,11 @@ check: kernel kernel-stock tools policies guest tests ## all tests, on the relea
 check-debug: kernel-debug kernel-stock tools policies guest tests ## tests with KASAN, lockdep, fault injection
 	@MEMATTR_KERNEL=debug $(PROVE) selftests/debug/*.t selftests/2*.t selftests/3[01]*.t selftests/43*.t
 
+.PHONY: lint
+lint: tools guest tests bench-tests ## what shellcheck, perl, clang-tidy and checkpatch say about the code
+	@.ci/deps $(LINT_PACKAGES)
+	@.ci/lint
+
 bench: kernel kernel-stock bench-tests ## stock against patched, in instructions (BENCH=attributes for one)
 	@bench/run $(BENCH)
 
@@ -64,7 +69,7 @@ clean: ## delete build/
 
 # Where libbpf and bpftool are is known only when they are built, and for that
 # the packages must be there.  Make reads $(B)/deps.mk again when it changed.
-NEED_LIBBPF := demo check check-debug bench shell tools policies guest tests install \
+NEED_LIBBPF := demo check check-debug lint bench shell tools policies guest tests install \
 	policy-tests top-tests trace-tests bench-tests store-tests $(B)/%
 ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
 -include $(B)/deps.mk
@@ -102,6 +107,7 @@ install: tools policies ## tools, policies, their header and man pages to PREFIX
 PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-dev zlib1g-dev dwarves perl python3 rsync \
 	cpio libncurses-dev clang-19 libclang-rt-19-dev liburcu-dev \
 	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox
+LINT_PACKAGES := shellcheck clang-tidy-19
 DEB_PACKAGES := debhelper kmod libssl-dev linux-config-6.12
 
 deps: ## install the Debian packages that are missing
