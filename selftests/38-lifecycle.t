@@ -202,6 +202,7 @@ stop_loader
 ok "and was told of each loss before it got the VM again" counts \
 	'length == 1 and (.[0] | .attached >= 1 and .attached == .detached and .strays == 0)'
 end_vm
+end_other_vm
 rm /sys/fs/bpf/count_vms
 ok "nothing is left" nothing_left
 
