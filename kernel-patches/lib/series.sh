@@ -7,8 +7,9 @@ readonly series_dir=$here/linux-$SERIES_VERSION
 readonly linux_tree=${KERNEL_TREE:-$top/linux}
 # The cover letter: what git makes of COVER_TEXT and of the patches.
 readonly COVER_LETTER=0000-cover-letter.patch COVER_TEXT=cover-letter.txt
-# Sign-offs and MAINTAINERS entries are for whoever submits the series.
-readonly CHECKPATCH_IGNORE=MISSING_SIGN_OFF,FILE_PATH_CHANGES
+# Sign-offs and MAINTAINERS entries are for whoever submits the series.  The commits that
+# "Fixes:" names are in Linux' history, which a tree from a tarball does not have.
+readonly CHECKPATCH_IGNORE=MISSING_SIGN_OFF,FILE_PATH_CHANGES,UNKNOWN_COMMIT_ID
 
 # Prints all files that an export makes.
 series_files() { find "$series_dir" -maxdepth 1 -name '*.patch' 2>/dev/null | sort; }
