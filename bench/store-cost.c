@@ -102,7 +102,7 @@ int main(void)
 	struct kvm_attr_change all = { &map, 0, PAGES_1G, ATTRS };
 	unsigned long page, clock = clock_cost();
 
-	kvm_attr_map_init(&map, ATTRS);
+	kvm_attr_map_init(&map, ATTRS, GFP_KERNEL_ACCOUNT);
 	if (kvm_attr_map_prepare(&all))
 		abort();
 	kvm_attr_map_commit(&all);

@@ -5,10 +5,10 @@
  *
  * For: a log of what policies did on a host, and of what happened without one.
  * Not for: recording every conversion on a busy host (min_pages=1), since each event is printed;
- * memattr-top counts them at almost no cost. Nor for stopping anything.
+ * memattr-top counts them at almost no cost. audit does not stop anything either.
  *
- * It is not a policy, because a VM has only one: its programs run on KVM's tracepoints. Each event
- * is in the ring, or counted as lost because the ring was full.
+ * audit is not a policy, so that it can watch VMs that have one: its programs run on KVM's
+ * tracepoints. Each event is either in the ring, or counted as lost because the ring was full.
  */
 #include "memattr.bpf.h"
 #include <bpf/bpf_core_read.h>
@@ -18,7 +18,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 MEMATTR_PARAM(u64, min_pages, 0,
-	      "record conversions that changed at least so many pages; 0: none [0..4503599627370496 pages]");
+	      "record conversions that changed at least this many pages; 0: none [0..4503599627370496 pages]");
 MEMATTR_PARAM(bool, refused, true,
 	      "record requests that a policy refused, and those that failed otherwise");
 /* 4 MiB hold 32768 conversions. memattr-policy sets the size of the ring by it. */
@@ -123,7 +123,7 @@ static void *reserve(u64 size)
 	return event;
 }
 
-/* @alive: false when the VM ends: its debugfs directory is freed by then. */
+/* @alive is false when the VM ends, because its debugfs directory is freed by then. */
 static void fill_vm(struct audit_vm *vm, struct kvm___audit *kvm, struct task_struct *task, bool alive)
 {
 	vm->kvm = (u64)kvm;
@@ -146,7 +146,7 @@ static void fill_event(struct audit_event *event, u32 kind, struct kvm___audit *
 	fill_vm(&event->vm, kvm, (void *)bpf_get_current_task(), alive);
 }
 
-/* The verifier takes every argument of a module's tracepoint for one that may be NULL. */
+/* The verifier assumes that every argument of a module's tracepoint may be NULL. */
 SEC("tp_btf/kvm_memattr_convert")
 int BPF_PROG(audit_convert, struct kvm___audit *kvm, const struct kvm_memattr_convert_event *ev)
 {
@@ -209,7 +209,7 @@ int audit_list(struct bpf_iter__task_file *it)
 	if (!task || !file)
 		return 0;
 	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
-	/* Anybody can have a file of that name, but not there. */
+	/* Anybody can create a file of that name, but not in this file system. */
 	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != ANON_INODE_FS_MAGIC ||
 	    bpf_strncmp(name, sizeof(name), "kvm-vm"))
 		return 0;

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * seal: from some moment on, no memory can be set shared, except in given windows.
+ * seal: refuses conversions to shared from some moment on, except in given windows.
  *
- * For: guests that share what they need for their devices while they boot. A later conversion to
- * shared that nobody expects may be a guest that is being talked into giving its memory away.
- * Windows are where the guest's bounce buffers are, such as its swiotlb.
- * Not for: guests that share memory wherever they happen to have some, as Linux does for coherent
- * DMA without a pool. Nor is it a wall against the VMM, which can replace a memslot without asking
- * the guest.
+ * For: guests that share what they need for their devices while they boot. If such a guest shares
+ * more memory later, somebody may have tricked it into giving its memory away. The windows should
+ * cover the guest's bounce buffers, such as its swiotlb.
+ * Not for: guests that share memory anywhere, as Linux does for coherent DMA without a pool. The
+ * policy is also not a barrier against the VMM, which can replace a memslot without asking the
+ * guest.
  *
- * The policy seals a VM when it is attached, or with quiet_ms once nothing outside the windows was
- * set shared for so long, or when the operator updates it to itself with quiet_ms=0. A refused
- * conversion fails with -EPERM, even if the memory is shared already. Conversions to private are
- * always allowed. If one load governs more than 4096 VMs, those beyond are sealed at once.
+ * The policy seals a VM as soon as it is attached. With quiet_ms it waits until nothing outside the
+ * windows was set shared for that long. The operator can seal earlier, by an update to the same
+ * policy with quiet_ms=0. A refused conversion fails with -EPERM, even if the memory is shared
+ * already. Conversions to private are always allowed. If one load governs more than 4096 VMs, the
+ * policy seals those that have no room in its map at once.
  */
 #include "memattr.bpf.h"
 
@@ -20,7 +21,7 @@
 #define PAGE_SHIFT 12
 
 MEMATTR_PARAM(u32, quiet_ms, 0,
-	      "seal when nothing outside of the windows was shared for so long; 0: at once [0..86400000 ms]");
+	      "seal when nothing outside the windows was shared for this long; 0: at once [0..86400000 ms]");
 MEMATTR_PARAM(u64, window1, 0, "first guest physical address of a window [bytes]");
 MEMATTR_PARAM(u64, window1_size, 0, "its size; 0: no window [bytes]");
 MEMATTR_PARAM(u64, window2, 0, "another one [bytes]");

@@ -67,10 +67,10 @@ callback-retyped|s/(\*convert)(struct kvm \*kvm, const /(*convert)(struct kvm *k
 callbacks-swapped|s/(\*convert)/(*swap)/;s/(\*zap)/(*convert)/;s/(\*swap)/(*zap)/|kvm_memattr_ops.zap: is in another place
 range-shortened|/^union kvm_bpf_attr_range {/,/^};/s/u64 attributes;//|kvm_bpf_attr_range: has another size
 iterator-shortened|s/__opaque\[8\]/__opaque[4]/|bpf_iter_kvm_attr_range: has another size
-function-removed|/^extern u64 kvm_bpf_gfn/d|kvm_bpf_gfn_attributes: only the kernel has it
-function-renamed|s/kvm_bpf_gfn_attributes(/kvm_bpf_attributes(/|kvm_bpf_attributes: the kernel does not have it
+function-removed|/^extern int bpf_iter_kvm_attr_range_new/,/;/d|bpf_iter_kvm_attr_range_new: only the kernel has it
+function-renamed|s/kvm_attr_range_destroy(/kvm_attr_range_end(/|bpf_iter_kvm_attr_range_end: the kernel does not have it
 argument-retyped|s/u64 start, u64 end)/u64 start, u32 end)/|bpf_iter_kvm_attr_range_new: has another prototype
-result-retyped|s/^extern u64 kvm_bpf/extern u32 kvm_bpf/|kvm_bpf_gfn_attributes: has another prototype
+result-retyped|s/^extern int bpf_iter/extern u64 bpf_iter/|bpf_iter_kvm_attr_range_new: has another prototype
 constant-changed|s/PREFAULT_MAX_PAGES 512/PREFAULT_MAX_PAGES 1024/|< KVM_MEMATTR_PREFAULT_MAX_PAGES 1024
 constant-removed|/^#define KVM_MEMATTR_PREFAULT_MAX_PAGES/d|> KVM_MEMATTR_PREFAULT_MAX_PAGES 512
 length-changed|s/KVM_MEMATTR_NAME_LEN 16/KVM_MEMATTR_NAME_LEN 32/|kvm_memattr_ops.name: has another type

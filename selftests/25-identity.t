@@ -33,15 +33,31 @@ id=$(fdinfo kvm_vm_id)
 ok "no policy" shows memattr_policy none memattr_link_id '' memattr_exit_kind ''
 start_loader template --pid $vm
 link=$($bpftool -j link | jq '.[] | select(.type == "struct_ops") | .id')
-ok "a policy, its link and scope" shows memattr_policy template memattr_link_id "$link" memattr_scope vm
+ok "a policy, its link and scope" shows memattr_policy template memattr_link_id "$link" memattr_scope vm \
+	memattr_budget_us 0 memattr_exit_policy ''
 ok "the policy's key of the VM is the VM's number" [ "$($bpftool -j map dump name template_vms |
 	jq '.[0].formatted.key')" = "$id" ]
 ok "the loader ends" stop_loader
-ok "why the policy left" shows memattr_policy none memattr_exit_policy template memattr_exit_kind detach
+ok "why the policy left" shows memattr_policy none memattr_exit_policy template memattr_exit_kind detach \
+	memattr_exit_code 0
+ok "but not by whom, which may be somebody else" shows memattr_exit_text ''
 start_loader $policies/fault.bpf.o --pid $vm convert_ret=1000
 ok "a conversion under a policy that returns nonsense" vm ok private 0x1000 1
 ok "the policy was ejected, and why" shows memattr_policy none memattr_exit_policy fault \
-	memattr_exit_kind bad-return memattr_exit_code 1000
+	memattr_exit_kind bad-return memattr_exit_code 1000 \
+	memattr_exit_text 'convert() returned 1000, which it must not'
+# log_has TEXT: waits until a line of the kernel log ends in it, as a worker writes that line.
+log_has()
+{
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		dmesg | grep -qF "$1" && return
+		sleep 1
+	done
+	dmesg | tail
+	return 1
+}
+ok "the kernel log says so, too" log_has \
+	"kvm: memattr policy 'fault' ejected from VM $id of process $vm: convert() returned 1000, which it must not"
 end_loader 10
 end_vm
 

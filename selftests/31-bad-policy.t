@@ -144,9 +144,9 @@ ok "a vm_attach that sleeps" refused_by_verifier sleep_attach \
 	'attach to unsupported member vm_attach'
 ok "sleeping without saying so" refused_by_verifier sleep_convert \
 	'must be sleepable to call sleepable kfunc bpf_copy_from_user_str'
-ok "a kfunc with NULL" refused_by_verifier kfunc_null 'NULL pointer passed to trusted arg0'
+ok "a kfunc with NULL" refused_by_verifier kfunc_null 'NULL pointer passed to trusted arg1'
 ok "a kfunc with a pointer that may not be a VM" refused_by_verifier kfunc_untrusted \
-	'R1 must be referenced or trusted'
+	'R2 must be referenced or trusted'
 ok "writing to a range of an iterator" refused_by_verifier write_range 'cannot write into rdonly_mem'
 ok "an iterator that does not end" refused_by_verifier iter_leak 'Unreleased reference'
 only='only zap_start and zap_end of kvm_memattr_zap_ctx can be written'
@@ -164,7 +164,7 @@ ok "nothing is attached" state 'policy: none'
 kfunc_not_allowed()
 {
 	run 255 $bpftool "$@" &&
-		grep -q 'calling kernel function kvm_bpf_gfn_attributes is not allowed' $err
+		grep -q 'calling kernel function bpf_iter_kvm_attr_range_new is not allowed' $err
 }
 ok "a kfunc in another kind of struct_ops" kfunc_not_allowed \
 	struct_ops register $policies/kfunc_tcp.bpf.o

@@ -90,7 +90,7 @@ ok "one in another VM, which is named" has 1 ".event == \"refused\" and .pid == 
 	.name == \"vmsh\" and .result == \"EPERM\" and .policy == \"seal\""
 ok "no other refusals" has 2 '.event == "refused"'
 ok "an ejection, with its reason" has 1 ".event == \"exit\" and $who and .policy == \"fault\" and
-	.kind == \"bad-return\" and .code == 7 and .text == \"convert() returned 7, which is no verdict\""
+	.kind == \"bad-return\" and .code == 7 and .text == \"convert() returned 7, which it must not\""
 ok "policies that were detached" has 3 '.event == "exit" and .kind == "detach"'
 ok "a policy whose VM ended, which is known still" has 1 ".event == \"exit\" and $who and
 	.policy == \"template\" and .kind == \"vm-death\""

@@ -33,18 +33,16 @@ end=$((1 << 52))
 einval=-22
 ok "asked once in each" answers '.asked == 1'
 ok "counters of the VM" answers '.refused == 1 and .requests_private == 4100'
-# attributes NAME VALUE: checks the attributes that were looked up.
+# attributes NAME VALUE: checks the attributes of a single page.
 attributes()
 {
-	ok "kvm_bpf_gfn_attributes: $1" answers ".attributes_$1 == $2"
+	ok "kvm_attr_range: a single page: $1" answers ".attributes_$1 == $2"
 }
 attributes before 0
 attributes first 8
 attributes last 8
 attributes past 0
 attributes top 0
-attributes beyond 0
-attributes max 0
 ok "kvm_attr_range: five ranges" answers ".ranges | .ret == 0 and .count == 5 and .private_count == 2 and
 	.gaps == 0 and .start == $((0x1000)) and .end == $((0x1800))"
 ok "the third of them" answers ".ranges | .third_start == $((0x1110)) and .third_end == $((0x1400)) and

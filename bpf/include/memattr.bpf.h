@@ -177,9 +177,6 @@ struct bpf_iter_kvm_attr_range {
 	u64 __opaque[8];
 } __attribute__((aligned(8)));
 
-/* The attributes of a page, 0 for a gfn out of range. */
-extern u64 kvm_bpf_gfn_attributes(struct kvm *kvm, u64 gfn) __ksym __weak;
-
 extern int bpf_iter_kvm_attr_range_new(struct bpf_iter_kvm_attr_range *it, struct kvm *kvm,
 				       u64 start, u64 end) __ksym __weak;
 extern union kvm_bpf_attr_range *bpf_iter_kvm_attr_range_next(

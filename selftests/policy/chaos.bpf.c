@@ -173,8 +173,6 @@ static void ask(struct kvm *kvm, u64 gfn)
 	u64 ranges = 0;
 
 	count(CHAOS_KFUNCS, 1);
-	kvm_bpf_gfn_attributes(kvm, random_gfn(gfn));
-
 	bpf_for_each(kvm_attr_range, range, kvm, start, end) {
 		if (range->start != at || range->end <= at || range->end > end)
 			count(CHAOS_BAD_RANGE, 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kfunc_tcp: a policy for something else, congestion of TCP, that asks KVM. */
+/* kfunc_tcp: a struct_ops program for TCP congestion control, which asks KVM about ranges. */
 #include "memattr.bpf.h"
 
 struct sock;
@@ -12,7 +12,11 @@ struct tcp_congestion_ops {
 SEC("struct_ops/ssthresh")
 u32 BPF_PROG(kfunc_tcp_ssthresh, struct sock *sk)
 {
-	return kvm_bpf_gfn_attributes((struct kvm *)sk, 0);
+	union kvm_bpf_attr_range *range;
+
+	bpf_for_each(kvm_attr_range, range, (struct kvm *)sk, 0, 1)
+		return range->attributes;
+	return 0;
 }
 
 SEC(".struct_ops.link")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kfunc_untrusted: asks about what it has found by following a pointer, and takes that for a VM. */
+/* kfunc_untrusted: iterates over ranges of what a pointer of the VM leads to, which is not a VM. */
 #include "memattr.bpf.h"
 
 struct kvm___with_mm {
@@ -10,8 +10,11 @@ int MEMATTR_CALLBACK(kfunc_untrusted_convert, struct kvm *kvm,
 		     const struct kvm_memattr_convert_ctx *request)
 {
 	struct kvm *found = ((struct kvm___with_mm *)kvm)->mm;
+	union kvm_bpf_attr_range *range;
 
-	return kvm_bpf_gfn_attributes(found, request->gfn_start) ? -EPERM : 0;
+	bpf_for_each(kvm_attr_range, range, found, request->gfn_start, request->gfn_end)
+		return -EPERM;
+	return 0;
 }
 
 MEMATTR_OPS(kfunc_untrusted, convert);

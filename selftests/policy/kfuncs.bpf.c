@@ -11,6 +11,7 @@
 #define REFUSE_GFN	0x1f01
 #define STRIPES_GFN	0x100000	/* every other page is private, 8192 in all */
 #define GFN_END		(1ULL << 52)
+#define NO_ANSWER	(~0ULL)
 
 struct ranges_answer {
 	s64 ret;
@@ -21,8 +22,7 @@ struct ranges_answer {
 struct answers {
 	u64 asked;
 	u64 refused, requests_private;
-	u64 attributes_before, attributes_first, attributes_last, attributes_past;
-	u64 attributes_top, attributes_beyond, attributes_max;
+	u64 attributes_before, attributes_first, attributes_last, attributes_past, attributes_top;
 	struct ranges_answer ranges, ranges_inside, ranges_top, ranges_capped;
 	struct ranges_answer ranges_empty, ranges_turned, ranges_beyond, ranges_max, ranges_all_beyond;
 };
@@ -56,19 +56,28 @@ static __always_inline void ask_ranges(struct ranges_answer *answer, struct kvm 
 	bpf_iter_kvm_attr_range_destroy(&it);
 }
 
+/* The attributes of one page, or NO_ANSWER. */
+static __always_inline u64 ask_page(struct kvm *kvm, u64 gfn)
+{
+	union kvm_bpf_attr_range *range;
+	u64 attributes = NO_ANSWER;
+
+	bpf_for_each(kvm_attr_range, range, kvm, gfn, gfn + 1)
+		attributes = range->attributes;
+	return attributes;
+}
+
 static __always_inline void ask(struct answers *a, struct kvm *kvm)
 {
 	a->asked++;
 	a->refused = kvm->stat.generic.memattr_refused.counter;
 	a->requests_private = kvm->stat.generic.memattr_requests_private.counter;
 
-	a->attributes_before = kvm_bpf_gfn_attributes(kvm, 0x10ff);
-	a->attributes_first = kvm_bpf_gfn_attributes(kvm, 0x1100);
-	a->attributes_last = kvm_bpf_gfn_attributes(kvm, 0x110f);
-	a->attributes_past = kvm_bpf_gfn_attributes(kvm, 0x1110);
-	a->attributes_top = kvm_bpf_gfn_attributes(kvm, GFN_END - 1);
-	a->attributes_beyond = kvm_bpf_gfn_attributes(kvm, GFN_END + 0x1100);
-	a->attributes_max = kvm_bpf_gfn_attributes(kvm, ~0ULL);
+	a->attributes_before = ask_page(kvm, 0x10ff);
+	a->attributes_first = ask_page(kvm, 0x1100);
+	a->attributes_last = ask_page(kvm, 0x110f);
+	a->attributes_past = ask_page(kvm, 0x1110);
+	a->attributes_top = ask_page(kvm, GFN_END - 1);
 
 	ask_ranges(&a->ranges, kvm, 0x1000, 0x1800);
 	ask_ranges(&a->ranges_inside, kvm, 0x1102, 0x1104);

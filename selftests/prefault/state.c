@@ -54,9 +54,10 @@ void test_shadow(void)
 #define VMCB_DR6		0x568
 #define VMCB_RFLAGS		0x570
 
-struct svm_state {
+/* The VMCB follows the state. It cannot be a member after it, as the state has a variable size. */
+union svm_state {
+	uint8_t bytes[sizeof(struct kvm_nested_state) + KVM_STATE_NESTED_SVM_VMCB_SIZE];
 	struct kvm_nested_state state;
-	uint8_t vmcb[KVM_STATE_NESTED_SVM_VMCB_SIZE];
 };
 
 #define NESTED_PAGES	64u
@@ -90,32 +91,30 @@ static void put_u64(uint8_t *vmcb, unsigned int offset, uint64_t value)
  */
 static void enter_l2(struct vcpu *vcpu, bool nested_paging, uint64_t tables)
 {
-	struct svm_state svm = {
-		.state = {
-			.flags = KVM_STATE_NESTED_GUEST_MODE | KVM_STATE_NESTED_GIF_SET,
-			.format = KVM_STATE_NESTED_FORMAT_SVM,
-			.size = sizeof(svm),
-			.hdr.svm.vmcb_pa = CODE_GPA,
-		},
-	};
+	union svm_state svm = { .bytes = { 0 } };
+	uint8_t *vmcb = svm.bytes + sizeof(svm.state);
 	struct kvm_sregs sregs;
 
 	check(ioctl(vcpu->fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
 	sregs.efer |= EFER_SVME;
 	check(ioctl(vcpu->fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
 
-	put_u32(svm.vmcb, VMCB_INTERCEPTS_5, INTERCEPT_VMRUN);
-	put_u32(svm.vmcb, VMCB_ASID, 1);
-	put_u64(svm.vmcb, VMCB_NESTED_CTL, nested_paging ? NP_ENABLE : 0);
+	svm.state.flags = KVM_STATE_NESTED_GUEST_MODE | KVM_STATE_NESTED_GIF_SET;
+	svm.state.format = KVM_STATE_NESTED_FORMAT_SVM;
+	svm.state.size = sizeof(svm);
+	svm.state.hdr.svm.vmcb_pa = CODE_GPA;
+	put_u32(vmcb, VMCB_INTERCEPTS_5, INTERCEPT_VMRUN);
+	put_u32(vmcb, VMCB_ASID, 1);
+	put_u64(vmcb, VMCB_NESTED_CTL, nested_paging ? NP_ENABLE : 0);
 	/* There is memory, and what it says does not matter to a root. */
-	put_u64(svm.vmcb, VMCB_NESTED_CR3, tables);
-	put_u64(svm.vmcb, VMCB_EFER, EFER_LME | EFER_LMA | EFER_SVME);
-	put_u64(svm.vmcb, VMCB_CR4, CR4_PAE);
-	put_u64(svm.vmcb, VMCB_CR3, CODE_GPA);
-	put_u64(svm.vmcb, VMCB_CR0, CR0_PG | CR0_PE);
-	put_u64(svm.vmcb, VMCB_DR7, 0x400);
-	put_u64(svm.vmcb, VMCB_DR6, 0xffff0ff0);
-	put_u64(svm.vmcb, VMCB_RFLAGS, 2);
+	put_u64(vmcb, VMCB_NESTED_CR3, tables);
+	put_u64(vmcb, VMCB_EFER, EFER_LME | EFER_LMA | EFER_SVME);
+	put_u64(vmcb, VMCB_CR4, CR4_PAE);
+	put_u64(vmcb, VMCB_CR3, CODE_GPA);
+	put_u64(vmcb, VMCB_CR0, CR0_PG | CR0_PE);
+	put_u64(vmcb, VMCB_DR7, 0x400);
+	put_u64(vmcb, VMCB_DR6, 0xffff0ff0);
+	put_u64(vmcb, VMCB_RFLAGS, 2);
 	check(ioctl(vcpu->fd, KVM_SET_NESTED_STATE, &svm), "KVM_SET_NESTED_STATE, into L2");
 }
 
@@ -137,8 +136,9 @@ static void leave_l2(struct vcpu *vcpu)
 
 static bool is_in_l2(struct vcpu *vcpu)
 {
-	struct svm_state svm = { .state.size = sizeof(svm) };
+	union svm_state svm = { .bytes = { 0 } };
 
+	svm.state.size = sizeof(svm);
 	check(ioctl(vcpu->fd, KVM_GET_NESTED_STATE, &svm), "KVM_GET_NESTED_STATE");
 	return svm.state.flags & KVM_STATE_NESTED_GUEST_MODE;
 }

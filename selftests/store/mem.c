@@ -17,6 +17,7 @@ static void *mem_alloc(size_t size, gfp_t gfp)
 	if (!(gfp & __GFP_DIRECT_RECLAIM) && mem.nowait_fails)
 		return NULL;
 	if (mem.fail_at && !--mem.fail_at) {
+		mem.fail_at = mem.fails_on;
 		mem.failed = true;
 		return NULL;
 	}

@@ -8,6 +8,7 @@
 struct mem {
 	long live;		/* objects not freed */
 	unsigned long fail_at;	/* which allocation from now fails; 0: none */
+	bool fails_on;		/* and all that follow it */
 	bool failed;		/* it did */
 	bool nowait_fails;	/* those that must not wait fail, too */
 	bool forbidden;		/* whoever allocates is wrong */

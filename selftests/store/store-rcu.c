@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 	rcu_register_thread();
 	for (half = 0; half < 2; half++) {
 		value = half ? 0 : ATTRS;
-		kvm_attr_map_init(&map, ATTRS);
+		kvm_attr_map_init(&map, ATTRS, GFP_KERNEL_ACCOUNT);
 		for (i = 0; i < NR_CONSTANT && value; i++)
 			set(constant[i], constant[i] + 1, value);
 		stop = false;

@@ -18,6 +18,8 @@
 /* A change that fails may leave the root as high as it was to be. */
 #define MAX_LEVELS	DIV_ROUND_UP(64 - KVM_ATTR_BLOCK_SHIFT, XA_CHUNK_SHIFT)
 
+static const gfp_t gfps[] = { GFP_KERNEL_ACCOUNT, GFP_NOWAIT | __GFP_ACCOUNT };
+
 static struct kvm_attr_map map;
 static unsigned long base, mask;
 static u8 *model;
@@ -49,7 +51,7 @@ static void check_all(void)
 		if (range.end < base + UNIVERSE)
 			check(model[range.end - base] != range.attrs, "run ends early", range.end);
 	}
-	check(kvm_attr_map_get(&map, base + UNIVERSE) == 0, "attributes behind", base + UNIVERSE);
+	check(kvm_attr_map_get(&map, base + UNIVERSE) == 0, "attributes past the end", base + UNIVERSE);
 }
 
 static void check_some(unsigned long at)
@@ -88,25 +90,33 @@ static bool change(unsigned long start, unsigned long end, unsigned long attrs, 
 		kvm_attr_map_commit(&c);
 	mem.forbidden = false;
 	if (r || cancel) {
-			check(mem.live <= live + MAX_LEVELS, "memory is left of a change that was not made", base + start);
+		check(mem.live <= live + MAX_LEVELS, "memory is left of a change that was not made",
+		      base + start);
 		return false;
 	}
 	memset(model + start, attrs, end - start);
 	return true;
 }
 
-static void start_over(unsigned long new_base, unsigned long new_mask)
+/* @gfp: what the map allocates with. KVM has maps that may wait for memory and maps that must not. */
+static void start_over(unsigned long new_base, unsigned long new_mask, gfp_t gfp)
 {
 	if (model) {
 		kvm_attr_map_destroy(&map);
-			check(mem.live == 0, "objects are left", mem.live);
+		check(mem.live == 0, "objects are left", mem.live);
 	} else {
 		model = malloc(UNIVERSE);
 	}
 	base = new_base;
 	mask = new_mask;
 	memset(model, 0, UNIVERSE);
-	kvm_attr_map_init(&map, mask);
+	kvm_attr_map_init(&map, mask, gfp);
+}
+
+/* Lets allocations that must not wait fail, unless the map makes no others. */
+static void let_nowait_fail(bool fail)
+{
+	mem.nowait_fails = fail && map.gfp & __GFP_DIRECT_RECLAIM;
 }
 
 #ifdef FUZZ
@@ -125,13 +135,15 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	start_over((data[0] & 4) ? (1UL << 40) - UNIVERSE / 2 : 0, masks[data[0] & 3]);
+	start_over((data[0] & 4) ? (1UL << 40) - UNIVERSE / 2 : 0, masks[data[0] & 3],
+		   gfps[data[0] >> 3 & 1]);
+	mem.fails_on = data[0] & 0x10;
 	for (data++, size--; size >= 6; data += 6, size -= 6) {
 		/* Positions in sixteenths of a block around aligned ones, lengths alike. */
 		start = ((data[0] | data[1] << 8) << (data[5] & 7)) % UNIVERSE;
 		len = 1 + ((unsigned long)(data[2] | data[3] << 8) << (data[5] >> 4));
 		mem.fail_at = data[4] >> 4;
-		mem.nowait_fails = data[5] & 8;
+		let_nowait_fail(data[5] & 8);
 		change(start, min(start + len, UNIVERSE), data[4] & mask, !(data[4] % 16 % 7));
 		check_some(start);
 		check_some(start + len);
@@ -197,7 +209,7 @@ static void directed(void)
 	unsigned long i, start;
 
 	/* A node full of values, but not of one; then of one. */
-	start_over(0, 0xf);
+	start_over(0, 0xf, GFP_KERNEL_ACCOUNT);
 	change(UNIVERSE - 1, UNIVERSE, 1, false);
 	for (i = 0; i < XA_CHUNK_SIZE; i++) {
 		start = i * KVM_ATTR_BLOCK_PAGES;
@@ -213,7 +225,7 @@ static void directed(void)
 	check(mem.live <= 3, "neighbours have not merged", mem.live);
 
 	/* A run of leaves that are kept although their pages agree again. */
-	start_over(0, 8);
+	start_over(0, 8, GFP_KERNEL_ACCOUNT);
 	change(0, UNIVERSE - 1, 8, false);
 	for (i = 0; i < nr_blocks; i++) {
 		start = i * KVM_ATTR_BLOCK_PAGES + 100;
@@ -224,7 +236,7 @@ static void directed(void)
 	check_all();
 
 	/* Changes that fail leave nothing that adds up. */
-	start_over(0, 8);
+	start_over(0, 8, GFP_KERNEL_ACCOUNT);
 	for (i = 1; i < 200; i++) {
 		struct kvm_attr_change far = { &map, i << 30, (i << 30) + 1, 8 };
 
@@ -249,12 +261,15 @@ int main(int argc, char **argv)
 	directed();
 	rnd_state = seed * 0x9e3779b97f4a7c15UL + 1;
 	for (op = 0; op < ops; op++) {
-		if (op % 20000 == 0)
+		if (op % 5000 == 0)
 			start_over(rnd(2) ? 0 : rnd(2) ? (1UL << 40) - UNIVERSE / 2 :
-				   rnd(1UL << 30), masks[rnd(ARRAY_SIZE(masks))]);
+				   rnd(1UL << 30), masks[rnd(ARRAY_SIZE(masks))],
+				   gfps[rnd(ARRAY_SIZE(gfps))]);
 		random_range(&start, &end);
 		attrs = random_attrs();
-		mem.nowait_fails = rnd(2);
+		let_nowait_fail(rnd(2));
+		/* The xarray allocates again what must not wait: there, one failure is none. */
+		mem.fails_on = !(map.gfp & __GFP_DIRECT_RECLAIM) || rnd(2);
 		/* Let each allocation fail in turn, then none. */
 		if (rnd(4) == 0) {
 			for (n = 1;; n++) {
@@ -285,7 +300,7 @@ int main(int argc, char **argv)
 	change(0, UNIVERSE, mask, false);
 	check_all();
 	check(mem.live <= 2 * MAX_LEVELS, "all equal, yet there are many objects", mem.live);
-	start_over(0, 1);
+	start_over(0, 1, GFP_KERNEL_ACCOUNT);
 	printf("%lu operations, %lu allocations failed, at most %lu objects\n", ops, failures, max_live);
 	return 0;
 }

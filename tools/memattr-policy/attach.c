@@ -88,7 +88,7 @@ int attach_report(const struct options *options, const struct policy *policy, co
 		return diag_fail(EXIT_FAILED, "a larger --budget-us",
 				 "%s: its vm_attach took longer than its budget of %u us%s",
 				 policy->name, options->budget_us, after);
-	return diag_fail(EXIT_FAILED, "check what the policy's vm_attach returns, and dmesg",
+	return diag_fail(EXIT_FAILED, "check what the policy's vm_attach returns",
 			 "%s: the kernel or the policy refuses %s: %s%s", policy->name,
 			 vm || !stays ? scope : "a VM", strerror(-err), after);
 }
