@@ -169,6 +169,7 @@ like($err, qr/no-such-command: not found/, 'and its name');
 	like($err, qr,kernel-patches/kernel build debug,, 'and how to build it');
 }
 for (['no command'], ['unknown option', '--nonsense', 'x'], ['cpus', '--cpus', 0, 'true'], ['mem', '--mem', 1, 'true'],
+     ['physical addresses', '--phys-bits', 53, 'true'],
      ['cpus that count instructions', '--icount', '--cpus', 3, 'true'],
      ['no such file', '--with', "$tmp/nothing", 'true'], ['no such kernel', '--kernel', $tmp, 'true']) {
 	my ($name, @args) = @$_;

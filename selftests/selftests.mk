@@ -31,9 +31,11 @@ $(TESTS_LIB): $(patsubst %.c,$(B)/%.o,$(wildcard selftests/lib/*.c)) \
 	$(AR) rcs $@ $^
 
 # --- KVM's ioctls ---
-KVM_TESTS := $(addprefix $(TESTS)/,attributes/attributes attributes/bad-input identity/identity prefault/prefault)
+KVM_TESTS := $(addprefix $(TESTS)/,attributes/attributes attributes/bad-input bystanders/bystanders \
+	identity/identity prefault/prefault)
 
-$(TESTS)/prefault/prefault: $(addprefix $(TESTS)/prefault/,main.o contract.o race.o slots.o sptes.o state.o)
+$(TESTS)/bystanders/bystanders: $(addprefix $(TESTS)/bystanders/,attributes.o gmem.o)
+$(TESTS)/prefault/prefault: $(addprefix $(TESTS)/prefault/,main.o contract.o high.o race.o slots.o sptes.o state.o)
 $(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input: $(TESTS)/attributes/ranges.o
 $(KVM_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@

@@ -8,6 +8,7 @@
  * ept; nested; dead, death).
  * sptes.c: what it puts into the page tables (accessed, mmio), and that nothing
  * poisoned is among it (poison-private, poison-shared).
+ * high.c: that it maps nothing that the page tables do not reach (high, if there is such memory).
  * slots.c: that it ends when memslots are deleted or moved (slots).
  * race.c: that vCPUs do it at the same time (parallel); that whatever was pre-faulted is what
  * the guest has to find there (random), also if holes are punched (holes) or attributes flip (flips)
@@ -29,6 +30,7 @@ static const struct test_part parts[] = {
 	{ "death", "", test_death },
 	{ "accessed", "", test_accessed },
 	{ "mmio", "", test_mmio },
+	{ "high", "", test_high },
 	{ "poison-private", "", test_poisoned_private },
 	{ "poison-shared", "", test_poisoned_shared },
 	{ "slots", "ROUNDS", test_slots },

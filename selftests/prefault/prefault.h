@@ -56,6 +56,7 @@ void test_dead(void);
 void test_death(void);
 void test_accessed(void);
 void test_mmio(void);
+void test_high(void);
 void test_poisoned_private(void);
 void test_poisoned_shared(void);
 void test_slots(void);
