@@ -41,9 +41,9 @@ end_vm
 guest_is_refused()
 {
 	build/bin/memattr-guest --scenario churn --chunk 64K --count 20 --wait \
-		<$tmp/vm-in >$tmp/guest 2>$tmp/vm-out &
+		<$tmp/vm-8 >$tmp/guest 2>$tmp/vm-9 &
 	pid=$!
-	exec 8>$tmp/vm-in 9<$tmp/vm-out
+	exec 8>$tmp/vm-8 9<$tmp/vm-9
 	read -r _ <&9
 	start_loader $guide/sizecap.bpf.o --pid $pid max_pages=8
 	echo >&8
