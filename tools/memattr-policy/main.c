@@ -127,7 +127,7 @@ static const struct command {
 		.run = command_audit,
 		.options = audit_options,
 		.args = "[--pid PID [--vm FD]] [NAME=VALUE...]",
-		.help = "Runs until it is interrupted. Prints a line for each conversion that was refused, that failed, or that changed at least min_pages pages, and for each policy that left a VM.\v"
+		.help = "Runs until it is interrupted. Prints a line for each conversion that was refused, that failed, or that changed at least min_pages pages, and for each policy that left a VM or refused it.\v"
 			"Events for which the ring has no room are counted, and the count is printed. With --json, each line is an object. NAME=VALUE sets a parameter; 'memattr-policy params audit' lists the parameters.",
 		.takes_settings = true,
 	}, {

@@ -27,7 +27,7 @@ static const struct argp_option argp_options[] = {
 	{ .name = "count", .key = 'n', .arg = "COUNT", .doc = "end after COUNT intervals" },
 	{ .name = "pid", .key = 'p', .arg = "PID", .doc = "show only the VMs of process PID" },
 	{ .name = "totals", .key = KEY_TOTALS,
-	  .doc = "show counts since memattr-top or the VM started instead of rates" },
+	  .doc = "instead of rates, show counts since memattr-top or the VM started" },
 	{ .name = "verbose", .key = 'v', .doc = "show what libbpf and the verifier say" },
 	{ }
 };

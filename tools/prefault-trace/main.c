@@ -34,13 +34,13 @@ struct env {
 
 static const struct argp_option argp_options[] = {
 	{ .name = "batch", .key = 'b', .doc = "print plain lines instead of drawing a screen" },
-	{ .name = "json", .key = 'j', .doc = "as --batch, but print each interval as a JSON document on one line" },
+	{ .name = "json", .key = 'j', .doc = "like --batch, but print each interval as a JSON document on one line" },
 	{ .name = "delay", .key = 'd', .arg = "SECONDS", .doc = "time between updates (default 1.0)" },
 	{ .name = "count", .key = 'n', .arg = "COUNT", .doc = "end after COUNT intervals" },
 	{ .name = "pid", .key = 'p', .arg = "PID", .doc = "show only the VMs of process PID" },
 	{ .name = "vcpus", .key = 'c', .doc = "show a line for each vCPU instead of each VM" },
 	{ .name = "totals", .key = KEY_TOTALS,
-	  .doc = "show counts since prefault-trace or the VM started instead of rates" },
+	  .doc = "instead of rates, show counts since prefault-trace or the VM started" },
 	{ .name = "slowest", .key = KEY_SLOWEST, .arg = "N",
 	  .doc = "show the N slowest faults with their stacks, at most 32" },
 	{ .name = "folded", .key = KEY_FOLDED, .arg = "FILE",
@@ -49,14 +49,14 @@ static const struct argp_option argp_options[] = {
 	{ .name = "replay", .key = KEY_REPLAY, .arg = "FILE",
 	  .doc = "show the intervals recorded in FILE; needs neither root nor KVM" },
 	{ .name = "series", .key = KEY_SERIES, .arg = "COUNT",
-	  .doc = "room for COUNT kinds of events of all vCPUs together (default 4096)" },
+	  .doc = "make room for COUNT series, up to ten for each vCPU (default 4096)" },
 	{ .name = "verbose", .key = 'v', .doc = "show what libbpf and the verifier say" },
 	{ }
 };
 
 static const char doc[] =
 	"Trace the stage-2 faults and the pre-faults of each VM: how many, how long, and whether pre-faulting "
-	"paid.\v"
+	"paid off.\v"
 	"Exit status: 0 after q, the last interval, SIGINT or SIGTERM; 1 after a failure at run time; 2 for "
 	"wrong arguments; 3 if the kernel lacks something or this process lacks rights; 4 if there is no process "
 	"PID. For columns and keys see prefault-trace(8), or press h while it runs.";
