@@ -124,7 +124,8 @@ ejected()
 	shift 2
 	renew || return 1
 	start_loader $fault --pid $vm "$@" || return 1
-	takes 100 100 read 100 100 && end_loader 10 && takes 100 100 read 300 100 &&
+	takes 100 100 read 100 100 && state 'policy: none' || { stop_loader; return 1; }
+	end_loader 10 && takes 100 100 read 300 100 &&
 	grep -Eq "^memattr-policy: fault: the kernel ejected it from VM $vm-$vms \(walk\): $kind $code: " \
 		$err &&
 	state 'policy: none' 'exit_policy: fault' "exit_kind: $kind" "exit_code: $code" \
