@@ -13,8 +13,8 @@ final()
 	sed -n '/# final /{s///p;q}' <<<"$output"
 }
 
-on_kernel stock attributes/attributes "random 1 $ops" stays
+on_kernel stock attributes/attributes "random 1 $ops" stays flushes
 stock=$(final)
-on_kernel "$patched" attributes/attributes "random 1 $ops" "random 2 $ops --ranges" "stays --ranges" "race 5"
+on_kernel "$patched" attributes/attributes "random 1 $ops" "random 2 $ops --ranges" "stays --ranges" flushes "race 5"
 ok "random 1 $ops ends the same on both" [ "$(final)" = "${stock:-nothing}" ]
 finish

@@ -28,5 +28,17 @@ huge_is "a page of each turns private: none is left, as without" 0 'converted'
 huge_is "and back: all come back when the pages around are used" 32 'back, pages around used'
 ok "at the price of a fault for each" grep -q '^back, pages around used: .* 32 faults' $out
 ok "the loader ends" stop_loader
+
+# One conversion changes two ranges. The block of the first one stays private for the most part, so that
+# only the 8 pages that change are zapped there. The block of the second one gets uniform.
+start_vm
+vm ok private 0x1200 $((512 + 16))
+vm ok shared 0x13f8 8
+start_loader thp_recover --pid $vm
+vm ok shared 0x13f0 32
+ok "a block that gets uniform is zapped, and of another one what changes" \
+	state "zapped_pages: $((512 + 16 + 8 + 8 + 512))" "widened_pages: $((512 - 16))" 'policy: thp_recover'
+ok "the loader ends" stop_loader
+end_vm
 ok "nothing is left" nothing_left
 finish

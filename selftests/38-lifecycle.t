@@ -435,6 +435,8 @@ start_loader $fault --pid $vm zap_start_add=-16 zap_end_add=32
 vm ok private 0x1100 16
 vm ok private 0x1100 16		# nothing to do
 vm ok private 0x1108 16		# half of it
+vm ok private 0x1380 64
+vm ok private 0x1300 256	# two ranges of it, too far apart for their zaps to meet
 vm ok shared 0x1100 4
 stop_loader
 start_loader $fault --pid $vm convert_ret=-1
@@ -444,9 +446,9 @@ start_loader $fault --pid $vm convert_ret=1
 vm ok shared 0x1104 1		# ejected before it is asked about the zap
 end_loader 10
 vm ok private 0x1104 1
-ok "counters: exactly what happened" state 'requests_private: 4' 'requests_shared: 3' 'refused: 1' \
-	'noops: 1' 'pages_private: 25' 'pages_shared: 5' 'zapped_pages: 174' 'widened_pages: 144' \
-	'policy_calls: 9' 'policy_ns: [1-9]*' 'ejections: 1'
+ok "counters: exactly what happened" state 'requests_private: 6' 'requests_shared: 3' 'refused: 1' \
+	'noops: 1' 'pages_private: 281' 'pages_shared: 5' 'zapped_pages: 574' 'widened_pages: 288' \
+	'policy_calls: 14' 'policy_ns: [1-9]*' 'ejections: 1'
 counters=0
 for file in /sys/kernel/debug/kvm/$vm-$vms/memattr_*; do
 	name=${file##*/}

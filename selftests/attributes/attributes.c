@@ -2,7 +2,8 @@
 /*
  * KVM_SET_MEMORY_ATTRIBUTES as it is meant to be used: pages become what they were told to become,
  * whatever was set before (random), at once and for vCPUs that are using them (race), entirely or,
- * if there is no memory for it, not at all (fail), and nothing else changes them (stays). TAP.
+ * if there is no memory for it, not at all (fail), nothing else changes them (stays), and no vCPU
+ * goes on with what its TLB has of them (flushes). TAP.
  *
  * Nothing tells what a page's attributes are, so the guest touches it and what it finds says so.
  * Without guest_memfd a private page has no memory, which ends KVM_RUN with KVM_EXIT_MEMORY_FAULT.
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -626,6 +628,71 @@ static void test_stays(void)
 	test_silence();
 }
 
+/* --- flushes ------------------------------------------------------------- */
+
+/* In each round KVM yields at other places. */
+#define FLUSH_ROUNDS	4
+
+static _Atomic bool flushes_over;
+
+/* Under emulation no vCPU keeps its TLB long enough to show that a flush is missing, so count. */
+static bool set_flushes(uint64_t first, uint64_t end, bool private)
+{
+	unsigned long long before = vm_stat("remote_tlb_flush_requests");
+
+	set(first, end, private);
+	return vm_stat("remote_tlb_flush_requests") > before;
+}
+
+static void *wants_cpu(void *unused)
+{
+	(void)unused;
+	while (!flushes_over)
+		;
+	return NULL;
+}
+
+static bool flushes_if_it_yields(void)
+{
+	struct vcpu *vcpu = &vm.vcpus[0];
+	bool flushed = true;
+	pthread_t thread;
+	cpu_set_t cpu;
+
+	/* Both threads share a CPU, so that a long conversion has to yield to the other. */
+	CPU_ZERO(&cpu);
+	CPU_SET(sched_getcpu(), &cpu);
+	check(sched_setaffinity(0, sizeof(cpu), &cpu), "sched_setaffinity");
+	for (int round = 0; round < FLUSH_ROUNDS; round++) {
+		for (uint64_t page = 1; page < AREA_PAGES; page += 2)
+			set(page, page + 1, true);
+		run_list(vcpu, guest_read, 1, 0);
+		flushes_over = false;
+		thread = start_thread(wants_cpu, NULL);
+		flushed &= set_flushes(0, AREA_PAGES, true);
+		flushes_over = true;
+		pthread_join(thread, NULL);
+		set(0, AREA_PAGES, false);
+	}
+	return flushed;
+}
+
+static void test_flushes(void)
+{
+	struct vcpu *vcpu = &vm.vcpus[0];
+
+	create_vm(1);
+	set_slot(WORK_SLOT, AREA_GPA, AREA_PAGES * PAGE, map_memory(AREA_GPA, AREA_PAGES * PAGE),
+		 create_gmem(vm.fd, AREA_PAGES * PAGE));
+	vcpu->list[0] = page_gpa(0);
+	run_list(vcpu, guest_read, 1, 0);
+	ok(set_flushes(0, 1, true), "a shared page that is mapped turns private: TLBs are flushed");
+	run_list(vcpu, guest_read, 1, 0);
+	ok(set_flushes(0, 1, false), "and back: TLBs are flushed");
+	ok(flushes_if_it_yields(),
+	   "it is the first of %u pages, every other of which changes: TLBs are flushed", AREA_PAGES);
+}
+
 /* ------------------------------------------------------------------------- */
 
 static const struct test_part parts[] = {
@@ -633,6 +700,7 @@ static const struct test_part parts[] = {
 	{ "race", "SECONDS", test_race },
 	{ "fail", "", test_fail },
 	{ "stays", "", test_stays },
+	{ "flushes", "", test_flushes },
 };
 
 int main(int argc, char **argv)
