@@ -46,7 +46,7 @@ for what in "${spinning[@]}"; do
 	ok "stock spins: $what" [ "$(says "$what")" = 'spins until a signal comes' ]
 done
 
-on_kernel "$patched" prefault/prefault contract death "signals $mib" "slots $rounds" "${common[@]}" \
+on_kernel "$patched" prefault/prefault contract death "signals $mib" "slots $rounds" other-slot "${common[@]}" \
 	"random 2 $rounds" "flips $((rounds * 10))" poison-shared spins
 for what in "${spinning[@]}" "${ending[@]}"; do
 	ok "the $patched kernel does not: $what" [ "$(says "$what")" = ends ]

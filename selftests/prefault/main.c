@@ -9,7 +9,8 @@
  * sptes.c: what it puts into the page tables (accessed, mmio), and that nothing
  * poisoned is among it (poison-private, poison-shared).
  * high.c: that it maps nothing that the page tables do not reach (high, if there is such memory).
- * slots.c: that it ends when memslots are deleted or moved (slots).
+ * slots.c: that it ends when memslots are deleted or moved (slots), and that a memslot is created
+ * while it goes on (other-slot).
  * race.c: that vCPUs do it at the same time (parallel); that whatever was pre-faulted is what
  * the guest has to find there (random), also if holes are punched (holes) or attributes flip (flips)
  * meanwhile.
@@ -34,6 +35,7 @@ static const struct test_part parts[] = {
 	{ "poison-private", "", test_poisoned_private },
 	{ "poison-shared", "", test_poisoned_shared },
 	{ "slots", "ROUNDS", test_slots },
+	{ "other-slot", "", test_other_slot },
 	{ "spins", "", show_spins },
 	{ "parallel", "ROUNDS", test_parallel },
 	{ "random", "SEED ROUNDS", test_random },

@@ -60,6 +60,7 @@ void test_high(void);
 void test_poisoned_private(void);
 void test_poisoned_shared(void);
 void test_slots(void);
+void test_other_slot(void);
 void show_spins(void);
 void test_parallel(void);
 void test_random(void);
