@@ -19,10 +19,11 @@ in_order()
 		sh "$program" "$@"
 }
 
-# met PATTERN NUMBER: checks that a line of $output has PATTERN, whose group NUMBER is above 0.
+# met PATTERN NUMBER: checks that a line of $output has PATTERN, whose group NUMBER is above 0. PATTERN begins
+# where a word does: the number 20 would else match as 0.
 met()
 {
-	sed -nE "s/.*$1.*/\\$2/p" <<<"$output" | grep -qx '[1-9][0-9]*'
+	sed -nE "s/.*\b$1.*/\\$2/p" <<<"$output" | grep -qx '[1-9][0-9]*'
 }
 
 # same_again ARGUMENT...: checks that a second run says what $output says.
