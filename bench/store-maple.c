@@ -334,10 +334,11 @@ static unsigned long range_start(const struct pattern *pattern, unsigned long i)
 static void toggle(enum store store, const struct pattern *pattern, struct tally *tally,
 		   struct tally *cancel)
 {
-	unsigned long start, end;
+	unsigned long start, end, i;
 
-	for (int i = 0; i < ROUNDS; i++) {
-		start = range_start(pattern, next_random(&random_state) % pattern->count);
+	for (int round = 0; round < ROUNDS; round++) {
+		i = (next_random(&random_state) >> 16) * pattern->count >> 32;
+		start = range_start(pattern, i);
 		end = start + pattern->length;
 		change(store, start, end, ATTRS, true, cancel);
 		change(store, start, end, ATTRS, false, tally);

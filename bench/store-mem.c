@@ -101,14 +101,14 @@ void *kmem_cache_alloc_lru(struct kmem_cache *cache, struct list_lru *lru, int f
 	return cache_take(cache);
 }
 
-int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t count, void **list)
+int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t size, void **list)
 {
 	size_t i;
 
 	(void)gfp;
-	for (i = 0; i < count; i++)
+	for (i = 0; i < size; i++)
 		list[i] = cache_take(cache);
-	return count;
+	return size;
 }
 
 void kmem_cache_free(struct kmem_cache *cache, void *p)
@@ -118,10 +118,10 @@ void kmem_cache_free(struct kmem_cache *cache, void *p)
 	cache->free = p;
 }
 
-void kmem_cache_free_bulk(struct kmem_cache *cache, size_t count, void **list)
+void kmem_cache_free_bulk(struct kmem_cache *cache, size_t size, void **list)
 {
-	while (count--)
-		kmem_cache_free(cache, list[count]);
+	while (size--)
+		kmem_cache_free(cache, list[size]);
 }
 
 void *kmalloc(size_t size, gfp_t gfp)
