@@ -13,14 +13,17 @@ $(BENCHES): %: %.o $(B)/bench/bench.o $(TESTS_LIB)
 # Alone in its VM, thus static.
 $(B)/bench/attributes: TOOLS_LIBS := -static
 
-# As the store's tests, but optimized and without checks.
-$(B)/bench/store-cost: bench/store-cost.c $(STORE)/mem.c $(STORE)/shim.h $(STORE_SRC) $(STORE_B)/include-6 \
-		$(B)/bench/bench.o $(TESTS_LIB)
+# As the store's tests, but optimized, without checks, and with memory at the kernel's price.
+STORE_BENCHES := $(addprefix $(B)/bench/,store-cost store-maple)
+STORE_BENCH_SOURCES = bench/store-mem.c $(filter-out $(STORE)/mem.c,$(STORE_SOURCES))
+$(B)/bench/store-maple: STORE_BENCH_SOURCES += $(STORE_SRC)/lib/maple_tree.c
+$(STORE_BENCHES): $(B)/bench/%: bench/%.c bench/store-mem.c bench/store-mem.h bench/maple-map.h $(STORE)/shim.h \
+		$(STORE_SRC) $(STORE_B)/include-6 $(B)/bench/bench.o $(TESTS_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -DXA_DEBUG -O1 -g,$(STORE_CFLAGS)) -O2 -DSINGLE_THREAD -I$(STORE_B)/include-6 \
-		-Ibench -Iselftests/lib -static $< $(STORE_SOURCES) $(B)/bench/bench.o $(TESTS_LIB) $(STORE_LIBS) -o $@
+		-Ibench -Iselftests/lib -static $< $(STORE_BENCH_SOURCES) $(B)/bench/bench.o $(TESTS_LIB) $(STORE_LIBS) -o $@
 
 -include $(wildcard $(B)/bench/*.d)
 
-bench-tests: $(BENCHES) $(B)/bench/store-cost $(B)/bench/trivial.bpf.o
+bench-tests: $(BENCHES) $(STORE_BENCHES) $(B)/bench/trivial.bpf.o
 .PHONY: bench-tests

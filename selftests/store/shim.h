@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What attr_map.c and xarray.c use and the kernel's own headers for user space lack. Included
- * before everything else.
+ * What attr_map.c, xarray.c and maple_tree.c use and the kernel's own headers for user space lack.
+ * Included before everything else.
  */
 #ifndef SHIM_H
 #define SHIM_H
@@ -11,7 +11,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <linux/kconfig.h>
 #include <linux/kernel.h>
+#include <linux/bug.h>
+#include <linux/init.h>
 /* Defined to nothing there. */
 #undef synchronize_rcu
 #include <urcu.h>
@@ -28,12 +31,17 @@ void mem_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
 void mem_free_rcu(struct rcu_head *head);
 
 #ifdef SINGLE_THREAD
-/* Locks of this kind cost more than the kernel's, and would be most of what is measured. */
+/*
+ * Locks of this kind cost more than the kernel's, and would be most of what is measured. These are
+ * like those of the kernel of the test VM, which has no preemption.
+ */
 #include <linux/spinlock.h>
 #undef spin_lock
 #undef spin_unlock
-#define spin_lock(lock)		do { } while (0)
-#define spin_unlock(lock)	do { } while (0)
+#define spin_lock(lock)		mem_spin_lock((int *)(lock))
+#define spin_unlock(lock)	mem_spin_unlock((int *)(lock))
+void mem_spin_lock(int *lock);
+void mem_spin_unlock(int *lock);
 #undef rcu_read_lock
 #undef rcu_read_unlock
 #define rcu_read_lock()		do { } while (0)

@@ -7,7 +7,7 @@ STORE_SRC := $(STORE_B)/linux
 
 # Of the kernel tree: the store, the xarray below it, and headers that make them build here.
 STORE_FILES := virt/kvm/attr_map.c include/linux/kvm_attr_map.h lib/xarray.c lib/radix-tree.h include/linux/xarray.h \
-	include/linux/kconfig.h include/linux/gfp_types.h \
+	lib/maple_tree.c include/linux/maple_tree.h include/linux/kconfig.h include/linux/gfp_types.h \
 	include/linux/radix-tree.h tools/include tools/arch/x86/include tools/lib tools/testing/shared
 
 STORE_SOURCES = $(STORE)/mem.c $(addprefix $(STORE_SRC)/,virt/kvm/attr_map.c lib/xarray.c \
@@ -20,7 +20,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 # Nodes of 64 slots as in the kernel, and of 8: more levels with fewer pages.
 STORE_SHIFTS := 6 3
 
-$(STORE_SRC): $(wildcard kernel-patches/linux-6.12/*.patch)
+$(STORE_SRC): $(wildcard kernel-patches/linux-6.12/*.patch) $(STORE)/store.mk
 	@rm -rf $@ $@.new
 	@mkdir -p $@.new
 	@$(K) files $@.new $(STORE_FILES)
