@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * memattr-guest, the host side. memattr-guest.c: options and the run as a whole. vm.c: makes the
- * VM. vcpu.c: runs it and does the conversions. footprint.c: measures the memory it takes. report.c:
- * the summary.
+ * VM. vcpu.c: runs it and does the conversions. footprint.c: measures the memory it takes.
+ * report.c: the summary.
  */
 #ifndef VMM_H
 #define VMM_H
