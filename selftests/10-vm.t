@@ -88,6 +88,11 @@ unlink 'build/10-vm.test';
 is($1, 'yes', $2) while $out =~ /^(yes|no) (.*)$/mg;
 is(scalar(() = $out =~ /^yes/mg), 9, 'everything in the guest was looked at');
 
+($status, $out, $err) = vm('--kernel', $kernel, '--append', 'x.nested=3 kvm.halt_poll_ns=123', '--append', 'kvm_amd.nested=0 kvm_intel.nested=0',
+	'--', 'sh', '-c', 'cat /proc/cmdline /sys/module/kvm/parameters/halt_poll_ns /sys/module/kvm_*/parameters/nested');
+like($out, qr/ x\.nested=3 kvm\.halt_poll_ns=123 kvm_amd\.nested=0 kvm_intel\.nested=0\n123\n[0N]\n$/,
+     'the command line is added to, and modules get their options from it');
+
 # --- live output; the guest sees the host's changes to the checkout ---
 
 mkdir 'build';
