@@ -13,10 +13,11 @@
 #include "testvm.h"
 
 #define CODE_GPA	PAGE
-#define VCPUS		3
+#define MAX_VCPUS	4
+#define VCPUS		3		/* as many as most tests use */
 #define LIST_WORDS	4096u
 #define LISTS_GPA	(CODE_GPA + PAGE)
-#define LISTS_END	(LISTS_GPA + VCPUS * 2 * LIST_WORDS * sizeof(uint32_t))
+#define LISTS_END	(LISTS_GPA + MAX_VCPUS * 2 * LIST_WORDS * sizeof(uint32_t))
 
 /* Page numbers count from here. */
 #define AREA_GPA	(32ull << 20)
@@ -47,7 +48,7 @@ struct vcpu {
 struct page_vm {
 	int fd, stats_fd;
 	int vcpus_created;
-	struct vcpu vcpus[VCPUS];
+	struct vcpu vcpus[MAX_VCPUS];
 	bool private[AREA_PAGES];	/* as set() has left them */
 };
 
