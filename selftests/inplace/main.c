@@ -28,6 +28,11 @@ static const struct test_part parts[] = {
 	{ "checks", "", test_checks },
 	{ "answers", "", test_answers },
 	{ "off", "", test_off },
+	{ "conversions", "", test_conversions },
+	{ "files", "", test_files },
+	{ "slots", "", test_slots },
+	{ "lifetime", "", test_lifetime },
+	{ "held", "", test_held },
 };
 
 int main(int argc, char **argv)

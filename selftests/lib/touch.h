@@ -3,6 +3,7 @@
 #ifndef TOUCH_H
 #define TOUCH_H
 
+#include <signal.h>
 #include <stdint.h>
 
 /* Call it once, before the first access. Any other SIGBUS still ends the program. */
