@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "gmem_uapi.h"
 #include "now.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
