@@ -19,8 +19,13 @@ struct work work;
 
 void create_work(uint64_t pages, uint64_t flags)
 {
+	create_work_for(1, pages, flags);
+}
+
+void create_work_for(int vcpus, uint64_t pages, uint64_t flags)
+{
 	catch_bus_errors();
-	create_vm(1);
+	create_vm(vcpus);
 	work.pages = pages;
 	work.fd = try_create_gmem(vm.fd, pages * PAGE, flags);
 	if (work.fd < 0) {

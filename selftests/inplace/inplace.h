@@ -24,8 +24,9 @@ struct work {
 
 extern struct work work;
 
-/* Creates a VM with one vCPU, the file, its mapping and its memslot. */
+/* Creates a VM, the file, its mapping and its memslot; with one vCPU if nothing is said. */
 void create_work(uint64_t pages, uint64_t flags);
+void create_work_for(int vcpus, uint64_t pages, uint64_t flags);
 void destroy_work(void);
 uint8_t *work_page(uint64_t page);
 

@@ -33,6 +33,13 @@ static const struct test_part parts[] = {
 	{ "slots", "", test_slots },
 	{ "lifetime", "", test_lifetime },
 	{ "held", "", test_held },
+	{ "access", "", test_access },
+	{ "life", "", test_life },
+	{ "poison", "", test_poison },
+	{ "charge", "", test_charge },
+	{ "races", "ROUNDS", test_races },
+	{ "data", "CONVERSIONS", test_data },
+	{ "backings", "", test_backings },
 };
 
 int main(int argc, char **argv)
