@@ -7,8 +7,8 @@
 . selftests/lib/kernels.sh
 # Under the debug kernel's checks everything takes ten times as long.
 case $patched in
-debug) conversions=${INPLACE_CONVERSIONS:-500} rounds=500 ;;
-*) conversions=${INPLACE_CONVERSIONS:-2000} rounds=2000 ;;
+debug) conversions=${INPLACE_CONVERSIONS:-200} rounds=500 ;;
+*) conversions=${INPLACE_CONVERSIONS:-1000} rounds=2000 ;;
 esac
 
 # mode ON PARTS...: the module is loaded with the parameter set to 0 or 1.

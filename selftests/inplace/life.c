@@ -400,7 +400,7 @@ static void *touch_by_guest(void *unused)
 	for (unsigned int i = 0; i < PAGES; i++)
 		vcpu->list[i] = page_gpa(i);
 	while (!is_over) {
-		run_list(vcpu, guest_read, PAGES, 0);
+		run_list_again(vcpu, guest_read, PAGES, 0);
 		disturbances++;
 	}
 	return unused;

@@ -79,6 +79,11 @@ void start_guest(struct vcpu *vcpu, const char *entry, unsigned int count, uint3
 enum guest_exit run_guest(struct vcpu *vcpu);
 /* The guest goes through its list and steps over private pages that have no memory. */
 void run_list(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag);
+/*
+ * If a page is converted during a vCPU's fault on it, KVM may leave that to userspace. This does what a guest
+ * that has no opinion on what its pages are needs: it tries again. Returns how often it did.
+ */
+unsigned long run_list_again(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag);
 /* Maps the guest's code and lists, so that they cause no faults later. */
 void warm_up(struct vcpu *vcpu);
 
