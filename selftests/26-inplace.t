@@ -20,6 +20,6 @@ mode()
 }
 
 mode 0 caps create off files backings
-mode 1 caps create checks answers conversions files slots lifetime held access life poison charge \
+mode 1 caps create checks answers conversions zaps files slots lifetime held access life poison charge \
 	"races $rounds" "data $conversions"
 finish

@@ -82,6 +82,7 @@ void test_checks(void);
 void test_answers(void);
 void test_off(void);
 void test_conversions(void);
+void test_zaps(void);
 void test_files(void);
 void test_slots(void);
 void test_lifetime(void);

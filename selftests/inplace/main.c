@@ -7,6 +7,7 @@
  * KVM_SET_MEMORY_ATTRIBUTES2 (checks), what it writes back (answers), and that there is none of it
  * if the parameter is off (off).
  * conversions.c: content and state of pages as they are converted (conversions).
+ * zaps.c: what of it the guest has to map again (zaps).
  * file.c: what can be done with the file (files), memslots (slots), and what is left of it without
  * its descriptor or its VM (lifetime).
  * held.c: pages that somebody holds are not converted (held).
@@ -29,6 +30,7 @@ static const struct test_part parts[] = {
 	{ "answers", "", test_answers },
 	{ "off", "", test_off },
 	{ "conversions", "", test_conversions },
+	{ "zaps", "", test_zaps },
 	{ "files", "", test_files },
 	{ "slots", "", test_slots },
 	{ "lifetime", "", test_lifetime },

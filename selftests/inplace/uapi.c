@@ -348,6 +348,23 @@ void test_checks(void)
 	destroy_work();
 }
 
+/*
+ * A file that can be mapped is all of the guest's memory, although it is the VM that says what is private;
+ * the host has no access, as it begins as private and stays so.
+ */
+static void test_mappable_off(void)
+{
+	create_work(FILE_PAGES, GUEST_MEMFD_FLAG_MMAP);
+	ok(host_is_refused(0) && guest_finds(0, 0), "a file to be mapped: the guest has access, the host has not");
+	vm.vcpus[0].list[0] = page_gpa(0);
+	run_list(&vm.vcpus[0], guest_write, 1, PRIVATE_TAG);
+	set(0, 1, true);
+	ok(host_is_refused(0) && guest_finds(0, page_gpa(0) | PRIVATE_TAG), "so they have if the VM says that a page is private");
+	set(0, 1, false);
+	ok(host_is_refused(0) && guest_finds(0, page_gpa(0) | PRIVATE_TAG), "and shared again");
+	destroy_work();
+}
+
 void test_off(void)
 {
 	static const uint64_t flags[] = { 0, GUEST_MEMFD_FLAG_MMAP };
@@ -357,6 +374,7 @@ void test_off(void)
 		test_fd(try_create_gmem(vm.fd, FILE_PAGES * PAGE, flags[i]), ENOTTY,
 			flags[i] ? "a guest_memfd to be mapped" : "a guest_memfd");
 	destroy_vm();
+	test_mappable_off();
 }
 
 /* --- what is written back ------------------------------------------------ */
