@@ -63,7 +63,8 @@ static void wait_until_released(void)
 
 static void answer(const struct fuse_in_header *in, int err, const void *data, size_t size)
 {
-	struct fuse_out_header out = { .len = sizeof(out) + size, .error = -err, .unique = in->unique };
+	struct fuse_out_header out = { .len = sizeof(out) + size, .error = -err,
+				      .unique = in->unique };
 	const struct iovec parts[] = { { &out, sizeof(out) }, { (void *)data, size } };
 
 	/* ENOENT: the request was interrupted. */
@@ -74,7 +75,8 @@ static void answer(const struct fuse_in_header *in, int err, const void *data, s
 static void answer_attr(const struct fuse_in_header *in)
 {
 	const struct fuse_attr_out attr = {
-		.attr = { .ino = FUSE_ROOT_ID, .size = FUSE_FILE_SIZE, .mode = S_IFREG | 0644, .nlink = 1,
+		.attr = { .ino = FUSE_ROOT_ID, .size = FUSE_FILE_SIZE, .mode = S_IFREG | 0644,
+			 .nlink = 1,
 			  .blksize = PAGE },
 	};
 
@@ -101,7 +103,8 @@ static void answer_io(const struct fuse_in_header *in)
 static void serve(const struct fuse_in_header *in)
 {
 	const struct fuse_init_out init = {
-		.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION, .max_write = FUSE_FILE_SIZE,
+		.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION,
+		.max_write = FUSE_FILE_SIZE,
 		.max_readahead = PAGE,
 	};
 	const struct fuse_open_out opened = { .open_flags = FOPEN_DIRECT_IO };
