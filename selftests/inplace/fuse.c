@@ -144,6 +144,7 @@ static void *serve_all(void *unused)
 int fuse_open(void)
 {
 	char options[128];
+	int fd;
 
 	device_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (device_fd < 0)
@@ -152,5 +153,8 @@ int fuse_open(void)
 	snprintf(options, sizeof(options), "fd=%d,rootmode=100644,user_id=0,group_id=0", device_fd);
 	check(mount("inplace", MOUNTED_FILE, "fuse", 0, options), "mount of a FUSE filesystem");
 	pthread_detach(start_thread(serve_all, NULL));
-	return check(open(MOUNTED_FILE, O_RDWR | O_DIRECT | O_CLOEXEC), MOUNTED_FILE);
+	fd = check(open(MOUNTED_FILE, O_RDWR | O_DIRECT | O_CLOEXEC), MOUNTED_FILE);
+	/* It lasts as long as the file is open. */
+	check(umount2(MOUNTED_FILE, MNT_DETACH), "umount of a FUSE filesystem");
+	return fd;
 }
