@@ -14,7 +14,27 @@
 #ifndef INDEXES
 #define INDEXES 1	/* pages of the file, 1 or 2 */
 #endif
-#define PAGES (INDEXES + 1)	/* physical pages, numbered from 1: an index and a spare one */
+#ifndef GUPS
+#define GUPS 1		/* threads that pin pages, 0 or 1 */
+#endif
+#ifndef PAGES
+#define PAGES 2		/* of memory, numbered from 1; 2 or 3 */
+#endif
+
+/* What is to be shown to end, if anything: else it is safety that is checked. */
+#if defined(CONVERSION_ENDS) || defined(PUNCH_ENDS)
+#define FAIR
+#endif
+#ifdef CONVERSION_ENDS
+#define CONVERTING(is)	busy = is
+#else
+#define CONVERTING(is)	skip
+#endif
+#ifdef PUNCH_ENDS
+#define PUNCHING(is)	busy = is
+#else
+#define PUNCHING(is)	skip
+#endif
 
 #define NONE 0
 #define SHARED 0
@@ -59,7 +79,7 @@ byte host_has[HOSTS];		/* page that a fault in flight or an unmapping of this pr
 byte gup_has;			/* page that GUP has a reference to, pinned or not yet */
 bool gup_pinned;
 #ifdef FAIR
-bool converting;
+bool busy;			/* the operation that has to end goes on */
 #endif
 
 #if HOSTS == 1
@@ -88,11 +108,19 @@ bool converting;
 #endif
 #define USES(i, p)		(HOSTS_USE(i, p) || spte[i] == p || cache[i] == p)
 
-/* The names of the properties: pan prints the assertion that fails. */
-hidden byte host_maps_private_page, host_maps_punched_page, gup_pins_private_page, guest_maps_stale_attribute,
-	guest_maps_punched_page, page_in_use_is_freed, contents_are_lost, contents_are_leaked,
-	attributes_change_after_eagain, eagain_without_holder;
-#define NEVER(name, condition) assert(name || !(condition))
+/*
+ * The names of the properties, as pan shows the text of an assertion that fails. With ONLY, the others
+ * are not looked at: a mutant may violate several.
+ */
+hidden byte host_maps_private_page = 1, host_maps_punched_page = 2, gup_pins_private_page = 3,
+	guest_maps_stale_attribute = 4, guest_maps_punched_page = 5, page_in_use_is_freed = 6,
+	contents_are_lost = 7, contents_are_leaked = 8, attributes_change_after_eagain = 9,
+	eagain_without_holder = 10;
+#ifdef ONLY
+#define NEVER(name, condition) assert(name != ONLY || !(condition))
+#else
+#define NEVER(name, condition) assert(!name || !(condition))
+#endif
 
 /* --- references and locks ------------------------------------------------- */
 
@@ -114,15 +142,18 @@ inline put_page(p) {
  * fairness is looked at, everybody may also do nothing for ever between two operations.
  */
 #ifdef FAIR
+#ifdef UNFAIR_LOCK
+#define MAY_READ	(!writer)
+#else
 #define MAY_READ	(!writer && !waiting)
+#endif
 #define MAY_WRITE	(!writer && !readers && (waiting == 1 || last_writer != _pid + 1))
 #define WAIT_TO_WRITE	waiting++
 #define WRITE_LOCK	d_step { writer = true; waiting--; last_writer = _pid + 1 }
-#define STAY		:: skip
+#define STAY		:: _nr_pr > 0	/* always true, but pan refuses a loop without condition */
 #else
 #define MAY_READ	(!writer)
 #define MAY_WRITE	(!writer && !readers)
-#define WAIT_TO_WRITE
 #define WRITE_LOCK	writer = true
 #define STAY
 #endif
@@ -136,7 +167,7 @@ inline grab_folio(i, p) {
 	:: cache[i] != NONE ->
 		d_step { p = cache[i]; page[p].refs++ }
 	:: cache[i] == NONE && page[1].refs == 0 -> add_folio(i, p, 1)
-	:: cache[i] == NONE && page[2].refs == 0 -> add_folio(i, p, 2)
+		:: cache[i] == NONE && page[2].refs == 0 -> add_folio(i, p, 2)
 #if PAGES > 2
 	:: cache[i] == NONE && page[3].refs == 0 -> add_folio(i, p, 3)
 #endif
@@ -158,7 +189,16 @@ inline add_folio(i, p, new) {
 	}
 }
 
+#ifdef ZERO_UNLOCKED_PAGE
+#define LOOKUP_STATE	bool locked, zero
+#else
+#define LOOKUP_STATE	bool locked
+#endif
+
 inline lock_folio(p) {
+#ifdef ZERO_UNLOCKED_PAGE
+	zero = !page[p].uptodate;
+#endif
 	if
 	:: locked
 	:: else -> !page[p].locked; page[p].locked = true
@@ -167,10 +207,18 @@ inline lock_folio(p) {
 }
 
 /* The first one who uses a page zeroes it, under the page's lock. */
+#if defined(NO_ZERO)
+#define NEEDS_ZERO(p)	false
+#elif defined(ZERO_UNLOCKED_PAGE)
+#define NEEDS_ZERO(p)	zero
+#else
+#define NEEDS_ZERO(p)	(!page[p].uptodate)
+#endif
+
 inline zero_folio(p) {
 	d_step {
 		if
-		:: !page[p].uptodate ->
+		:: NEEDS_ZERO(p) ->
 			NEVER(contents_are_lost, page[p].used);
 			page[p].uptodate = true
 		:: else
@@ -184,6 +232,13 @@ inline unlock_and_put(p) {
 	page[p].locked = false;
 	put_page(p)
 }
+
+/* Any index where this is possible. */
+#if INDEXES == 1
+#define PICK(i, can)	can(0) -> i = 0
+#else
+#define PICK(i, can)	if :: can(0) -> i = 0 :: can(1) -> i = 1 fi
+#endif
 
 /* --- host ---------------------------------------------------------------- */
 
@@ -204,33 +259,44 @@ inline flush_and_put(m, i, p) {
 	}
 }
 
+#define IS_MAPPED(i)	(pte[AT(_pid, i)] != NONE)
+#ifdef NO_LOCK
+#define MAY_FAULT(i)	(pte[AT(_pid, i)] == NONE)
+#define FAULT_LOCK	skip
+#define FAULT_UNLOCK	skip
+#else
+#define MAY_FAULT(i)	(pte[AT(_pid, i)] == NONE && MAY_READ)
+#define FAULT_LOCK	readers++
+#define FAULT_UNLOCK	readers--
+#endif
+
 /* A process touches the file's mapping, or unmaps it. */
 active [HOSTS] proctype host()
 {
 	byte p, i;
-	bool locked;
+	LOOKUP_STATE;
 
 idle:
 	do
 	STAY
-#if INDEXES > 1
-	:: i = 1 - i
-#endif
 	:: atomic {
-		pte[AT(_pid, i)] != NONE ->
+		PICK(i, IS_MAPPED);
 		clear_pte(_pid, i, p);
 		host_has[_pid] = p
 	   }
-	   atomic {
-		flush_and_put(_pid, i, p);
-		host_has[_pid] = NONE
-	   }
+#ifdef PUT_BEFORE_FLUSH
+	   d_step { put_page(p); host_has[_pid] = NONE };
+	   d_step { tlb[AT(_pid, i)] = NONE; p = NONE; i = 0 }
+#else
+	   d_step { flush_and_put(_pid, i, p); host_has[_pid] = NONE; i = 0 }
+#endif
 	:: atomic {
 		/* kvm_gmem_fault() */
-		pte[AT(_pid, i)] == NONE && MAY_READ -> readers++;
+		PICK(i, MAY_FAULT);
+		FAULT_LOCK;
 		if
 		:: attr[i] == SHARED -> break
-		:: else -> readers--			/* SIGBUS */
+		:: else -> FAULT_UNLOCK; i = 0		/* SIGBUS */
 		fi
 	   }
 	od;
@@ -238,11 +304,25 @@ idle:
 	atomic {
 		grab_folio(i, p);
 		if
-		:: p == NONE -> readers--; goto idle
+		:: p == NONE -> FAULT_UNLOCK; i = 0; goto idle	/* out of memory */
 		:: else -> host_has[_pid] = p
 		fi
 	}
-	atomic { lock_folio(p); zero_folio(p); readers-- }
+	atomic {
+		lock_folio(p);
+		zero_folio(p);
+#ifdef FAULT_UNLOCKS_PAGE
+		page[p].locked = false;
+#endif
+#ifdef FAULT_DROPS_REF
+		page[p].refs--;
+#endif
+		FAULT_UNLOCK
+	}
+#ifdef FAULT_LOCKS_AGAIN
+	atomic { MAY_READ; FAULT_LOCK };
+	FAULT_UNLOCK;
+#endif
 
 	/* finish_fault(): only the page's lock and reference protect it now. */
 	d_step {
@@ -251,9 +331,14 @@ idle:
 		NEVER(contents_are_leaked, !page[p].uptodate);
 		pte[AT(_pid, i)] = p;
 		tlb[AT(_pid, i)] = p;
+#ifdef FAULT_DROPS_REF
+		page[p].refs++;
+#endif
+#ifndef MAPPING_HAS_NO_REF
 		page[p].refs++
+#endif
 	}
-	d_step { unlock_and_put(p); host_has[_pid] = NONE; p = NONE }
+	d_step { unlock_and_put(p); host_has[_pid] = NONE; p = NONE; i = 0 }
 	goto idle
 }
 
@@ -261,53 +346,91 @@ idle:
 
 #define VCPU (_pid - HOSTS)
 
+#define IS_UNMAPPED(i)	(spte[i] == NONE)
+#ifdef GUEST_NO_LOCK
+#define GUEST_LOCK	skip
+#define GUEST_UNLOCK	skip
+#else
+#define GUEST_LOCK	MAY_READ -> readers++
+#define GUEST_UNLOCK	readers--
+#endif
+#ifdef NO_SEQ
+#define IS_STALE	false
+#else
+#define IS_STALE	(in_progress > 0 || seq_moved[VCPU])
+#endif
+
 active [VCPUS] proctype vcpu()
 {
 	byte p, i;
 	bit a;
-	bool locked;
+	LOOKUP_STATE;
 
 idle:
 	seq_moved[VCPU] = true;
 	do
 	STAY
-#if INDEXES > 1
-	:: i = 1 - i
-#endif
 	:: atomic {
 		/* kvm_mmu_faultin_pfn(): the sequence number, then the attribute, no lock. */
-		spte[i] == NONE ->
+		PICK(i, IS_UNMAPPED);
+#ifdef ATTR_BEFORE_SEQ
+		a = attr[i];
+#else
 		seq_moved[VCPU] = false;
+#endif
 		break
 	   }
 	od;
+#ifdef ATTR_BEFORE_SEQ
+	seq_moved[VCPU] = false;
+#else
 	a = attr[i];
+#endif
 
 	/* kvm_gmem_get_pfn() */
 	atomic {
-		MAY_READ -> readers++;
+		GUEST_LOCK;
 		grab_folio(i, p);
 		if
-		:: p == NONE -> readers--; a = 0; goto idle
+		:: p == NONE -> GUEST_UNLOCK; a = 0; i = 0; goto idle	/* out of memory */
 		:: else
 		fi
 	}
-	atomic { lock_folio(p); zero_folio(p); d_step { unlock_and_put(p); readers-- } }
+	atomic {
+		lock_folio(p);
+		zero_folio(p);
+		d_step {
+#ifdef GUEST_KEEPS_REF
+			page[p].refs++;
+#endif
+			unlock_and_put(p);
+			GUEST_UNLOCK
+		}
+	}
 
 	/* kvm_tdp_mmu_page_fault(): under mmu_lock. */
 	atomic {
-		if
 		/* is_page_fault_stale() */
-		:: in_progress > 0 || seq_moved[VCPU]
-		:: else ->
-			NEVER(guest_maps_stale_attribute, a != attr[i]);
-			NEVER(guest_maps_punched_page, p != cache[i]);
-			NEVER(contents_are_leaked, !page[p].uptodate);
-			spte[i] = p;
-			spte_attr[i] = a
+		if
+		:: IS_STALE -> goto retry
+		:: else
 		fi;
+#ifdef STALE_CHECK_UNLOCKED
+	}
+	atomic {
+#endif
+		NEVER(guest_maps_stale_attribute, a != attr[i]);
+		NEVER(guest_maps_punched_page, p != cache[i]);
+		NEVER(contents_are_leaked, !page[p].uptodate);
+		spte[i] = p;
+		spte_attr[i] = a;
+retry:
+#ifdef GUEST_KEEPS_REF
+		put_page(p);
+#endif
 		p = NONE;
 		a = 0;
+		i = 0;
 		goto idle
 	}
 }
@@ -329,7 +452,18 @@ inline invalidate_end() {
 	}
 }
 
+#ifdef NO_INVALIDATION
+#define BEGIN	skip
+#define END	skip
+#else
+#define BEGIN	in_progress++
+#define END	invalidate_end()
+#endif
+
 /* --- GUP ------------------------------------------------------------------ */
+
+#if GUPS
+#define IS_PRESENT(i)	(pte[AT(0, i)] != NONE)
 
 /* A thread of process 0 pins pages, by what the PTEs say. For a PTE that is not there GUP faults as above. */
 active proctype gup()
@@ -339,12 +473,9 @@ active proctype gup()
 idle:
 	do
 	STAY
-#if INDEXES > 1
-	:: i = 1 - i
-#endif
 	:: atomic {
 		/* follow_page_pte(): under the page table's lock. */
-		pte[AT(0, i)] != NONE ->
+		PICK(i, IS_PRESENT);
 		p = pte[AT(0, i)];
 		page[p].refs++;
 		gup_has = p;
@@ -352,7 +483,7 @@ idle:
 	   }
 	:: atomic {
 		/* gup_fast_pte_range(): no lock. */
-		pte[AT(0, i)] != NONE ->
+		PICK(i, IS_PRESENT);
 		p = pte[AT(0, i)];
 		break
 	   }
@@ -362,12 +493,16 @@ idle:
 	atomic {
 		if
 		:: page[p].refs > 0 -> page[p].refs++; gup_has = p
-		:: else -> p = NONE; goto idle
+		:: else -> p = NONE; i = 0; goto idle
 		fi
 	}
 	atomic {
 		if
+#ifdef GUP_READS_PTE_ONCE
+		:: true -> goto pin
+#else
 		:: pte[AT(0, i)] == p -> goto pin
+#endif
 		:: else -> goto unpin
 		fi
 	}
@@ -387,9 +522,11 @@ unpin:
 		gup_pinned = false;
 		put_page(p);
 		p = NONE;
+		i = 0;
 		goto idle
 	}
 }
+#endif
 
 /* A CPU's batch of pages for the LRU lists gets full: lru_add_drain(). */
 inline drain(p) {
@@ -418,7 +555,86 @@ active proctype lru()
 /* --- conversion ------------------------------------------------------------ */
 
 #define CHANGES(i)	(first <= i && i < end && attr[i] != to)
-#define IS_HELD(i)	(CHANGES(i) && cache[i] != NONE && page[cache[i]].refs > 1)
+#define IS_HELD(i)	(CHANGES(i) && cache[i] != NONE && page[cache[i]].refs > EXPECTED_REFS(i))
+
+#ifdef UNMAP_AFTER_CHECK
+#define EXPECTED_REFS(i) (1 + (pte[AT(0, i)] == cache[i]) + (HOSTS > 1 && pte[AT(HOSTS - 1, i)] == cache[i]))
+#else
+#define EXPECTED_REFS(i) 1	/* the page cache's; the one that the lookup takes is left out */
+#endif
+
+/* kvm_gmem_unmap_host() */
+inline unmap_host() {
+	do
+	:: atomic {
+		i < end && m < HOSTS ->
+		late = late || host_has[m] != NONE;
+		if
+		:: pte[AT(m, i)] != NONE -> clear_pte(m, i, p)
+		:: else -> m++
+		fi
+	   }
+	   atomic {
+		if
+		:: p != NONE -> flush_and_put(m, i, p); m++
+		:: else
+		fi
+	   }
+	:: atomic { i < end && m == HOSTS -> i++; m = 0 }
+	:: atomic { i == end -> i = first; break }
+	od
+}
+
+/* kvm_gmem_find_held(): if a page has references that are not expected, drain the batches once. */
+inline find_held() {
+	do
+	:: atomic {
+		i < end && IS_HELD(i) ->
+		if
+#if defined(LRU) && !defined(NO_DRAIN)
+		:: !drained ->
+			drained = true;
+			drain(1);
+			drain(2);
+#if PAGES > 2
+			drain(3)
+#endif
+#endif
+#ifdef WAITS_FOR_HOLDERS
+		:: skip
+#else
+		:: else ->
+			NEVER(eagain_without_holder, !HELD(i) && !(late && ANY_HOST(PTE_MAPS, i)));
+			goto eagain
+#endif
+		fi
+	   }
+	:: atomic {
+		i < end && !IS_HELD(i) ->
+#ifdef COMMIT_BY_PAGE
+		d_step { zap_spte(i); in_progress++; commit(i); invalidate_end() };
+#endif
+		i++
+	   }
+	:: atomic { i == end -> i = first; break }
+	od
+}
+
+/* conversion_zap(): only the kind of mapping that gets stale. Between two pages mmu_lock may be yielded. */
+inline zap_range() {
+	BEGIN;
+	do
+	:: atomic {
+		i < end ->
+		if
+		:: CHANGES(i) && spte_attr[i] != to -> zap_spte(i)
+		:: else
+		fi;
+		i++
+	   }
+	:: i == end -> break
+	od
+}
 
 inline commit(i) {
 	if
@@ -429,6 +645,18 @@ inline commit(i) {
 		NEVER(guest_maps_stale_attribute, spte[i] != NONE && spte_attr[i] != to)
 	:: else
 	fi
+}
+
+/* conversion_commit() */
+inline commit_range() {
+	atomic {
+		d_step {
+			commit(0);
+#if INDEXES > 1
+			commit(1)
+#endif
+		}
+	}
 }
 
 /* KVM_SET_MEMORY_ATTRIBUTES2. There is no slots_lock here, as invalidate_lock orders all that it would. */
@@ -445,7 +673,7 @@ idle:
 	:: break
 	od;
 #ifdef FAIR
-	d_step { converting = true; WAIT_TO_WRITE };
+	atomic { CONVERTING(true); WAIT_TO_WRITE };
 #endif
 
 	/* conversion_prepare() */
@@ -478,74 +706,33 @@ idle:
 		fi
 	}
 
-	/* kvm_gmem_unmap_host() */
-	do
-	:: atomic {
-		i < end && m < HOSTS ->
-		late = late || host_has[m] != NONE;
-		if
-		:: pte[AT(m, i)] != NONE -> clear_pte(m, i, p)
-		:: else -> m++
-		fi
-	   }
-	   atomic {
-		if
-		:: p != NONE -> flush_and_put(m, i, p); m++
-		:: else
-		fi
-	   }
-	:: atomic { i < end && m == HOSTS -> i++; m = 0 }
-	:: atomic { i == end -> i = first; break }
-	od;
-
-	/* kvm_gmem_find_held(): a page with more references than the page cache's is in use. */
-	do
-	:: atomic {
-		i < end && IS_HELD(i) ->
-		if
-#ifdef LRU
-		:: !drained ->
-			drained = true;
-			drain(1);
-			drain(2);
-#if PAGES > 2
-			drain(3)
+#if defined(UNMAP_AFTER_CHECK)
+	find_held();
+	unmap_host();
+#elif defined(NO_UNMAP)
+	find_held();
+#elif defined(NO_REFCHECK)
+	unmap_host();
+#else
+	unmap_host();
+	find_held();
 #endif
-#endif
-		:: else ->
-			NEVER(eagain_without_holder, !HELD(i) && !(late && ANY_HOST(PTE_MAPS, i)));
-			goto eagain
-		fi
-	   }
-	:: atomic { i < end && !IS_HELD(i) -> i++ }
-	:: atomic { i == end -> i = first; break }
-	od;
 
 zap:
-	/* conversion_zap(): only the kind of mapping that gets stale. Between two pages mmu_lock may be yielded. */
-	in_progress++;
-	do
-	:: atomic {
-		i < end ->
-		if
-		:: CHANGES(i) && spte_attr[i] != to -> zap_spte(i)
-		:: else
-		fi;
-		i++
-	   }
-	:: i == end -> break
-	od;
-
-	/* conversion_commit() */
-	atomic {
-		d_step {
-			commit(0);
-#if INDEXES > 1
-			commit(1)
+#if defined(COMMIT_BEFORE_ZAP)
+	commit_range();
+	zap_range();
+	atomic { END; goto unlock }
+#elif defined(END_BEFORE_COMMIT)
+	zap_range();
+	END;
+	commit_range();
+	goto unlock;
+#else
+	zap_range();
+	commit_range();
+	atomic { END; goto unlock }
 #endif
-		}
-	}
-	atomic { invalidate_end(); goto unlock }
 
 eagain:
 	NEVER(attributes_change_after_eagain, old[0] != attr[0]
@@ -553,14 +740,15 @@ eagain:
 	      || old[1] != attr[1]
 #endif
 	      );
+#ifdef EAGAIN_KEEPS_LOCK
+	goto idle;
+#endif
 
 unlock:
 	atomic {
 		d_step {
 			writer = false;
-#ifdef FAIR
-			converting = false;
-#endif
+			CONVERTING(false);
 			i = 0;
 			m = 0;
 			first = 0;
@@ -579,6 +767,8 @@ unlock:
 
 /* --- punch ---------------------------------------------------------------- */
 
+#define ALWAYS(i)	true
+
 active proctype puncher()
 {
 	byte p, q, i, m;
@@ -586,18 +776,19 @@ active proctype puncher()
 idle:
 	do
 	STAY
-#if INDEXES > 1
-	:: i = 1 - i
-#endif
-	:: break
+	:: PICK(i, ALWAYS); break
 	od;
-	WAIT_TO_WRITE;
+#ifdef FAIR
+	atomic { PUNCHING(true); WAIT_TO_WRITE };
+#endif
 
 	/* kvm_gmem_punch_hole(): lock the file, then, under mmu_lock, zap. */
 	atomic {
 		MAY_WRITE -> WRITE_LOCK;
-		in_progress++;
+		BEGIN;
+#ifndef PUNCH_NO_ZAP
 		zap_spte(i)
+#endif
 	}
 
 	/* truncate_inode_pages_range(): unmap and remove the page under its lock. */
@@ -606,7 +797,9 @@ idle:
 		cache[i] != NONE ->
 		p = cache[i];
 		page[p].refs++;
+#ifndef PUNCH_NO_PAGE_LOCK
 		!page[p].locked;
+#endif
 		page[p].locked = true
 	   }
 	   do
@@ -638,9 +831,15 @@ idle:
 	   }
 	:: else
 	fi;
-	atomic { invalidate_end(); writer = false; goto idle }
+	atomic {
+		END;
+		PUNCHING(false);
+		writer = false;
+		i = 0;
+		goto idle
+	}
 }
 
 #ifdef FAIR
-ltl conversion_ends { [] (converting -> <> !converting) }
+ltl ends { [] (busy -> <> !busy) }
 #endif
