@@ -244,7 +244,7 @@ inline unlock_and_put(p) {
 
 /*
  * zap_pte_range(): clear the PTE under the page table's lock, flush the TLB, and only then drop the
- * mapping's reference. It is the same for munmap(), unmap_mapping_pages() and truncation.
+ * mapping's reference. It is the same for munmap, for unmap_mapping_pages() and truncation.
  */
 inline clear_pte(m, i, p) {
 	p = pte[AT(m, i)];
