@@ -24,7 +24,7 @@ help: ## show this list
 
 .PHONY: demo check check-debug bench kernel shell kernel-deb kernel-tree patches install deps clean
 
-demo: kernel tools policies guest ## show the whole path: a guest converts memory, first without a policy, then with one
+demo: kernel tools policies guest ## show the whole path: a guest converts memory, without and with a policy, then in place
 	@selftests/demo
 
 check: kernel kernel-stock tools policies guest tests ## run all tests, on the release kernel
