@@ -43,12 +43,8 @@ my @endings = (
 	['punches end', '-DHOSTS=2 -DPUNCH_ENDS -DGUPS=0'],
 );
 
-<<<<<<< HEAD
 # Mutant, what it violates, and the configuration if it is another than 2 processes. All are found within
 # some 100,000 steps.
-=======
-# Mutant, what it violates, and the configuration if it is another than 2 processes.
->>>>>>> i12-int
 my $mutants = <<'END';
 NO_LOCK			host_maps_private_page
 NO_REFCHECK		host_maps_private_page
@@ -94,12 +90,8 @@ sub command {
 
 sub build {
 	my ($defines, @options) = @_;
-<<<<<<< HEAD
 	my ($status, $said) = command("rm -f pan *.trail && spin -a $defines gmem.pml && " .
 		"gcc -w -DCOLLAPSE @options -o pan pan.c");
-=======
-	my ($status, $said) = command("rm -f pan *.trail && spin -a $defines gmem.pml && gcc -w -DCOLLAPSE @options -o pan pan.c");
->>>>>>> i12-int
 
 	BAIL_OUT("spin or gcc does not take the model:\n$said") if $status;
 }
@@ -122,14 +114,10 @@ sub unreached {
 	return map { "$_: $lines[$_ - 1]" } @missed;
 }
 
-<<<<<<< HEAD
 # What pan says when it has not looked at everything.
 my $INCOMPLETE = qr/too small|not completed|warning|\berror:|MEMLIM|out of memory|aborting|bit ?state/i;
 
 # Why this search proves nothing. It need not reach lines that match $may_miss.
-=======
-# Why this search proves nothing.
->>>>>>> i12-int
 sub flaws {
 	my ($run, $claim, $may_miss) = @_;
 	my @flaws;
@@ -139,11 +127,7 @@ sub flaws {
 	push @flaws, "status $run->{status}" if $run->{status};
 	push @flaws, 'not exactly one count of errors, which is 0'
 		if join(' ', $said =~ /\berrors: (\d+)/g) ne '0';
-<<<<<<< HEAD
 	push @flaws, "'$1'" while $said =~ /^(.*$INCOMPLETE.*)$/mg;
-=======
-	push @flaws, "'$1'" while $said =~ /^(.*(?:too small|not completed|warning|\berror:|MEMLIM|memory bound|out of memory|aborting|bit ?state).*)$/mig;
->>>>>>> i12-int
 	push @flaws, "'$_' is missing"
 		for grep { $said !~ /^\s*\Q$_\E/m } 'Full statespace search for:', map { "\t$_" } @$claim;
 	push @flaws, 'few states: ' . ($states // 'none') if ($states // 0) < MIN_STATES;
@@ -167,19 +151,11 @@ sub proves {
 
 for (@exhaustive) {
 	my ($name, $defines, $may_miss) = @$_;
-<<<<<<< HEAD
 	proves("safety, $name", search($defines, '', flags => ['-O1', @safety]), \@all_states, $may_miss);
 }
 for (@endings) {
 	my ($name, $defines) = @$_;
 	proves($name, search($defines, '-a -f', flags => ['-O1', @liveness]), \@all_cycles, qr/./);
-=======
-	proves("safety, $name", search($defines, '', flags => ['-O2', @safety]), \@all_states, $may_miss);
-}
-for (@endings) {
-	my ($name, $defines) = @$_;
-	proves($name, search($defines, '-a -f', flags => ['-O2', @liveness]), \@all_cycles, '');
->>>>>>> i12-int
 }
 
 # --- what proves nothing is noticed ---------------------------------------
@@ -193,11 +169,7 @@ sub notices {
 
 notices('the search is not deep enough', qr/max search depth too small/,
 	search('-DHOSTS=1', '', depth => 1000, flags => \@safety));
-<<<<<<< HEAD
 notices('there is not enough memory', qr/MEMLIM/, search('-DHOSTS=2', '', mib => 150, flags => \@safety));
-=======
-notices('there is not enough memory', qr/memory/, search('-DHOSTS=2', '', mib => 150, flags => \@safety));
->>>>>>> i12-int
 notices('not all is reached', qr/not reached: .*out of memory/,
 	search('-DHOSTS=1 -DPAGES=3', '', flags => \@safety));
 notices('another kind of search', qr/invalid end states\t\+' is missing/,
@@ -216,12 +188,8 @@ for (split /\n/, $mutants) {
 	my ($violation, $options, @flags) = @{$violation{$property} //
 		[qr/^pan:1: assertion violated \(\($property!=$property\)/m, '', @safety]};
 	my $only = $violation{$property} ? '' : "-DONLY=$property";
-<<<<<<< HEAD
 	my $run = search("-D$mutant $only " . ($configuration // '-DHOSTS=2'), "-w18 $options", depth => 200_000,
 		flags => \@flags);
-=======
-	my $run = search("-D$mutant $only " . ($configuration // ''), $options, flags => \@flags);
->>>>>>> i12-int
 
 	ok($run->{said} =~ $violation && $run->{said} =~ /errors: 1$/m, "$mutant: $property") or diag($run->{said});
 	$violated{$property} = $mutated{$mutant} = 1;
@@ -236,22 +204,10 @@ is_deeply([sort keys %switches], [sort keys %mutated], 'all mutants of the model
 
 # --- the kernel has what the model names ----------------------------------
 
-<<<<<<< HEAD
-=======
-# Not in the series yet:
-my %planned = map { $_ => 1 } qw(kvm_gmem_fault kvm_gmem_unmap_host kvm_gmem_find_held);
->>>>>>> i12-int
 my $kernel = kernel_source(qw(virt/kvm arch/x86/kvm mm include/linux/mm.h));
 my %functions = map { $_ => 1 } map { /\b(\w+)\(\)/g } $model =~ m{/\*(.*?)\*/}gs;
 
 ok(!defines($kernel, 'no_such_function'), 'nobody has no_such_function()');
 cmp_ok(scalar keys %functions, '>', 15, 'the model names functions');
-<<<<<<< HEAD
 ok(defines($kernel, $_), "the kernel has $_()") for sort keys %functions;
-=======
-for my $name (sort keys %functions) {
-	local $TODO = $planned{$name} ? 'planned' : undef;
-	ok(defines($kernel, $name), "the kernel has $name()");
-}
->>>>>>> i12-int
 done_testing();
