@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -174,14 +173,13 @@ static void *read_remotely(void *page)
 
 static bool take_for_process(void *page)
 {
-	struct pollfd polled = { .events = POLLIN };
+	struct uffd_msg fault;
 
 	if (process_vm_readv(getpid(), NULL, 0, NULL, 0, 0) && errno == ENOSYS)
 		return false;
 	catch_faults();
 	remote_reader = start_thread(read_remotely, page);
-	polled.fd = fault_fd;
-	check(poll(&polled, 1, -1), "poll");
+	check(read(fault_fd, &fault, sizeof(fault)), "reading a fault");
 	return true;
 }
 
