@@ -2,6 +2,9 @@
 # Runs a program that prints TAP on the stock and on the patched kernel. A test sources test.sh first.
 # shellcheck shell=bash
 
+# More options for vm/run.
+vm_options=()
+
 # on_kernel KERNEL PROGRAM ARGUMENTS...: in one VM, the program with each of the arguments. Its TAP
 # becomes a subtest of each. $output is all that is said.
 on_kernel()
@@ -9,7 +12,7 @@ on_kernel()
 	local kernel=$1 program=$2 status
 	shift 2
 	# shellcheck disable=SC2016
-	output=$(selftests/vm/run --kernel "$kernel" --timeout 3000 -- bash -c '
+	output=$(selftests/vm/run --kernel "$kernel" --timeout 3000 "${vm_options[@]}" -- bash -c '
 		kernel=$1 program=$2 tmp=/tmp
 		. selftests/lib/tap.sh
 		tests=$3

@@ -173,6 +173,16 @@ void run_list(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t
 	}
 }
 
+unsigned long run_list_again(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag)
+{
+	unsigned long again = 0;
+
+	start_guest(vcpu, entry, count, tag);
+	while (run_guest(vcpu) == GUEST_FAULTED)
+		again++;
+	return again;
+}
+
 void warm_up(struct vcpu *vcpu)
 {
 	for (unsigned int i = 0; i < LIST_WORDS; i++)

@@ -13,10 +13,11 @@
 #include "testvm.h"
 
 #define CODE_GPA	PAGE
-#define VCPUS		3
+#define MAX_VCPUS	4
+#define VCPUS		3		/* as many as most tests use */
 #define LIST_WORDS	4096u
 #define LISTS_GPA	(CODE_GPA + PAGE)
-#define LISTS_END	(LISTS_GPA + VCPUS * 2 * LIST_WORDS * sizeof(uint32_t))
+#define LISTS_END	(LISTS_GPA + MAX_VCPUS * 2 * LIST_WORDS * sizeof(uint32_t))
 
 /* Page numbers count from here. */
 #define AREA_GPA	(32ull << 20)
@@ -47,7 +48,7 @@ struct vcpu {
 struct page_vm {
 	int fd, stats_fd;
 	int vcpus_created;
-	struct vcpu vcpus[VCPUS];
+	struct vcpu vcpus[MAX_VCPUS];
 	bool private[AREA_PAGES];	/* as set() has left them */
 };
 
@@ -78,6 +79,11 @@ void start_guest(struct vcpu *vcpu, const char *entry, unsigned int count, uint3
 enum guest_exit run_guest(struct vcpu *vcpu);
 /* The guest goes through its list and steps over private pages that have no memory. */
 void run_list(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag);
+/*
+ * If a page is converted during a vCPU's fault on it, KVM may leave that to userspace. This does what a guest
+ * that has no opinion on what its pages are needs: it tries again. Returns how often it did.
+ */
+unsigned long run_list_again(struct vcpu *vcpu, const char *entry, unsigned int count, uint32_t tag);
 /* Maps the guest's code and lists, so that they cause no faults later. */
 void warm_up(struct vcpu *vcpu);
 

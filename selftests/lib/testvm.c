@@ -87,6 +87,26 @@ int create_gmem(int vm_fd, uint64_t size)
 	return check(ioctl(vm_fd, KVM_CREATE_GUEST_MEMFD, &gmem), "KVM_CREATE_GUEST_MEMFD");
 }
 
+int try_create_gmem(int vm_fd, uint64_t size, uint64_t flags)
+{
+	struct kvm_create_guest_memfd gmem = { .size = size, .flags = flags };
+	int fd = ioctl(vm_fd, KVM_CREATE_GUEST_MEMFD, &gmem);
+
+	return fd < 0 ? -errno : fd;
+}
+
+bool converts_in_place(void)
+{
+	char value[4] = "";
+	int fd = open("/sys/module/kvm/parameters/gmem_in_place_conversion", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	check(read(fd, value, sizeof(value) - 1), "kvm.gmem_in_place_conversion");
+	close(fd);
+	return value[0] == 'Y';
+}
+
 int try_punch(int gmem_fd, uint64_t offset, uint64_t size)
 {
 	return fallocate(gmem_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size) ?
@@ -111,6 +131,22 @@ void set_memslot(int vm_fd, uint32_t slot, uint64_t gpa, uint64_t size, const vo
 
 	if (try_set_region(vm_fd, &region))
 		failed("KVM_SET_USER_MEMORY_REGION2");
+}
+
+int try_set_gmem_slot(int vm_fd, uint32_t slot, uint64_t gpa, uint64_t size, const void *memory, int gmem_fd,
+		      uint64_t offset)
+{
+	const struct kvm_userspace_memory_region2 region = {
+		.slot = slot,
+		.flags = KVM_MEM_GUEST_MEMFD,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)memory,
+		.guest_memfd = gmem_fd,
+		.guest_memfd_offset = offset,
+	};
+
+	return try_set_region(vm_fd, &region);
 }
 
 static size_t run_size(void)
@@ -213,6 +249,21 @@ void set_attributes(int fd, uint64_t gpa, uint64_t size, uint64_t attributes)
 {
 	if (try_set_attributes(fd, gpa, size, attributes))
 		failed("KVM_SET_MEMORY_ATTRIBUTES");
+}
+
+int try_convert(int gmem_fd, uint64_t offset, uint64_t size, uint64_t attributes, uint64_t *error_offset)
+{
+	struct kvm_memory_attributes2 request = {
+		.offset = offset,
+		.size = size,
+		.attributes = attributes,
+		.error_offset = error_offset ? *error_offset : 0,
+	};
+	int err = ioctl(gmem_fd, KVM_SET_MEMORY_ATTRIBUTES2, &request) ? errno : 0;
+
+	if (error_offset)
+		*error_offset = request.error_offset;
+	return err;
 }
 
 int try_pre_fault(int vcpu_fd, struct kvm_pre_fault_memory *range)

@@ -10,6 +10,7 @@
 #include <linux/kvm.h>
 #include <linux/kvm_para.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "now.h"
@@ -39,10 +40,17 @@ void *map_memory(uint64_t gpa, uint64_t size);
 /* Maps a file from its beginning on, writable; @flags are those of mmap(). */
 void *map_file(int fd, uint64_t size, int flags);
 int create_gmem(int vm_fd, uint64_t size);
+/* With GUEST_MEMFD_FLAG_*. Returns the descriptor, or an errno as a negative number. */
+int try_create_gmem(int vm_fd, uint64_t size, uint64_t flags);
+/* Whether kvm.gmem_in_place_conversion is on. */
+bool converts_in_place(void);
 int try_punch(int gmem_fd, uint64_t offset, uint64_t size);
 int try_set_region(int vm_fd, const struct kvm_userspace_memory_region2 *region);
 /* Uses @gmem_fd from offset 0 on unless it is -1. A size of 0 deletes the memslot. */
 void set_memslot(int vm_fd, uint32_t slot, uint64_t gpa, uint64_t size, const void *memory, int gmem_fd);
+/* Uses the file from @offset on; several memslots can share it. */
+int try_set_gmem_slot(int vm_fd, uint32_t slot, uint64_t gpa, uint64_t size, const void *memory, int gmem_fd,
+		      uint64_t offset);
 
 /* Returns the descriptor; maps struct kvm_run unless @run is NULL. */
 int create_vcpu_fd(int vm_fd, unsigned int id, struct kvm_run **run);
@@ -59,6 +67,12 @@ void set_long_mode(int vcpu_fd, uint64_t cr3);
 int try_set_flagged(int fd, uint64_t gpa, uint64_t size, uint64_t attributes, uint64_t flags);
 int try_set_attributes(int fd, uint64_t gpa, uint64_t size, uint64_t attributes);
 void set_attributes(int fd, uint64_t gpa, uint64_t size, uint64_t attributes);
+
+/*
+ * KVM_SET_MEMORY_ATTRIBUTES2 on a guest_memfd. @error_offset is what KVM has left there; it is not
+ * written if that is nothing, and may be NULL.
+ */
+int try_convert(int gmem_fd, uint64_t offset, uint64_t size, uint64_t attributes, uint64_t *error_offset);
 
 /* Makes one call, which moves the beginning of the range past what is done. */
 int try_pre_fault(int vcpu_fd, struct kvm_pre_fault_memory *range);
