@@ -73,6 +73,7 @@ struct kvm_vm_stat {
 struct kvm {
 	u64 id;				/* KVM gives it to no other VM, ever */
 	int userspace_pid;		/* the thread that created the VM */
+	struct mm_struct *mm;		/* the memory map of the process that created the VM */
 	struct kvm_vm_stat stat;
 };
 
