@@ -53,8 +53,8 @@ static void print_references(FILE *out, const struct why_event *event)
 	else if (event->other && event->new_page)
 		fprintf(out, "  %u other%s: a CPU's list of new pages\n", event->other, plural(event->other));
 	else if (event->other)
-		fprintf(out, "  %u other%s: a pipe that has the page, or a system call that copies it\n", event->other,
-			plural(event->other));
+		fprintf(out, "  %u other%s: a pipe that has the page, a system call that copies it, or a page fault\n",
+			event->other, plural(event->other));
 }
 
 static void print_holders(FILE *out, const struct why_event *event, const struct why_mapper *mapper)
@@ -81,8 +81,8 @@ static void print_mappers(FILE *out, const struct why_event *event)
 		fprintf(out, "\nNo process has the page mapped now: who used it has unmapped it since.\n");
 		return;
 	}
-	fprintf(out, "\nProcesses that have mapped the page%s, one of which uses it:\n",
-		event->more_mappers ? " (and there are more)" : "");
+	fprintf(out, "\nProcesses that have mapped the page%s; one of them has probably taken the reference%s:\n",
+		event->more_mappers ? ", and there are more" : "", plural(event->refs));
 	for (unsigned int i = 0; i < event->nr_mappers && i < WHY_MAX_MAPPERS; i++) {
 		const struct why_mapper *mapper = &event->mappers[i];
 
@@ -99,14 +99,17 @@ static void print_mappers(FILE *out, const struct why_event *event)
 static void print_next(FILE *out, const struct why_event *event)
 {
 	fprintf(out, "\nNext:\n");
-	if (event->pins)
-		fprintf(out, "  let go of the pin%s: wait for the I/O in flight, unregister the buffer from io_uring,\n"
-			"  or unmap the page from the device's IOMMU; then convert again\n", plural(event->pins));
-	if (event->other && !event->locked && !event->new_page)
-		fprintf(out, "  read the page out of the pipe, or close the pipe, or wait for the system call to end;\n"
-			"  then convert again\n");
-	else if (!event->pins)
-		fprintf(out, "  convert again: this ends by itself\n");
+	if (!event->pins) {
+		fprintf(out, "  Convert again: page faults and system calls end by themselves.\n");
+		if (event->other && !event->locked && !event->new_page)
+			fprintf(out, "  If the page is still in use, read it out of the pipe, or close the pipe.\n");
+		return;
+	}
+	fprintf(out, "  Let go of the pin%s: wait for the I/O in flight, unregister the buffer from io_uring,\n"
+		"  or unmap the page from the device's IOMMU.\n", plural(event->pins));
+	if (event->other)
+		fprintf(out, "  If a pipe has the page, too, read it out of the pipe, or close the pipe.\n");
+	fprintf(out, "  Then convert again.\n");
 }
 
 void why_report_text(FILE *out, const struct vm *vm, const struct why_event *event)
