@@ -24,7 +24,7 @@ help: ## show this list
 
 .PHONY: demo check check-debug bench kernel shell kernel-deb kernel-tree patches install deps clean
 
-demo: kernel tools policies guest ## show the whole path: a guest converts memory, first without a policy, then with one
+demo: kernel tools policies guest ## show the whole path: a guest converts memory, without and with a policy, then in place
 	@selftests/demo
 
 check: kernel kernel-stock tools policies guest tests ## run all tests, on the release kernel
@@ -109,7 +109,7 @@ install: tools policies ## install tools, policies, their header and manuals to 
 # The packages for the kernel, libbpf and bpftool, then for tools and policies, then for the test VM and the tests.
 PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-dev zlib1g-dev dwarves perl python3 rsync \
 	cpio libncurses-dev clang-19 libclang-rt-19-dev liburcu-dev \
-	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox
+	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox spin
 LINT_PACKAGES := shellcheck clang-tidy-19
 DEB_PACKAGES := debhelper kmod libssl-dev linux-config-6.12
 

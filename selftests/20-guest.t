@@ -6,12 +6,11 @@
 use strict;
 use warnings;
 use FindBin;
-use JSON::PP ();
 use Test::More;
 use lib "$FindBin::Bin/lib";
+use Guest;
 use Tool;
 
-my $guest = 'build/bin/memattr-guest';
 chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
 if (!@ARGV) {
 	test_usage();
@@ -21,121 +20,12 @@ if (!@ARGV) {
 }
 Test::More->builder->current_test($ARGV[0]);
 
-my ($status, $err, $summary);
-
-# Waits for a guest's end: $status, $err, and the one line of JSON in $summary.
-sub finish {
-	my $guest = shift;
-
-	$status = stop($guest, @_);
-	$err = $guest->{said};
-	$summary = eval { JSON::PP::decode_json($guest->{text}) } || {};
-}
-
-# Checks that the guest ends with this status, and that each condition is true of the summary in %_.
-sub guest_ok {
-	my ($name, $expected_status, $conditions, @args) = @_;
-
-	finish(start($guest, '--json', @args));
-	summary_ok($name, $expected_status, @$conditions);
-}
-
-sub summary_ok {
-	my ($name, $expected_status, @conditions) = @_;
-	my @wrong = $status eq $expected_status ? () : "exit status $status";
-
-	local %_ = %$summary;
-	for (@conditions) {
-		no warnings 'uninitialized';
-		my $true = eval;
-		die "$_: $@" if $@;
-		push @wrong, $_ if !$true;
-	}
-	ok(!@wrong, $name)
-		or diag(join "\n", @wrong, JSON::PP->new->canonical->encode($summary), $err);
-}
-
-# Conditions of every run in which KVM refuses nothing.
-my @sane = (
-	'$_{ended} eq "finished"',
-	'$_{conversions} == $_{asked} && $_{conversions} == $_{to_shared} + $_{to_private}',
-	'$_{requested_pages} == $_{converted_pages}',
-	'$_{converted_pages} * 4096 <= $_{conversions} * $_{chunk_bytes}',
-	'$_{refused_eagain} == 0 && $_{retries} == 0 && $_{gave_up} == 0',
-	'$_{denied} == 0 && !%{$_{denied_by_errno}}',
-	'$_{guest_run_s} > 0 && $_{conversions_per_s} > 0',
-	'$_{convert_ns_p50} > 0 && $_{convert_ns_p99} >= $_{convert_ns_p50}',
-	'$_{kvm_run_returns} > $_{conversions} && $_{exits} >= $_{kvm_run_returns}',
-	'$_{guest_verified_pages} > 0',
-);
-
-sub test_scenarios {
-	for my $vcpus (1, 2, 4) {
-		guest_ok("boot-accept, vCPUs: $vcpus", 0,
-			 [@sane, '$_{to_private} == 64', '$_{converted_pages} == 1024'],
-			 qw(--scenario boot-accept --mem 4 --chunk 64K --vcpus), $vcpus);
-		guest_ok("churn, vCPUs: $vcpus", 0,
-			 [@sane, '$_{conversions} == 100', '$_{converted_pages} == 400',
-			  '$_{host_verified_pages} == $_{to_shared} * 4'],
-			 qw(--scenario churn --mem 4 --count 100 --vcpus), $vcpus);
-		guest_ok("ping-pong, vCPUs: $vcpus", 0,
-			 [@sane, '$_{conversions} == 200', '$_{to_shared} == 100',
-			  '$_{host_verified_pages} >= $_{vcpus}'],
-			 qw(--scenario ping-pong --mem 4 --count 200 --vcpus), $vcpus);
-		guest_ok("sparse, vCPUs: $vcpus", 0,
-			 [@sane, '$_{conversions} == 200', '$_{to_private} > 0',
-			  '$_{host_verified_pages} == $_{to_shared}'],
-			 qw(--scenario sparse --mem 1 --count 200 --vcpus), $vcpus);
-	}
-	guest_ok('one conversion of 1 GiB', 0,
-		 [@sane, '$_{conversions} == 1', '$_{converted_pages} == 262144'],
-		 qw(--scenario boot-accept --mem 1024 --chunk 1G --touch-every 8192));
-	guest_ok('memory that is not a multiple of the chunk', 0,
-		 [@sane, '$_{conversions} == 2', '$_{converted_pages} == 768'],
-		 qw(--scenario boot-accept --mem 3));
+sub test_two_backings {
 	guest_ok("chunks of 2 MiB, $_", 0, [@sane, '$_{converted_pages} == 4 * 512'],
 		 qw(--scenario churn --chunk 2M --mem 4 --count 4), $_) for qw(--thp --no-thp);
 	guest_ok("$_, both sides keep their content", 0, [@sane, '$_{keep}'],
 		 qw(--vcpus 2 --mem 1 --count 200 --keep --scenario), $_)
 		for qw(churn ping-pong sparse);
-}
-
-# Keeps of a run's summary what does not depend on time.
-sub plan_of {
-	my @args = @_;
-
-	finish(start($guest, qw(--json --vcpus 2 --mem 2 --count 51), @args));
-	return join ' ', map { $summary->{$_} // "no $_" }
-		qw(sequence asked to_shared to_private requested_pages host_verified_pages);
-}
-
-sub test_seed {
-	for my $scenario (qw(churn sparse)) {
-		my ($first, $second, $other) =
-			map { plan_of('--scenario', $scenario, '--seed', $_) } 7, 7, 8;
-
-		is($second, $first, "$scenario, the same seed asks for the same");
-		isnt($other, $first, "$scenario, another seed asks for something else");
-	}
-}
-
-sub test_corruption {
-	for (['request', 'shared', 'host', qw(churn ping-pong sparse)],
-	     ['answer', 'shared', 'guest', qw(churn ping-pong sparse)],
-	     ['private', 'private', 'guest', qw(boot-accept churn ping-pong sparse)]) {
-		my ($where, $side, $seen_by, @scenarios) = @$_;
-		my $word = qr/0x[0-9a-f]{16}/;
-		my $details = qr/\($side page, .* seen by the $seen_by on vCPU [01]\)/;
-
-		for my $scenario (@scenarios) {
-			guest_ok("$scenario, spoiled $where: status 1", 1,
-				 ['$_{exit_code} == 1', '$_{ended} eq "failure"'],
-				 qw(--mem 1 --chunk 4K --vcpus 2 --count 50 --scenario), $scenario,
-				 '--inject-corruption', $where);
-			like($err, qr/mismatch at gpa 0x1000\w{5}: expected $word, found $word $details/,
-			     "$scenario, spoiled $where: says what is wrong");
-		}
-	}
 }
 
 sub test_limits {
@@ -183,30 +73,10 @@ sub test_environment {
 	}
 }
 
-# A policy refuses each conversion of a guest. 30-policy.t tests retries.
+# 30-policy.t tests retries.
 sub test_refusal {
-	my $policy = 'build/selftests/policy/fault.bpf.o';
-
-	index(read_file('/sys/kernel/btf/kvm'), 'kvm_memattr_ops') >= 0
-		or skip 'this kernel has no policies', 1;
-	my @denied = ('$_{denied} == $_{asked}', '$_{denied_by_errno}{EPERM} == $_{asked}');
-	my @gave_up = ('$_{gave_up} == $_{asked}', '$_{refused_eagain} == $_{retries} + $_{asked}');
-	for (['EPERM, churn', -1, \@denied, qw(--scenario churn --mem 1 --count 20)],
-	     ['EPERM, boot-accept', -1, \@denied, qw(--scenario boot-accept --mem 1)],
-	     ['EAGAIN, churn', -11, \@gave_up, qw(--scenario churn --mem 1 --duration 0.2)]) {
-		my ($name, $ret, $counted, @args) = @$_;
-		my $waiting = start_guest(@args);
-		my $loader = load_policy($policy, '--pid', $waiting->{pid}, "convert_ret=$ret");
-
-		go_guest($waiting);
-		finish($waiting);
-		stop($loader, 'INT');
-		summary_ok("$name: counted, data stays", 0,
-			   '$_{asked} > 0 && $_{conversions} == 0', '$_{guest_verified_pages} > 0',
-			   @$counted);
-	}
-
-	my $loader = load_policy($policy, '--all', 'convert_ret=-1');
+	refusals_ok();
+	my $loader = load_policy($fault_policy, '--all', 'convert_ret=-1');
 	guest_ok('EPERM at the start: status 4', 4, ['$_{exit_code} == 4'], '--scenario', 'churn');
 	like($err, qr/Operation not permitted.*memattr-policy list/,
 	     'EPERM at the start: cause and next command');
@@ -215,7 +85,8 @@ sub test_refusal {
 
 # This part needs no VM.
 sub test_usage {
-	for (['--scenario=boot', 'there is no boot'], ['--mem=0', 'not a number'],
+	usage_is_wrong(
+	     ['--scenario=boot', 'there is no boot'], ['--mem=0', 'not a number'],
 	     ['--mem=1x', 'not a number'], ['--vcpus=0', 'not a number'],
 	     ['--vcpus=65', 'not a number'], ['--chunk=5000', 'multiple of 4K'],
 	     ['--chunk=2G', 'multiple of 4K'], ['--chunk=-4K', 'multiple of 4K'],
@@ -224,21 +95,21 @@ sub test_usage {
 	     ['--inject-corruption=all', 'there is no all'], ['--touch-every=2', 'for boot-accept'],
 	     ['--vcpus=2 --chunk=1M --mem=1', 'too few'],
 	     ['--scenario=sparse --chunk=8K', 'single pages'], ['--thp=1', 'argument'],
-	     ['more', 'unexpected argument: more']) {
-		my ($args, $text) = @$_;
-		my $said = qx($guest $args 2>&1);
-
-		ok($? >> 8 == 2 && $said =~ /\Q$text/, "$args: status 2, says what is wrong")
-			or diag("exit status " . ($? >> 8), $said);
-	}
+	     ['more', 'unexpected argument: more']);
 	like(qx($guest --help), qr/^ +1  data mismatch$/m, '--help tells the exit statuses');
 }
 
-test_scenarios();
-test_seed();
-test_corruption();
+scenarios_ok();
+test_two_backings();
+seeds_ok();
+corruption_ok([['request', 'shared', 'host', qw(churn ping-pong sparse)],
+	       ['answer', 'shared', 'guest', qw(churn ping-pong sparse)],
+	       ['private', 'private', 'guest', qw(boot-accept churn ping-pong sparse)]]);
 test_limits();
 test_waiting();
 test_environment();
-SKIP: { test_refusal() }
+SKIP: {
+	has_policies() or skip 'this kernel has no policies', 1;
+	test_refusal();
+}
 done_testing();

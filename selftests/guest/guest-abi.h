@@ -34,7 +34,7 @@
 #define PORT_CHECKED		0x13	/* the final check is over, the vCPU has ended */
 #define PORT_MISMATCH		0x14	/* see guest_vcpu.mismatch */
 
-enum scenario { BOOT_ACCEPT, CHURN, PING_PONG, SPARSE };
+enum scenario { BOOT_ACCEPT, CHURN, PING_PONG, SPARSE, SWEEP };
 
 enum stop { RUN_ON, STOP_AND_CHECK, STOP_NOW };
 
@@ -52,7 +52,15 @@ static inline uint32_t tag_of(uint32_t generation, enum writer writer)
 	return generation << TAG_WRITER_BITS | writer;
 }
 
-/* The guest's own record of a work page: what it must find there, on either side. */
+static inline enum writer writer_of(uint32_t tag)
+{
+	return (enum writer)(tag & ((1u << TAG_WRITER_BITS) - 1));
+}
+
+/*
+ * The guest's own record of a work page: what it must find there, on either side. Where conversions
+ * happen in place there is one content, which moves to the other side.
+ */
 struct page_state {
 	uint32_t shared_tag;
 	uint32_t private_tag;
@@ -67,7 +75,7 @@ struct guest_vcpu {
 	uint32_t scenario;
 	uint32_t keep;			/* the VMM does not drop the stale side */
 	uint32_t use_vmmcall;
-	uint32_t unused;
+	uint32_t in_place;		/* both sides are the same page */
 	uint64_t seed;
 	uint64_t work_pages;
 	uint64_t chunk_pages;

@@ -147,12 +147,24 @@ static void check_written(struct guest *g, uint64_t first, uint64_t pages)
 			check_page(g, first + i);
 }
 
-/* The host finds in the shared pages what the guest wrote, the guest finds the host's answer. */
+/* Content from before the conversion that made these pages shared; the host has not answered it. */
+static bool private_content_came_along(struct guest *g, uint64_t first)
+{
+	uint32_t tag = *tag_at(g, first);
+
+	return g->vcpu->in_place && tag && writer_of(tag) == GUEST_PRIVATE;
+}
+
+/*
+ * The host finds in the shared pages what the guest wrote, the guest finds the host's answer. In
+ * place the host must find what was written while the pages were private.
+ */
 static void exchange(struct guest *g, uint64_t first, uint64_t pages)
 {
 	struct guest_vcpu *v = g->vcpu;
 
-	touch(g, first, pages);
+	if (!private_content_came_along(g, first))
+		touch(g, first, pages);
 	v->exchange.gpa = gpa_of(first);
 	v->exchange.pages = pages;
 	v->exchange.tag = *tag_at(g, first);
@@ -165,6 +177,20 @@ static void exchange(struct guest *g, uint64_t first, uint64_t pages)
 static bool goes_on(const struct guest *g)
 {
 	return !g->vcpu->stop && g->vcpu->asked < g->vcpu->conversions;
+}
+
+static void note_conversion(struct guest *g, uint64_t page, bool private)
+{
+	struct page_state *state = &g->states[page];
+	uint32_t tag = *tag_at(g, page);
+
+	state->private = private;
+	if (g->vcpu->in_place)
+		*tag_at(g, page) = tag;
+	else if (!g->vcpu->keep && private)
+		state->shared_tag = 0;
+	else if (!g->vcpu->keep)
+		state->private_tag = 0;
 }
 
 /* False: refused, everything is as it was. */
@@ -189,15 +215,8 @@ static bool convert(struct guest *g, uint64_t first, uint64_t pages, bool privat
 	if (ret)
 		return false;
 
-	for (uint64_t i = first; i < first + pages; i++) {
-		g->states[i].private = private;
-		if (v->keep)
-			continue;
-		if (private)
-			g->states[i].shared_tag = 0;
-		else
-			g->states[i].private_tag = 0;
-	}
+	for (uint64_t i = first; i < first + pages; i++)
+		note_conversion(g, i, private);
 	return true;
 }
 
@@ -254,31 +273,45 @@ static void run_boot_accept(struct guest *g)
 }
 
 /* A buffer is made shared, goes to the host and back, and is made private again. */
+static void bounce(struct guest *g, uint64_t chunk)
+{
+	uint64_t first = chunk_start(g, chunk);
+	uint64_t pages = chunk_size(g, chunk);
+
+	/* It may still be shared, where the way back was refused. */
+	if (g->states[first].private) {
+		if (!g->states[first].private_tag)
+			touch(g, first, pages);
+		if (!convert(g, first, pages, false)) {
+			check_written(g, first, pages);
+			return;
+		}
+	}
+	exchange(g, first, pages);
+	if (!goes_on(g))
+		return;
+	if (convert(g, first, pages, true))
+		touch(g, first, pages);
+	else
+		check_written(g, first, pages);
+}
+
 static void run_churn(struct guest *g)
 {
 	while (goes_on(g)) {
-		uint64_t chunk = random_own_chunk(g);
-		uint64_t first = chunk_start(g, chunk);
-		uint64_t pages = chunk_size(g, chunk);
-
-		/* It may still be shared, where the way back was refused. */
-		if (g->states[first].private) {
-			if (!g->states[first].private_tag)
-				touch(g, first, pages);
-			if (!convert(g, first, pages, false)) {
-				check_written(g, first, pages);
-				continue;
-			}
-		}
-		exchange(g, first, pages);
-		if (!goes_on(g))
-			break;
-		if (convert(g, first, pages, true))
-			touch(g, first, pages);
-		else
-			check_written(g, first, pages);
+		bounce(g, random_own_chunk(g));
 		check_bystander(g);
 	}
+}
+
+/* All memory is used in both states, each chunk once. */
+static void run_sweep(struct guest *g)
+{
+	const struct guest_vcpu *v = g->vcpu;
+	uint64_t chunks = chunk_count(g);
+
+	for (uint64_t chunk = v->id; chunk < chunks && goes_on(g); chunk += v->vcpus)
+		bounce(g, chunk);
 }
 
 /*
@@ -365,6 +398,9 @@ __attribute__((section(".text.start"), noreturn)) void start(struct guest_vcpu *
 		break;
 	case SPARSE:
 		run_sparse(&g);
+		break;
+	case SWEEP:
+		run_sweep(&g);
 		break;
 	}
 	ring(PORT_RAN, 0);

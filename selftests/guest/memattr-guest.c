@@ -37,27 +37,33 @@ static const char doc[] =
 "               host and becomes private again (chunk: 16K)\n"
 "  ping-pong    each vCPU flips one chunk as fast as it can (chunk: 4K)\n"
 "  sparse       random single pages change sides\n"
+"  sweep        all memory is used in both states: each chunk bounces as in churn,\n"
+"               once (chunk: 2M)\n"
 "Every vCPU works on pages of its own. The same seed, count and vCPUs ask for the same "
 "conversions. What KVM answers with -EAGAIN the guest asks for again, at most 1000 times; "
 "another refusal is counted as denied, and the page stays as it is.\n\n"
+"Usually memory has two backings: anonymous memory for shared pages, a guest_memfd for private "
+"ones. What a conversion leaves behind on the stale side is dropped. With --in-place all pages "
+"are in one guest_memfd, and keep their content. KVM does the one or the other: see its module "
+"parameter gmem_in_place_conversion.\n\n"
 "SIGINT and SIGTERM end the run with the summary; a second one skips the final check of "
 "all pages.\n\n"
 "Exit status:\n"
 "  0  the run is over and all data was right\n"
 "  1  data mismatch\n"
 "  2  wrong usage\n"
-"  3  something is missing here: no /dev/kvm, no software-protected VMs\n"
+"  3  something is missing here: no /dev/kvm, no software-protected VMs, KVM's other mode\n"
 "  4  the scenario could not go on\n";
 
 enum {
-	OPT_CHUNK = 256, OPT_COUNT, OPT_CORRUPT, OPT_DURATION, OPT_JSON, OPT_KEEP, OPT_MEM,
+	OPT_CHUNK = 256, OPT_COUNT, OPT_CORRUPT, OPT_DURATION, OPT_IN_PLACE, OPT_JSON, OPT_KEEP, OPT_MEM,
 	OPT_NAME, OPT_NO_THP, OPT_RATE, OPT_SCENARIO, OPT_SEED, OPT_THP, OPT_TOUCH_EVERY,
 	OPT_VCPUS, OPT_WAIT,
 };
 
 static const struct argp_option options[] = {
 	{ "scenario", OPT_SCENARIO, "NAME", 0,
-	  "boot-accept, churn (default), ping-pong or sparse", 0 },
+	  "boot-accept, churn (default), ping-pong, sparse or sweep", 0 },
 	{ "mem", OPT_MEM, "MIB", 0, "memory that can be converted (64)", 0 },
 	{ "vcpus", OPT_VCPUS, "N", 0, "1 (default) to 64", 0 },
 	{ "chunk", OPT_CHUNK, "BYTES", 0, "size of a conversion, 4K to 1G", 0 },
@@ -65,8 +71,10 @@ static const struct argp_option options[] = {
 	{ "seed", OPT_SEED, "N", 0, "for the order of pages and their content (1)", 0 },
 	{ "duration", OPT_DURATION, "S", 0, "end after S seconds", 0 },
 	{ "count", OPT_COUNT, "N", 0,
-	  "end after N conversions in all (10000 without --duration; boot-accept ends with its "
-	  "memory)", 0 },
+	  "end after N conversions in all (10000 without --duration; boot-accept and sweep end with "
+	  "their memory)", 0 },
+	{ "in-place", OPT_IN_PLACE, NULL, 0,
+	  "convert in place: host and guest use the same page of one guest_memfd", 0 },
 	{ "touch-every", OPT_TOUCH_EVERY, "N", 0, "boot-accept: touch one page in N (1)", 0 },
 	{ "keep", OPT_KEEP, NULL, 0,
 	  "do not drop the stale side after a conversion; the guest finds the old content again",
@@ -79,8 +87,8 @@ static const struct argp_option options[] = {
 	  "stdin", 0 },
 	{ "json", OPT_JSON, NULL, 0, "print the summary, or the error, as JSON", 0 },
 	{ "inject-corruption", OPT_CORRUPT, "WHERE", 0,
-	  "self-test: spoil data (request, answer or private), so that the run must end with "
-	  "status 1", 0 },
+	  "self-test: spoil data (request, answer or private; with --in-place also to-shared or "
+	  "to-private), so that the run must end with status 1", 0 },
 	{ 0 }
 };
 
@@ -136,6 +144,16 @@ static int parse_name(struct argp_state *state, const char *option, const char *
 	return i;
 }
 
+static void check_backing(struct argp_state *state, const struct options *opt)
+{
+	if (opt->in_place && opt->keep)
+		argp_error(state, "--keep: there is no stale side with --in-place");
+	if (opt->in_place && opt->thp != THP_SYSTEM)
+		argp_error(state, "--thp and --no-thp: there is no shared side with --in-place");
+	if (!opt->in_place && opt->corruption >= CORRUPT_TO_SHARED)
+		argp_error(state, "--inject-corruption: to-shared and to-private are for --in-place");
+}
+
 static void check_options(struct argp_state *state, struct options *opt)
 {
 	static const uint64_t default_chunk[] = {
@@ -143,16 +161,18 @@ static void check_options(struct argp_state *state, struct options *opt)
 		[CHURN] = 16 << 10,
 		[PING_PONG] = GUEST_PAGE_SIZE,
 		[SPARSE] = GUEST_PAGE_SIZE,
+		[SWEEP] = 2 * MIB,
 	};
 	uint64_t chunks;
 
+	check_backing(state, opt);
 	if (!opt->chunk_bytes)
 		opt->chunk_bytes = default_chunk[opt->scenario];
 	if (opt->scenario == SPARSE && opt->chunk_bytes != GUEST_PAGE_SIZE)
 		argp_error(state, "--chunk: sparse converts single pages");
 	if (opt->scenario != BOOT_ACCEPT && opt->touch_every != 1)
 		argp_error(state, "--touch-every is for boot-accept");
-	if (!opt->count && !opt->duration_s && opt->scenario != BOOT_ACCEPT)
+	if (!opt->count && !opt->duration_s && opt->scenario != BOOT_ACCEPT && opt->scenario != SWEEP)
 		opt->count = DEFAULT_COUNT;
 
 	/* In a boot the last chunk may be cut off, and a vCPU may have none. Else each has one. */
@@ -167,7 +187,7 @@ static void check_options(struct argp_state *state, struct options *opt)
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	static const char *const corruptions[] = {
-		"nothing", "request", "answer", "private", NULL
+		"nothing", "request", "answer", "private", "to-shared", "to-private", NULL
 	};
 	struct options *opt = state->input;
 
@@ -183,6 +203,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_DURATION:
 		opt->duration_s = parse_real(state, "duration", arg, DURATION_MAX_S);
+		break;
+	case OPT_IN_PLACE:
+		opt->in_place = true;
 		break;
 	case OPT_JSON:
 		opt->json = true;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "json.h"
 #include "vmm.h"
@@ -51,6 +52,11 @@ static double run_seconds(const struct vm *vm)
 	return (end_ns - vm->start_ns) / 1e9;
 }
 
+static double seconds_of(const struct timeval *time)
+{
+	return time->tv_sec + time->tv_usec / 1e6;
+}
+
 static const char *errno_name(int err)
 {
 	const char *name = strerrorname_np(err);
@@ -63,6 +69,7 @@ const char *const scenario_names[] = {
 	[CHURN] = "churn",
 	[PING_PONG] = "ping-pong",
 	[SPARSE] = "sparse",
+	[SWEEP] = "sweep",
 	NULL
 };
 
@@ -86,12 +93,46 @@ static void json_options(struct json *json, const struct options *opt)
 	json_u64(json, "seed", opt->seed);
 	json_real(json, "rate", opt->rate);
 	json_bool(json, "keep", opt->keep);
+	json_bool(json, "in_place", opt->in_place);
+}
+
+static void json_bytes(struct json *json, const char *key, int64_t bytes)
+{
+	if (bytes < 0)
+		json_null(json, key);
+	else
+		json_u64(json, key, bytes);
+}
+
+static void json_footprint(struct json *json, const struct vm *vm)
+{
+	struct footprint footprint;
+
+	measure_footprint(vm, &footprint);
+	json_bytes(json, "resident_bytes", footprint.resident);
+	json_bytes(json, "gmem_bytes", footprint.gmem);
+	json_bytes(json, "anonymous_bytes", footprint.anonymous);
+	json_bytes(json, "rss_bytes", footprint.rss);
+	json_bytes(json, "memcg_current_bytes", footprint.memcg_current);
+	json_bytes(json, "memcg_peak_bytes", footprint.memcg_peak);
 }
 
 static void json_failure(struct json *json, const struct vm *vm)
 {
 	json_u64(json, "exit_code", vm->failure);
 	json_string(json, "error", vm->failure_text);
+}
+
+/* What the conversions cost the host. */
+static void json_work(struct json *json, const struct counts *sum)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	json_u64(json, "dropped_pages", sum->dropped_pages);
+	json_u64(json, "stage2_faults", sum->stage2_faults);
+	json_u64(json, "host_faults", usage.ru_minflt);
+	json_real(json, "system_cpu_s", seconds_of(&usage.ru_stime));
 }
 
 static void report_json(const struct vm *vm, const struct counts *sum, const char *ended)
@@ -124,10 +165,45 @@ static void report_json(const struct vm *vm, const struct counts *sum, const cha
 	json_u64(&json, "host_verified_pages", sum->host_verified_pages);
 	snprintf(sequence, sizeof(sequence), "%016" PRIx64, sum->sequence);
 	json_string(&json, "sequence", sequence);
+	json_work(&json, sum);
+	json_footprint(&json, vm);
 	if (vm->failure)
 		json_failure(&json, vm);
 	json_object_end(&json);
 	json_newline(&json);
+}
+
+static const char *mib_text(char *text, size_t size, int64_t bytes)
+{
+	if (bytes < 0)
+		snprintf(text, size, "n/a");
+	else
+		snprintf(text, size, "%.1f", bytes / (double)(1 << 20));
+	return text;
+}
+
+static void text_footprint(const struct vm *vm)
+{
+	struct footprint footprint;
+	char a[24], b[24], c[24], d[24];
+
+	measure_footprint(vm, &footprint);
+	printf("memory, MiB     %s resident: %s guest_memfd, %s anonymous; RSS %s\n",
+	       mib_text(a, sizeof(a), footprint.resident), mib_text(b, sizeof(b), footprint.gmem),
+	       mib_text(c, sizeof(c), footprint.anonymous), mib_text(d, sizeof(d), footprint.rss));
+	printf("memcg, MiB      %s, peak %s\n",
+	       mib_text(a, sizeof(a), footprint.memcg_current),
+	       mib_text(b, sizeof(b), footprint.memcg_peak));
+}
+
+static void text_work(const struct counts *sum)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	printf("work            %" PRIu64 " pages dropped, %" PRIu64 " stage-2 faults, %ld host faults, "
+	       "%.2f s in the kernel\n", sum->dropped_pages, sum->stage2_faults, usage.ru_minflt,
+	       seconds_of(&usage.ru_stime));
 }
 
 static void report_text(const struct vm *vm, const struct counts *sum, const char *ended)
@@ -139,6 +215,8 @@ static void report_text(const struct vm *vm, const struct counts *sum, const cha
 	       opt->name, scenario_names[opt->scenario], opt->mem_bytes >> 20,
 	       opt->chunk_bytes >> 10, opt->seed, opt->vcpus);
 	printf("ended           %s\n", ended);
+	printf("backing         %s\n", opt->in_place ? "one guest_memfd, converted in place" :
+	       "anonymous memory for shared pages, a guest_memfd for private ones");
 	printf("asked for       %" PRIu64 " conversions, %" PRIu64 " pages\n", sum->asked,
 	       sum->requested_pages);
 	printf("converted       %" PRIu64 " to shared, %" PRIu64 " to private, %" PRIu64 " pages\n",
@@ -158,6 +236,8 @@ static void report_text(const struct vm *vm, const struct counts *sum, const cha
 	       sum->kvm_run_returns);
 	printf("verified pages  %" PRIu64 " by the guest, %" PRIu64 " by the host\n",
 	       sum->guest_verified_pages, sum->host_verified_pages);
+	text_work(sum);
+	text_footprint(vm);
 }
 
 void report(struct vm *vm, const char *ended)

@@ -2,6 +2,8 @@
 /* Runs the vCPUs: conversions, doorbells, pacing. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,6 +85,7 @@ static void wait_for_rate(struct vm *vm)
 	vm_sleep_until(vm, start_ns);
 }
 
+/* Frees one side of a range. With one backing, the content goes in whichever state a page is. */
 static int drop(struct vm *vm, uint64_t gpa, uint64_t bytes, bool private)
 {
 	if (private && try_punch(vm->gmem_fd, gpa - WORK_GPA, bytes))
@@ -91,6 +94,28 @@ static int drop(struct vm *vm, uint64_t gpa, uint64_t bytes, bool private)
 		return vm_fail(vm, EXIT_STUCK, "MADV_DONTNEED at gpa 0x%lx: %s", gpa,
 			       strerror(errno));
 	return 0;
+}
+
+/* The range has become @private. */
+static int drop_stale_side(struct vcpu *vcpu, uint64_t gpa, uint64_t pages, bool private)
+{
+	const struct options *opt = vcpu->vm->opt;
+
+	if (opt->corruption == (private ? CORRUPT_TO_PRIVATE : CORRUPT_TO_SHARED))
+		return drop(vcpu->vm, gpa, pages * GUEST_PAGE_SIZE, true);
+	if (opt->keep || opt->in_place)
+		return 0;
+	vcpu->counts.dropped_pages += pages;
+	return drop(vcpu->vm, gpa, pages * GUEST_PAGE_SIZE, !private);
+}
+
+static int try_set_private(struct vm *vm, uint64_t gpa, uint64_t bytes, bool private)
+{
+	uint64_t attributes = private ? PRIVATE : 0;
+
+	return vm->opt->in_place ?
+	       try_convert(vm->gmem_fd, gpa - WORK_GPA, bytes, attributes, NULL) :
+	       try_set_attributes(vm->vm_fd, gpa, bytes, attributes);
 }
 
 static bool in_work_memory(const struct vm *vm, uint64_t gpa, uint64_t pages)
@@ -126,7 +151,7 @@ static int handle_conversion(struct vcpu *vcpu)
 	}
 
 	start_ns = now_ns();
-	err = try_set_attributes(vm->vm_fd, gpa, pages * GUEST_PAGE_SIZE, private ? PRIVATE : 0);
+	err = try_set_private(vm, gpa, pages * GUEST_PAGE_SIZE, private);
 	vcpu->retrying = err == EAGAIN;
 	if (!err) {
 		counts->convert_ns[h2_bucket(now_ns() - start_ns)]++;
@@ -134,7 +159,7 @@ static int handle_conversion(struct vcpu *vcpu)
 		counts->to_shared += !private;
 		counts->converted_pages += pages;
 		run->hypercall.ret = 0;
-		return vm->opt->keep ? 0 : drop(vm, gpa, pages * GUEST_PAGE_SIZE, !private);
+		return drop_stale_side(vcpu, gpa, pages, private);
 	}
 	if (err == EAGAIN) {
 		counts->refused_eagain++;
@@ -156,8 +181,28 @@ static int report_mismatch(struct vm *vm, uint64_t gpa, uint64_t expected, uint6
 		       tag >> TAG_WRITER_BITS, seen_by, vcpu);
 }
 
+/* Where KVM refuses this thread an access to guest memory, the thread goes on at bus_error_from. */
+static _Thread_local sigjmp_buf *volatile bus_error_from;
+static _Thread_local uint8_t *volatile bus_error_at;
+
+static void handle_bus_error(int signal_number, siginfo_t *info, void *context)
+{
+	(void)context;
+	bus_error_at = info->si_addr;
+	if (bus_error_from)
+		siglongjmp(*bus_error_from, 1);
+	signal(signal_number, SIG_DFL);
+}
+
+void report_bus_errors(void)
+{
+	struct sigaction action = { .sa_sigaction = handle_bus_error, .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGBUS, &action, NULL);
+}
+
 /* The shared pages hold what the guest wrote; they get an answer that it will check. */
-static int handle_exchange(struct vcpu *vcpu)
+static int answer_request(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 	struct guest_vcpu *guest = vcpu->guest;
@@ -191,6 +236,25 @@ static int handle_exchange(struct vcpu *vcpu)
 		*first_word ^= 1;
 	guest->exchange.tag = answer;
 	return 0;
+}
+
+static int handle_exchange(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	sigjmp_buf from;
+	int ret;
+
+	if (sigsetjmp(from, 1)) {
+		bus_error_from = NULL;
+		return vm_fail(vm, EXIT_STUCK,
+			       "the host may not access gpa 0x%llx, which the guest has shared "
+			       "(SIGBUS); is there a policy? memattr-policy list",
+			       WORK_GPA + (uint64_t)(bus_error_at - vm->work));
+	}
+	bus_error_from = &from;
+	ret = answer_request(vcpu);
+	bus_error_from = NULL;
+	return ret;
 }
 
 /* 1: the vCPU has ended. */
@@ -296,6 +360,7 @@ void *vcpu_thread(void *arg)
 	if (!vcpu->ran_ns)
 		vcpu->ran_ns = now_ns();
 	vcpu->counts.exits = kvm_stat(vcpu->fd, "exits");
+	vcpu->counts.stage2_faults = kvm_stat(vcpu->fd, "pf_taken");
 	vcpu->counts.asked = vcpu->guest->asked;
 	vcpu->counts.gave_up = vcpu->guest->gave_up;
 	vcpu->counts.guest_verified_pages = vcpu->guest->verified_pages;

@@ -25,6 +25,7 @@ enum { CONTROL_SLOT, WORK_SLOT };
 #define PTE_WRITABLE		(1ull << 1)
 #define PTE_HUGE		(1ull << 7)
 
+#define IN_PLACE_PARAMETER "/sys/module/kvm/parameters/gmem_in_place_conversion"
 #define IN_TEST_VM "; run it in the test VM: selftests/vm/run -- build/bin/memattr-guest ..."
 
 /* An initial conversion refused with -EAGAIN is tried again this often, 10 ms apart. */
@@ -78,13 +79,37 @@ static int create_vm(struct vm *vm)
 	return 0;
 }
 
+/* One module parameter decides for all VMs whether conversions happen in place. */
+static int require_backing(struct vm *vm)
+{
+	bool two = check_extension(vm->vm_fd, KVM_CAP_MEMORY_ATTRIBUTES) & PRIVATE;
+	bool one = check_extension(vm->vm_fd, KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES) & PRIVATE;
+
+	if (vm->opt->in_place ? one : two)
+		return 0;
+	if (one)
+		return vm_fail(vm, EXIT_ENVIRONMENT,
+			       "kvm was loaded with gmem_in_place_conversion=1, so that VMs have one "
+			       "backing; use --in-place, or load kvm without this parameter");
+	if (!vm->opt->in_place)
+		return vm_fail(vm, EXIT_ENVIRONMENT,
+			       "this kernel's KVM lacks KVM_CAP_MEMORY_ATTRIBUTES with "
+			       "KVM_MEMORY_ATTRIBUTE_PRIVATE" IN_TEST_VM);
+	if (access(IN_PLACE_PARAMETER, F_OK))
+		return vm_fail(vm, EXIT_ENVIRONMENT,
+			       "this kernel's KVM does not convert in place: it lacks "
+			       "KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES" IN_TEST_VM);
+	return vm_fail(vm, EXIT_ENVIRONMENT,
+		       "conversion in place is off; load kvm with gmem_in_place_conversion=1, in the "
+		       "test VM: selftests/vm/run --append kvm.gmem_in_place_conversion=1 -- "
+		       "build/bin/memattr-guest --in-place ...");
+}
+
 static int require_caps(struct vm *vm)
 {
 	static const struct { int cap; int mask; const char *name; } caps[] = {
 		{ KVM_CAP_USER_MEMORY2, ~0, "KVM_CAP_USER_MEMORY2" },
 		{ KVM_CAP_GUEST_MEMFD, ~0, "KVM_CAP_GUEST_MEMFD" },
-		{ KVM_CAP_MEMORY_ATTRIBUTES, KVM_MEMORY_ATTRIBUTE_PRIVATE,
-		  "KVM_CAP_MEMORY_ATTRIBUTES with KVM_MEMORY_ATTRIBUTE_PRIVATE" },
 		{ KVM_CAP_EXIT_HYPERCALL, 1 << KVM_HC_MAP_GPA_RANGE,
 		  "KVM_CAP_EXIT_HYPERCALL with KVM_HC_MAP_GPA_RANGE" },
 	};
@@ -107,14 +132,11 @@ static int require_caps(struct vm *vm)
 	return 0;
 }
 
-static int create_memory(struct vm *vm)
+/* Shared pages are this process's memory, private ones are in the guest_memfd. */
+static int create_two_backings(struct vm *vm)
 {
 	const struct options *opt = vm->opt;
-	uint64_t states_bytes = opt->mem_bytes / GUEST_PAGE_SIZE * sizeof(struct page_state);
 
-	vm->control_bytes = round_up(page_states_gpa(opt) - CONTROL_GPA + states_bytes,
-				     GUEST_PAGE_SIZE);
-	vm->control = map_memory(CONTROL_GPA, vm->control_bytes);
 	vm->work = map_memory(WORK_GPA, opt->mem_bytes);
 	if (opt->thp != THP_SYSTEM &&
 	    madvise(vm->work, opt->mem_bytes,
@@ -123,6 +145,40 @@ static int create_memory(struct vm *vm)
 			       "madvise: %s; --thp and --no-thp need CONFIG_TRANSPARENT_HUGEPAGE",
 			       strerror(errno));
 	vm->gmem_fd = create_gmem(vm->vm_fd, opt->mem_bytes);
+	return 0;
+}
+
+/* All pages are in the guest_memfd. This process can use its mapping of those that are shared. */
+static void create_one_backing(struct vm *vm)
+{
+	const struct options *opt = vm->opt;
+	uint64_t flags = GUEST_MEMFD_FLAG_MMAP;
+
+	if (opt->scenario == BOOT_ACCEPT)
+		flags |= GUEST_MEMFD_FLAG_INIT_SHARED;
+	vm->gmem_fd = try_create_gmem(vm->vm_fd, opt->mem_bytes, flags);
+	if (vm->gmem_fd < 0) {
+		errno = -vm->gmem_fd;
+		failed("KVM_CREATE_GUEST_MEMFD");
+	}
+	vm->work = map_file(vm->gmem_fd, opt->mem_bytes, MAP_SHARED);
+	report_bus_errors();
+}
+
+static int create_memory(struct vm *vm)
+{
+	const struct options *opt = vm->opt;
+	uint64_t states_bytes = opt->mem_bytes / GUEST_PAGE_SIZE * sizeof(struct page_state);
+
+	vm->control_bytes = round_up(page_states_gpa(opt) - CONTROL_GPA + states_bytes,
+				     GUEST_PAGE_SIZE);
+	vm->control = map_memory(CONTROL_GPA, vm->control_bytes);
+	/* A huge page would be larger than what is used, which the summary's memory would show. */
+	madvise(vm->control, vm->control_bytes, MADV_NOHUGEPAGE);
+	if (opt->in_place)
+		create_one_backing(vm);
+	else if (create_two_backings(vm))
+		return -1;
 	set_memslot(vm->vm_fd, CONTROL_SLOT, CONTROL_GPA, vm->control_bytes, vm->control, -1);
 	set_memslot(vm->vm_fd, WORK_SLOT, WORK_GPA, opt->mem_bytes, vm->work, vm->gmem_fd);
 	return 0;
@@ -151,14 +207,8 @@ static void fill_page_tables(struct vm *vm)
 	}
 }
 
-/*
- * Memory that has been accepted already, as VMMs set it up for a guest that runs: everything but
- * boot-accept starts from there.
- */
 static int make_work_private(struct vm *vm)
 {
-	struct page_state *states = control_at(vm, page_states_gpa(vm->opt));
-	uint64_t pages = vm->opt->mem_bytes / GUEST_PAGE_SIZE;
 	int tries = 0;
 	int err;
 
@@ -170,6 +220,20 @@ static int make_work_private(struct vm *vm)
 			       "KVM does not let all memory become private at the start: %s; "
 			       "is there a policy? memattr-policy list",
 			       strerror(err));
+	return 0;
+}
+
+/*
+ * Memory that has been accepted already, as VMMs set it up for a guest that runs: everything but
+ * boot-accept starts from there. A guest_memfd for conversions in place is created like that.
+ */
+static int start_private(struct vm *vm)
+{
+	struct page_state *states = control_at(vm, page_states_gpa(vm->opt));
+	uint64_t pages = vm->opt->mem_bytes / GUEST_PAGE_SIZE;
+
+	if (!vm->opt->in_place && make_work_private(vm))
+		return -1;
 	for (uint64_t page = 0; page < pages; page++)
 		states[page].private = 1;
 	return 0;
@@ -195,6 +259,7 @@ static void fill_guest_page(struct vcpu *vcpu)
 		.vcpus = opt->vcpus,
 		.scenario = opt->scenario,
 		.keep = opt->keep,
+		.in_place = opt->in_place,
 		.use_vmmcall = cpu_has_vmmcall(),
 		.seed = opt->seed,
 		.work_pages = opt->mem_bytes / GUEST_PAGE_SIZE,
@@ -234,6 +299,7 @@ int vm_create(struct vm *vm, const struct options *opt)
 	pthread_condattr_t monotonic;
 
 	vm->opt = opt;
+	vm->unevictable_start_bytes = unevictable_bytes();
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -242,11 +308,11 @@ int vm_create(struct vm *vm, const struct options *opt)
 	if (vm->ended_fd < 0)
 		return vm_fail(vm, EXIT_STUCK, "eventfd: %s", strerror(errno));
 
-	if (create_vm(vm) || require_caps(vm) || create_memory(vm))
+	if (create_vm(vm) || require_backing(vm) || require_caps(vm) || create_memory(vm))
 		return -1;
 	memcpy(control_at(vm, IMAGE_GPA), guest_image, guest_image_end - guest_image);
 	fill_page_tables(vm);
-	if (opt->scenario != BOOT_ACCEPT && make_work_private(vm))
+	if (opt->scenario != BOOT_ACCEPT && start_private(vm))
 		return -1;
 	for (unsigned int id = 0; id < opt->vcpus; id++)
 		create_vcpu(vm, id);

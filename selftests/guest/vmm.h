@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * memattr-guest, the host side. memattr-guest.c: options and the run as a whole. vm.c: makes the
- * VM. vcpu.c: runs it and does the conversions. report.c: the summary.
+ * VM. vcpu.c: runs it and does the conversions. footprint.c: measures the memory it takes.
+ * report.c: the summary.
  */
 #ifndef VMM_H
 #define VMM_H
@@ -23,7 +24,11 @@ enum exit_code {
 };
 
 /* --inject-corruption: where this program spoils data, to show that it would be noticed. */
-enum corruption { CORRUPT_NOTHING, CORRUPT_REQUEST, CORRUPT_ANSWER, CORRUPT_PRIVATE };
+enum corruption {
+	CORRUPT_NOTHING, CORRUPT_REQUEST, CORRUPT_ANSWER, CORRUPT_PRIVATE,
+	/* A conversion in place loses the content. */
+	CORRUPT_TO_SHARED, CORRUPT_TO_PRIVATE,
+};
 
 enum thp { THP_SYSTEM, THP_ON, THP_OFF };
 
@@ -39,6 +44,7 @@ struct options {
 	uint64_t count;			/* 0: no limit */
 	enum thp thp;
 	bool keep;
+	bool in_place;			/* one backing instead of two */
 	enum corruption corruption;
 	const char *name;
 	bool wait;
@@ -52,6 +58,7 @@ struct counts {
 	uint64_t to_shared;		/* conversions done */
 	uint64_t to_private;
 	uint64_t converted_pages;
+	uint64_t dropped_pages;		/* of the stale side, freed by the VMM */
 	uint64_t asked;			/* by the guest, each conversion once */
 	uint64_t requested_pages;
 	uint64_t refused_eagain;	/* answers, several per conversion */
@@ -60,6 +67,7 @@ struct counts {
 	uint64_t gave_up;
 	uint64_t kvm_run_returns;
 	uint64_t exits;			/* KVM's own count, with those that never left the kernel */
+	uint64_t stage2_faults;
 	uint64_t host_verified_pages;
 	uint64_t guest_verified_pages;
 	uint64_t sequence;		/* digest of what was asked for, in order */
@@ -86,7 +94,8 @@ struct vm {
 	int gmem_fd;
 	uint8_t *control;
 	uint64_t control_bytes;
-	uint8_t *work;			/* the shared side of the work memory */
+	uint8_t *work;			/* shared work memory; in place a mapping of the guest_memfd */
+	int64_t unevictable_start_bytes;	/* see footprint.c */
 	struct vcpu vcpus[MAX_VCPUS];
 	unsigned int vcpus_alive;
 	int ended_fd;			/* eventfd: the last vCPU thread has ended */
@@ -101,12 +110,28 @@ struct vm {
 	char failure_text[512];
 };
 
+/* The memory that a VM takes, in bytes; -1 where this host does not tell. */
+struct footprint {
+	int64_t anonymous;		/* of this process: two backings have shared pages here */
+	int64_t gmem;			/* pages of the guest_memfd, whoever maps them */
+	int64_t resident;		/* both of these */
+	int64_t rss;			/* what top shows */
+	int64_t memcg_current;		/* of this process's memory cgroup, the kernel's memory included */
+	int64_t memcg_peak;
+};
+
+/* footprint.c */
+int64_t unevictable_bytes(void);
+void measure_footprint(const struct vm *vm, struct footprint *footprint);
+
 /* vm.c; these return 0, or -1 after vm_fail(). */
 int vm_create(struct vm *vm, const struct options *opt);
 int vm_start(struct vm *vm);
 
 /* vcpu.c */
 void *vcpu_thread(void *arg);
+/* Instead of ending the program, a host access that KVM refuses becomes a failure of the VM. */
+void report_bus_errors(void);
 void vm_stop(struct vm *vm, enum stop stop);
 void vm_sleep_until(struct vm *vm, int64_t until_ns);
 

@@ -183,7 +183,8 @@ static int take_argument(uint8_t *page)
 static int read_parent(void *page)
 {
 	uint8_t copy[PAGE];
-	const struct iovec to = { .iov_base = copy, .iov_len = PAGE }, from = { .iov_base = page, .iov_len = PAGE };
+	const struct iovec to = { .iov_base = copy, .iov_len = PAGE },
+		from = { .iov_base = page, .iov_len = PAGE };
 
 	return copied(process_vm_readv(getppid(), &to, 1, &from, 1, 0), copy);
 }
@@ -191,7 +192,8 @@ static int read_parent(void *page)
 static int write_parent(void *page)
 {
 	uint8_t bytes[PAGE];
-	const struct iovec from = { .iov_base = bytes, .iov_len = PAGE }, to = { .iov_base = page, .iov_len = PAGE };
+	const struct iovec from = { .iov_base = bytes, .iov_len = PAGE },
+		to = { .iov_base = page, .iov_len = PAGE };
 
 	fill(bytes);
 	return outcome_of(process_vm_writev(getppid(), &from, 1, &to, 1, 0));
@@ -301,7 +303,8 @@ static int register_userfault(uint8_t *page)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register area = {
-		.mode = UFFDIO_REGISTER_MODE_MISSING, .range = { .start = (uintptr_t)page, .len = PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+		.range = { .start = (uintptr_t)page, .len = PAGE },
 	};
 	const int fd = check(syscall(SYS_userfaultfd, O_CLOEXEC), "userfaultfd");
 	int outcome;
@@ -401,7 +404,8 @@ static bool ends_with(const struct way *way, int expected)
 {
 	const int outcome = way->go(work_page(TARGET));
 
-	return outcome == expected || complain("%s: %s instead of %s", way->what, name_of(outcome), name_of(expected));
+	return outcome == expected ||
+	       complain("%s: %s instead of %s", way->what, name_of(outcome), name_of(expected));
 }
 
 static void test_way(const struct way *way)
@@ -415,8 +419,8 @@ static void test_way(const struct way *way)
 	if (try_store(work_page(TARGET), WORD))
 		failed("storing to a shared page");
 	convert_pages(TARGET, 1, true);
-	ok(ends_with(way, way->private_outcome) && guest_finds(TARGET, WORD), "private, %s: %s", way->what,
-	   name_of(way->private_outcome));
+	ok(ends_with(way, way->private_outcome) && guest_finds(TARGET, WORD), "private, %s: %s",
+	   way->what, name_of(way->private_outcome));
 	convert_pages(TARGET, 1, false);
 	ok(ends_with(way, way->shared_outcome) && guest_finds(TARGET, way->writes ? WRITTEN : WORD),
 	   "shared, %s: %s", way->what, name_of(way->shared_outcome));
@@ -447,7 +451,8 @@ static void test_plain_slot(void)
 	if (try_store(work_page(TARGET), WORD))
 		failed("storing to a shared page");
 	set_slot(PLAIN_SLOT, OTHER_GPA, PAGE, work_page(TARGET), -1);
-	ok(!run_guest_read(OTHER_GPA, &word) && word == WORD, "shared, a memslot without the file: its guest has access");
+	ok(!run_guest_read(OTHER_GPA, &word) && word == WORD,
+	   "shared, a memslot without the file: its guest has access");
 	convert_pages(TARGET, 1, true);
 	ok(returns(EFAULT, run_guest_read(OTHER_GPA, &word)) && guest_finds(TARGET, WORD),
 	   "private, a memslot without the file: EFAULT");
@@ -463,7 +468,8 @@ static void test_neighbours(void)
 	   returns(ENOMEM, outcome_of(mlock(work.memory, PAGES * PAGE))) && host_is_refused(TARGET),
 	   "a private page between shared ones: neither populated nor locked");
 	convert_pages(TARGET, 1, false);
-	ok(returns(0, outcome_of(mlock(work.memory, PAGES * PAGE))) && returns(0, try_convert_pages(0, PAGES, true)) &&
+	ok(returns(0, outcome_of(mlock(work.memory, PAGES * PAGE))) &&
+	   returns(0, try_convert_pages(0, PAGES, true)) &&
 	   host_is_refused(TARGET), "locked memory does not hold a page");
 	munlock(work.memory, PAGES * PAGE);
 	convert_pages(0, PAGES, false);

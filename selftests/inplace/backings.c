@@ -59,12 +59,14 @@ void test_backings(void)
 	write_private_words(0, PAGES);
 	set(0, PRIVATE_FIRST, false);
 	faults = count_faults(0, PAGES, is_own_word);
-	ok(faults && faults != UINT64_MAX, "pages have become shared: the guest reads them (%" PRIu64 " faults)", faults);
+	ok(faults && faults != UINT64_MAX,
+	   "pages have become shared: the guest reads them (%" PRIu64 " faults)", faults);
 	ok(!count_faults(0, PAGES, is_own_word), "again: there is no fault");
 
 	punch(fd, 0, PRIVATE_FIRST);
 	faults = count_faults(0, PAGES, is_own_word);
-	ok(!faults, "the holes of the shared pages are punched: there is no fault (%" PRIu64 ")", faults);
+	ok(!faults, "the holes of the shared pages are punched: there is no fault (%" PRIu64 ")",
+	   faults);
 	for (uint64_t page = 0; page < PRIVATE_FIRST; page++)
 		punch(fd, page, 1);
 	faults = count_faults(0, PAGES, is_own_word);
@@ -72,7 +74,8 @@ void test_backings(void)
 
 	punch(fd, 0, PAGES);
 	faults = count_faults(PRIVATE_FIRST, PAGES - PRIVATE_FIRST, is_zero);
-	ok(faults == PAGES - PRIVATE_FIRST, "those of private pages as well: one for each, and they read as zero (%" PRIu64 ")",
+	ok(faults == PAGES - PRIVATE_FIRST,
+	   "those of private pages as well: one for each, and they read as zero (%" PRIu64 ")",
 	   faults);
 	faults = count_faults(0, PRIVATE_FIRST, is_own_word);
 	ok(!faults, "none for the shared ones (%" PRIu64 ")", faults);

@@ -54,11 +54,13 @@ static void test_indexing(bool private)
 	create_work(pages, flags_of(private));
 	for (uint64_t page = 0; page < pages; page++) {
 		convert_pages(page, 1, !private);
-		right &= are(0, page, private) & are(page, 1, !private) & are(page + 1, pages - page - 1, private);
+		right &= are(0, page, private) & are(page, 1, !private) &
+			 are(page + 1, pages - page - 1, private);
 		convert_pages(page, 1, private);
 		right &= are(0, pages, private);
 	}
-	ok(right, "of %s pages each one is converted, and converted back: no other changes", name_of(private));
+	ok(right, "of %s pages each one is converted, and converted back: no other changes",
+	   name_of(private));
 	destroy_work();
 }
 
@@ -66,7 +68,8 @@ static void test_before_allocation(bool private)
 {
 	create_work(2, flags_of(!private));
 	convert_pages(0, 2, private);
-	ok(are(0, 1, private), "converted to %s before there is a page: it reads as zero", name_of(private));
+	ok(are(0, 1, private), "converted to %s before there is a page: it reads as zero",
+	   name_of(private));
 	convert_pages(1, 1, !private);
 	ok(are(1, 1, !private), "converted twice: so does this");
 	destroy_work();
@@ -86,7 +89,8 @@ static void test_unallocated(bool private, uint64_t allocated, uint64_t count)
 		convert_pages(page, 1, private);
 		right &= are(0, page + 1, private) & are(page + 1, pages - page - 1, !private);
 	}
-	ok(right, "of %s pages only %lu, from %lu on, have memory: those keep it, the others read as zero",
+	ok(right,
+	   "of %s pages only %lu, from %lu on, have memory: those keep it, the others read as zero",
 	   name_of(private), count, allocated);
 	destroy_work();
 }
@@ -100,8 +104,8 @@ static void test_truncate(bool private)
 	right = are(0, pages, private);
 	check(-try_punch(work.fd, punched * PAGE, PAGE), "fallocate");
 	work.words[punched] = 0;
-	ok(right & are(0, pages, private), "a hole in %s pages: it reads as zero, and is %s", name_of(private),
-	   name_of(private));
+	ok(right & are(0, pages, private), "a hole in %s pages: it reads as zero, and is %s",
+	   name_of(private), name_of(private));
 	convert_pages(0, pages, !private);
 	check(-try_punch(work.fd, punched * PAGE, PAGE), "fallocate");
 	work.words[punched] = 0;
@@ -146,7 +150,8 @@ static void test_forked(void)
 	create_work(1, INIT_SHARED_FLAGS);
 	ok(are_shared(0, 1) && touch_from_child(false) == (CHILD_LOADS | CHILD_STORES),
 	   "a child has access to a page that stays shared");
-	ok(touch_from_child(true) == 0, "a page that a child has mapped is converted: it has none any more");
+	ok(touch_from_child(true) == 0,
+	   "a page that a child has mapped is converted: it has none any more");
 	ok(are_private(0, 1), "and this process has none");
 	convert_pages(0, 1, false);
 	ok(are_shared(0, 1), "shared again, this process has");
@@ -177,8 +182,10 @@ static void test_elevated(uint64_t held)
 	convert_pages(0, pages, true);
 	right &= are_private(0, pages);
 	convert_pages(0, pages, false);
-	ok(right & are_shared(0, pages), "page %lu of %lu is held: EAGAIN with its offset, alone and with others, "
-	   "none of which changes then; released, all become private and keep what they have", held, pages);
+	ok(right & are_shared(0, pages),
+	   "page %lu of %lu is held: EAGAIN with its offset, alone and with others, "
+	   "none of which changes then; released, all become private and keep what they have", held,
+	   pages);
 	destroy_work();
 }
 

@@ -2,7 +2,7 @@
 /*
  * Random conversions, while four vCPUs and four threads of the host check and change the same pages.
  *
- * A page has two words, one for each side, so that both can write at the same time. A word is the page's
+ * A page has two words, one for each side, so that both can write at the same time. A word is a page's
  * address and a version. Of a word only its owner changes the version, the vCPU or the thread whose
  * number is the page's modulo four; everybody checks that what they read is not older than what was
  * there before they looked, nor newer than what was about to be written afterwards.
@@ -23,8 +23,8 @@
 #define SIDES		4u
 #define BLOCK		64u			/* pages that one lock is for */
 #define BLOCKS		(PAGES / BLOCK)
-#define RANGE_MAX	256u			/* pages of a conversion, four of whose lengths are more */
-#define LONG_RANGE_MAX	4096u
+#define RANGE_MAX	256u			/* pages of most conversions, */
+#define LONG_RANGE_MAX	4096u			/* and of one in 16 */
 #define BATCH		16u			/* accesses of the host between two conversions */
 #define GUEST_BATCH	256u
 #define VERSIONS	(uint32_t)PAGE
@@ -40,14 +40,16 @@ static struct versions guest_words[PAGES], host_words[PAGES];
 static _Atomic uint32_t conversions_of[PAGES];
 static atomic_bool is_page_private[PAGES];	/* changes while that is odd */
 static pthread_mutex_t block_locks[BLOCKS];
-static atomic_ulong conversions, refusals, host_checks, host_sigbus, guest_checks, guest_faults, wrong;
+static atomic_ulong conversions, refusals, host_checks, host_sigbus, guest_checks, guest_faults,
+	wrong;
 static atomic_bool is_over;
 static uint64_t conversions_wanted;
 
 static void is_wrong(const char *who, uint64_t page, uint32_t word, uint32_t from, uint32_t to)
 {
 	wrong++;
-	complain("%s: page %" PRIu64 " has 0x%x, its version should be 0x%x to 0x%x", who, page, word, from, to);
+	complain("%s: page %" PRIu64 " has 0x%x, its version should be 0x%x to 0x%x", who, page,
+		 word, from, to);
 }
 
 /* Versions go around. */
@@ -57,7 +59,8 @@ static bool is_version_right(uint64_t page, uint32_t word, uint32_t from, uint32
 	       (word - from) % VERSIONS <= (to - from) % VERSIONS;
 }
 
-static void check_word(const char *who, uint64_t page, const struct versions *versions, uint32_t word, uint32_t from)
+static void check_word(const char *who, uint64_t page, const struct versions *versions,
+		       uint32_t word, uint32_t from)
 {
 	const uint32_t to = versions->begun;
 
@@ -80,7 +83,8 @@ static void check_outcome(uint64_t page, uint32_t before, bool private, int code
 	if (code && code != BUS_ADRERR)
 		is_wrong("the host gets another signal", page, code, 0, 0);
 	else if (stayed_the_same(page, before) && private != !!code)
-		is_wrong(private ? "the host has access" : "the host has no access", page, code, 0, 0);
+		is_wrong(private ? "the host has access" : "the host has no access", page, code,
+			 0, 0);
 }
 
 static void host_reads(uint64_t page, unsigned int offset, struct versions *versions)
@@ -179,7 +183,8 @@ static void guest_writes(struct vcpu *vcpu, unsigned int side, uint64_t *random,
 		guest_words[(vcpu->list[i] - AREA_GPA) / PAGE].written = version;
 }
 
-static void guest_reads(struct vcpu *vcpu, uint64_t *random, unsigned int offset, const struct versions *versions)
+static void guest_reads(struct vcpu *vcpu, uint64_t *random, unsigned int offset,
+			const struct versions *versions)
 {
 	uint32_t from[GUEST_BATCH];
 
@@ -275,13 +280,16 @@ void test_data(void)
 	conversions_wanted = part_numbers[0];
 	create_work_for(MAX_VCPUS, PAGES, INIT_SHARED_FLAGS);
 	create_words();
-	ok(all_is_right(), "host and guest find their words in %u MiB", (unsigned int)(PAGES * PAGE >> 20));
+	ok(all_is_right(), "host and guest find their words in %u MiB",
+	   (unsigned int)(PAGES * PAGE >> 20));
 	run_all();
-	printf("# %" PRIu64 " conversions, %lu tries refused; %lu checks of the host, %lu times SIGBUS; %lu of the guest, %lu exits\n",
-	       conversions_wanted, refusals, host_checks, host_sigbus, guest_checks, guest_faults);
+	printf("# %" PRIu64 " conversions, %lu tries refused; the host: %lu checks, %lu times SIGBUS; "
+	       "the guest: %lu checks, %lu exits\n", conversions_wanted, refusals, host_checks,
+	       host_sigbus, guest_checks, guest_faults);
 	ok(!wrong && host_sigbus && host_sigbus < host_checks && guest_checks,
 	   "%" PRIu64 " random conversions: no word is wrong (%lu)", conversions_wanted, wrong);
-	ok(all_is_right(), "when all is over, private pages keep the host out, all others have their words");
+	ok(all_is_right(),
+	   "when all is over, private pages keep the host out, all others have their words");
 	convert_range(0, PAGES, false);
 	ok(all_is_right(), "all pages are shared: both find their words");
 	convert_range(0, PAGES, true);

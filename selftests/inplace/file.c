@@ -38,9 +38,11 @@ static void test_io(const struct plain_file *file)
 {
 	char bytes[16] = "";
 
-	ok(error_of(read(file->fd, bytes, sizeof(bytes))) && error_of(write(file->fd, bytes, sizeof(bytes))) &&
+	ok(error_of(read(file->fd, bytes, sizeof(bytes))) &&
+	   error_of(write(file->fd, bytes, sizeof(bytes))) &&
 	   error_of(pread(file->fd, bytes, sizeof(bytes), 0)) &&
-	   error_of(pwrite(file->fd, bytes, sizeof(bytes), 0)), "%s: it is neither read nor written", file->name);
+	   error_of(pwrite(file->fd, bytes, sizeof(bytes), 0)),
+	   "%s: it is neither read nor written", file->name);
 }
 
 static void test_size(const struct plain_file *file)
@@ -50,21 +52,24 @@ static void test_size(const struct plain_file *file)
 
 	check(fstat(file->fd, &stat), "fstat");
 	check(fstat(other, &other_stat), "fstat");
-	ok(stat.st_size == FILE_SIZE && other_stat.st_size == 2 * FILE_SIZE && stat.st_blksize == PAGE,
-	   "%s: fstat() tells its size", file->name);
+	ok(stat.st_size == FILE_SIZE && other_stat.st_size == 2 * FILE_SIZE &&
+	   stat.st_blksize == PAGE, "%s: fstat() tells its size", file->name);
 	ok(stat.st_ino != other_stat.st_ino, "%s: and each file has its own inode", file->name);
 	ok(returns(EINVAL, error_of(ftruncate(file->fd, FILE_SIZE / 2))) &&
-	   returns(EINVAL, error_of(ftruncate(file->fd, FILE_SIZE * 2))), "%s: whose size cannot be changed",
-	   file->name);
+	   returns(EINVAL, error_of(ftruncate(file->fd, FILE_SIZE * 2))),
+	   "%s: whose size cannot be changed", file->name);
 	close(other);
 }
 
 static void test_holes(const struct plain_file *file)
 {
-	ok(returns(EINVAL, try_punch(file->fd, 1, PAGE)) && returns(EINVAL, try_punch(file->fd, 0, PAGE - 1)) &&
-	   returns(EINVAL, try_punch(file->fd, PAGE / 2, PAGE)) && returns(EINVAL, try_punch(file->fd, 0, PAGE + 1)),
+	ok(returns(EINVAL, try_punch(file->fd, 1, PAGE)) &&
+	   returns(EINVAL, try_punch(file->fd, 0, PAGE - 1)) &&
+	   returns(EINVAL, try_punch(file->fd, PAGE / 2, PAGE)) &&
+	   returns(EINVAL, try_punch(file->fd, 0, PAGE + 1)),
 	   "%s: a hole of parts of pages: EINVAL", file->name);
-	ok(returns(0, try_punch(file->fd, 0, PAGE)) && returns(0, try_punch(file->fd, FILE_SIZE, PAGE)) &&
+	ok(returns(0, try_punch(file->fd, 0, PAGE)) &&
+	   returns(0, try_punch(file->fd, FILE_SIZE, PAGE)) &&
 	   returns(0, try_punch(file->fd, FILE_SIZE + PAGE, PAGE)) &&
 	   returns(0, try_punch(file->fd, FILE_SIZE - PAGE, 2 * PAGE)),
 	   "%s: a hole in it, past its end, and both: success", file->name);
@@ -79,9 +84,11 @@ static void test_allocate(const struct plain_file *file)
 {
 	struct stat stat;
 
-	ok(returns(0, try_allocate(file->fd, 0, FILE_SIZE)) && returns(0, try_allocate(file->fd, PAGE, PAGE)),
+	ok(returns(0, try_allocate(file->fd, 0, FILE_SIZE)) &&
+	   returns(0, try_allocate(file->fd, PAGE, PAGE)),
 	   "%s: pages of it are allocated", file->name);
-	ok(try_allocate(file->fd, FILE_SIZE, PAGE) && try_allocate(file->fd, FILE_SIZE - PAGE, 2 * PAGE) &&
+	ok(try_allocate(file->fd, FILE_SIZE, PAGE) &&
+	   try_allocate(file->fd, FILE_SIZE - PAGE, 2 * PAGE) &&
 	   try_allocate(file->fd, PAGE / 2, PAGE) && try_allocate(file->fd, 0, PAGE / 2),
 	   "%s: not past its end, nor parts of pages", file->name);
 	check(fstat(file->fd, &stat), "fstat");
@@ -102,8 +109,8 @@ static void test_mmap(const struct plain_file *file)
 {
 	const bool mappable = file->flags & GUEST_MEMFD_FLAG_MMAP;
 
-	ok(returns(mappable ? 0 : ENODEV, mmap_error(file->fd, MAP_SHARED)), "%s: mmap(): %s", file->name,
-	   mappable ? "success" : "ENODEV");
+	ok(returns(mappable ? 0 : ENODEV, mmap_error(file->fd, MAP_SHARED)), "%s: mmap(): %s",
+	   file->name, mappable ? "success" : "ENODEV");
 	ok(returns(mappable ? EINVAL : ENODEV, mmap_error(file->fd, MAP_PRIVATE)),
 	   "%s: mmap() with copy-on-write: %s", file->name, mappable ? "EINVAL" : "ENODEV");
 }
@@ -133,7 +140,8 @@ static void test_mapping(const struct plain_file *file)
 	ok(returns(0, error_of(madvise(memory, FILE_SIZE, MADV_HUGEPAGE))) &&
 	   returns(EINVAL, error_of(madvise(memory, FILE_SIZE, MADV_COLLAPSE))),
 	   "%s: no huge page comes of MADV_HUGEPAGE, nor of MADV_COLLAPSE: EINVAL", file->name);
-	ok(returns(0, error_of(madvise(memory, FILE_SIZE, MADV_DONTNEED))) && each_page_is(memory, 0, FILE_PAGES, shared),
+	ok(returns(0, error_of(madvise(memory, FILE_SIZE, MADV_DONTNEED))) &&
+	   each_page_is(memory, 0, FILE_PAGES, shared),
 	   "%s: after MADV_DONTNEED it is what it was", file->name);
 	munmap(memory, FILE_SIZE + PAGE);
 }
@@ -145,7 +153,8 @@ static void test_content(const struct plain_file *file)
 
 	write_shared_words(memory, 0, FILE_PAGES);
 	check(madvise(memory, FILE_SIZE, MADV_DONTNEED), "madvise");
-	ok(!memcmp(memory, other, FILE_SIZE) && *(uint32_t *)(other + PAGE) == (page_gpa(1) | SHARED_TAG),
+	ok(!memcmp(memory, other, FILE_SIZE) &&
+	   *(uint32_t *)(other + PAGE) == (page_gpa(1) | SHARED_TAG),
 	   "%s: two mappings have the same content, which MADV_DONTNEED keeps", file->name);
 	check(-try_punch(file->fd, PAGE, PAGE), "fallocate");
 	ok(each_page_is(memory, 1, 1, true) && each_page_is(other, 1, 1, true) &&
@@ -160,7 +169,8 @@ static void test_file(unsigned long type, uint64_t flags)
 	static char name[64];
 	struct plain_file file = { .name = name, .vm_fd = create_vm_fd(type), .flags = flags };
 
-	snprintf(name, sizeof(name), "%s VM, %s", type == KVM_X86_DEFAULT_VM ? "default" : "protected",
+	snprintf(name, sizeof(name), "%s VM, %s",
+		 type == KVM_X86_DEFAULT_VM ? "default" : "protected",
 		 flags & GUEST_MEMFD_FLAG_INIT_SHARED ? "shared" : flags ? "mappable" : "no flags");
 	file.fd = try_create_gmem(file.vm_fd, FILE_SIZE, flags);
 	if (file.fd < 0) {
@@ -181,7 +191,7 @@ static void test_file(unsigned long type, uint64_t flags)
 	close(file.vm_fd);
 }
 
-/* A guest without other memory than a file's, which the host does not have at an address of the slot. */
+/* The guest has no other memory than a file's, and the memslot has no address. */
 static void test_plain_guest(void)
 {
 	struct vcpu *vcpu = &vm.vcpus[0];
@@ -199,11 +209,12 @@ static void test_plain_guest(void)
 	set_slot(WORK_SLOT, AREA_GPA, FILE_SIZE, NULL, fd);
 	write_shared_words(memory, 0, FILE_PAGES);
 	ok(pages_are_right(vcpu, 0, FILE_PAGES, is_own_word),
-	   "the guest of a default VM runs from a file, without an address: it finds what the host has written");
+	   "the guest of a default VM uses a file, without an address: it finds what the host wrote");
 	for (uint64_t page = 0; page < FILE_PAGES; page++)
 		vcpu->list[page] = page_gpa(page);
 	run_list(vcpu, guest_write, FILE_PAGES, PRIVATE_TAG);
-	ok(*(uint32_t *)(memory + PAGE) == (page_gpa(1) | PRIVATE_TAG), "the host finds what the guest has written");
+	ok(*(uint32_t *)(memory + PAGE) == (page_gpa(1) | PRIVATE_TAG),
+	   "the host finds what the guest has written");
 	munmap(memory, FILE_SIZE);
 	destroy_vm();
 	close(fd);
@@ -244,11 +255,13 @@ static int try_slot(uint32_t flags, int fd, uint64_t offset)
 
 static void test_bad_slots(void)
 {
-	const int other_vm = create_protected_vm_fd(), other_fd = try_create_gmem(other_vm, FILE_SIZE, INIT_SHARED_FLAGS);
+	const int other_vm = create_protected_vm_fd(),
+		other_fd = try_create_gmem(other_vm, FILE_SIZE, INIT_SHARED_FLAGS);
 	const int fd = try_create_gmem(vm.fd, FILE_SIZE, INIT_SHARED_FLAGS);
 
 	ok(returns(EINVAL, try_slot(0, other_fd, 0)), "the file of another VM: EINVAL");
-	ok(returns(EINVAL, try_slot(KVM_MEM_LOG_DIRTY_PAGES, fd, 0)) && returns(EINVAL, try_slot(KVM_MEM_READONLY, fd, 0)),
+	ok(returns(EINVAL, try_slot(KVM_MEM_LOG_DIRTY_PAGES, fd, 0)) &&
+	   returns(EINVAL, try_slot(KVM_MEM_READONLY, fd, 0)),
 	   "a memslot that logs dirty pages, or that is read-only: EINVAL");
 	ok(returns(EINVAL, try_slot(0, fd, PAGE)) && returns(EINVAL, try_slot(0, fd, PAGE / 2)) &&
 	   returns(EINVAL, try_slot(0, fd, -PAGE)) && returns(EINVAL, try_slot(0, fd, -FILE_SIZE)),
@@ -267,8 +280,10 @@ static void test_two_slots(void)
 	bool right = true;
 
 	set_slot(WORK_SLOT, AREA_GPA, 0, NULL, -1);
-	right &= !try_set_gmem_slot(vm.fd, WORK_SLOT, AREA_GPA, half * PAGE, work.memory, work.fd, 0);
-	right &= !try_set_gmem_slot(vm.fd, OTHER_SLOT, OTHER_GPA, half * PAGE, work_page(half), work.fd, half * PAGE);
+	right &= !try_set_gmem_slot(vm.fd, WORK_SLOT, AREA_GPA, half * PAGE, work.memory, work.fd,
+				    0);
+	right &= !try_set_gmem_slot(vm.fd, OTHER_SLOT, OTHER_GPA, half * PAGE, work_page(half),
+				    work.fd, half * PAGE);
 	ok(right, "two memslots have a file between them");
 	for (uint64_t page = 0; page < 2 * half; page++)
 		right &= !try_store(work_page(page), page + 1);
@@ -280,7 +295,8 @@ static void test_two_slots(void)
 	vcpu->list[0] = OTHER_GPA;
 	run_list(vcpu, guest_write, 1, PRIVATE_TAG);
 	convert_pages(half - 1, 2, false);
-	ok(host_finds(half, OTHER_GPA | PRIVATE_TAG) && host_finds(half - 1, half), "and shared again, with what was written");
+	ok(host_finds(half, OTHER_GPA | PRIVATE_TAG) && host_finds(half - 1, half),
+	   "and shared again, with what was written");
 	set_slot(OTHER_SLOT, OTHER_GPA, 0, NULL, -1);
 }
 
@@ -300,7 +316,7 @@ static void *read_until_exit(void *arg)
 	return NULL;
 }
 
-/* In two backings there would be a memory fault, as a private page without memory cannot be emulated. */
+/* With two backings there would be a memory fault instead. */
 static void test_deleted_slot(void)
 {
 	struct vcpu *vcpu = &vm.vcpus[0];
@@ -315,8 +331,10 @@ static void test_deleted_slot(void)
 		usleep(1000);
 	set_slot(WORK_SLOT, AREA_GPA, 0, NULL, -1);
 	pthread_join(reader, NULL);
-	ok(vcpu->run->exit_reason == KVM_EXIT_MMIO && !vcpu->run->mmio.is_write && vcpu->run->mmio.len == 4 &&
-	   vcpu->run->mmio.phys_addr - AREA_GPA < FILE_SIZE, "a private memslot is deleted while a vCPU reads it: MMIO (exit %u)",
+	ok(vcpu->run->exit_reason == KVM_EXIT_MMIO && !vcpu->run->mmio.is_write &&
+	   vcpu->run->mmio.len == 4 &&
+	   vcpu->run->mmio.phys_addr - AREA_GPA < FILE_SIZE,
+	   "a private memslot is deleted while a vCPU reads it: MMIO (exit %u)",
 	   vcpu->run->exit_reason);
 }
 
@@ -359,7 +377,8 @@ static void test_without_fd(void)
 	ok(are_private(0, 1) & are_shared(1, FILE_PAGES - 1),
 	   "its descriptor is closed while it is mapped: both go on to use it");
 	destroy_vm();
-	ok(host_is_refused(0) && host_finds(1, work.words[1]), "so does the host when the VM is closed");
+	ok(host_is_refused(0) && host_finds(1, work.words[1]),
+	   "so does the host when the VM is closed");
 	munmap(work.memory, FILE_SIZE);
 }
 
@@ -372,7 +391,8 @@ static void test_elsewhere(void)
 	set_slot(WORK_SLOT, AREA_GPA, 0, NULL, -1);
 	memset(memory, 0xee, FILE_SIZE);
 	set_slot(WORK_SLOT, AREA_GPA, FILE_SIZE, memory, work.fd);
-	ok(are_shared(0, FILE_PAGES), "other memory at the slot's address is not what the guest finds");
+	ok(are_shared(0, FILE_PAGES),
+	   "other memory at the slot's address is not what the guest finds");
 	convert_pages(0, FILE_PAGES, true);
 	ok(are_private(0, FILE_PAGES), "nor when its pages are private");
 	set_slot(WORK_SLOT, AREA_GPA, 0, NULL, -1);

@@ -63,7 +63,8 @@ static void wait_until_released(void)
 
 static void answer(const struct fuse_in_header *in, int err, const void *data, size_t size)
 {
-	struct fuse_out_header out = { .len = sizeof(out) + size, .error = -err, .unique = in->unique };
+	struct fuse_out_header out = { .len = sizeof(out) + size, .error = -err,
+				      .unique = in->unique };
 	const struct iovec parts[] = { { &out, sizeof(out) }, { (void *)data, size } };
 
 	/* ENOENT: the request was interrupted. */
@@ -74,7 +75,8 @@ static void answer(const struct fuse_in_header *in, int err, const void *data, s
 static void answer_attr(const struct fuse_in_header *in)
 {
 	const struct fuse_attr_out attr = {
-		.attr = { .ino = FUSE_ROOT_ID, .size = FUSE_FILE_SIZE, .mode = S_IFREG | 0644, .nlink = 1,
+		.attr = { .ino = FUSE_ROOT_ID, .size = FUSE_FILE_SIZE, .mode = S_IFREG | 0644,
+			 .nlink = 1,
 			  .blksize = PAGE },
 	};
 
@@ -101,7 +103,8 @@ static void answer_io(const struct fuse_in_header *in)
 static void serve(const struct fuse_in_header *in)
 {
 	const struct fuse_init_out init = {
-		.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION, .max_write = FUSE_FILE_SIZE,
+		.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION,
+		.max_write = FUSE_FILE_SIZE,
 		.max_readahead = PAGE,
 	};
 	const struct fuse_open_out opened = { .open_flags = FOPEN_DIRECT_IO };
@@ -141,6 +144,7 @@ static void *serve_all(void *unused)
 int fuse_open(void)
 {
 	char options[128];
+	int fd;
 
 	device_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (device_fd < 0)
@@ -149,5 +153,8 @@ int fuse_open(void)
 	snprintf(options, sizeof(options), "fd=%d,rootmode=100644,user_id=0,group_id=0", device_fd);
 	check(mount("inplace", MOUNTED_FILE, "fuse", 0, options), "mount of a FUSE filesystem");
 	pthread_detach(start_thread(serve_all, NULL));
-	return check(open(MOUNTED_FILE, O_RDWR | O_DIRECT | O_CLOEXEC), MOUNTED_FILE);
+	fd = check(open(MOUNTED_FILE, O_RDWR | O_DIRECT | O_CLOEXEC), MOUNTED_FILE);
+	/* It lasts as long as the file is open. */
+	check(umount2(MOUNTED_FILE, MNT_DETACH), "umount of a FUSE filesystem");
+	return fd;
 }

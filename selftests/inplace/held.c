@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,17 +43,19 @@ static bool others_become_private(void)
 		else
 			right &= returns(0, try_convert_pages(page, 1, true));
 	}
-	return right && is_held(0, PAGES, HELD) && are_private(0, HELD) && are_private(HELD + 1, PAGES - HELD - 1);
+	return right && is_held(0, PAGES, HELD) && are_private(0, HELD) &&
+	       are_private(HELD + 1, PAGES - HELD - 1);
 }
 
 static void test_refusals(const struct holder *holder)
 {
-	ok(is_held(0, PAGES, HELD) && is_held(HELD, PAGES - HELD, HELD) && is_held(HELD - 1, 2, HELD),
+	ok(is_held(0, PAGES, HELD) && is_held(HELD, PAGES - HELD, HELD) &&
+	   is_held(HELD - 1, 2, HELD),
 	   "%s: EAGAIN, and the page's offset, wherever the range begins", holder->name);
 	ok(are_shared(0, PAGES), "%s: all pages are shared, as they were", holder->name);
 	ok(returns(0, try_convert_pages(0, HELD, true)) && are_private(0, HELD) &&
-	   returns(0, try_convert_pages(0, HELD, false)) && are_shared(0, HELD), "%s: the pages before it are converted",
-	   holder->name);
+	   returns(0, try_convert_pages(0, HELD, false)) && are_shared(0, HELD),
+	   "%s: the pages before it are converted", holder->name);
 	ok(others_become_private(), "%s: so is each of the others", holder->name);
 	ok(returns(0, try_convert_pages(0, PAGES, false)) && are_shared(0, PAGES),
 	   "%s: that a page is held does not matter if all become shared", holder->name);
@@ -73,9 +74,10 @@ static void test_holder(const struct holder *holder)
 	holder->let_go();
 	if (holder->writes)
 		memset(&work.words[HELD], FUSE_BYTE, sizeof(work.words[HELD]));
-	ok(returns(0, try_convert_pages(0, PAGES, true)) && are_private(0, PAGES), "%s: released, all become private",
-	   holder->name);
-	ok(returns(0, try_convert_pages(0, PAGES, false)) && are_shared(0, PAGES), "%s: and shared again", holder->name);
+	ok(returns(0, try_convert_pages(0, PAGES, true)) && are_private(0, PAGES),
+	   "%s: released, all become private", holder->name);
+	ok(returns(0, try_convert_pages(0, PAGES, false)) && are_shared(0, PAGES),
+	   "%s: and shared again", holder->name);
 	destroy_work();
 }
 
@@ -162,7 +164,8 @@ static void catch_faults(void)
 
 static void *read_remotely(void *page)
 {
-	const struct iovec to = { .iov_base = fault_page, .iov_len = PAGE }, from = { .iov_base = page, .iov_len = PAGE };
+	const struct iovec to = { .iov_base = fault_page, .iov_len = PAGE },
+		from = { .iov_base = page, .iov_len = PAGE };
 
 	remote_bytes = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
 	return NULL;
@@ -170,14 +173,13 @@ static void *read_remotely(void *page)
 
 static bool take_for_process(void *page)
 {
-	struct pollfd polled = { .events = POLLIN };
+	struct uffd_msg fault;
 
 	if (process_vm_readv(getpid(), NULL, 0, NULL, 0, 0) && errno == ENOSYS)
 		return false;
 	catch_faults();
 	remote_reader = start_thread(read_remotely, page);
-	polled.fd = fault_fd;
-	check(poll(&polled, 1, -1), "poll");
+	check(read(fault_fd, &fault, sizeof(fault)), "reading a fault");
 	return true;
 }
 
@@ -214,7 +216,8 @@ static void test_other_mappings(void)
 
 	create_work(PAGES, INIT_SHARED_FLAGS);
 	other = map_file(work.fd, PAGES * PAGE, MAP_SHARED);
-	ok(are_shared(0, PAGES) && !memcmp(other, work.memory, PAGES * PAGE), "two mappings of a process");
+	ok(are_shared(0, PAGES) && !memcmp(other, work.memory, PAGES * PAGE),
+	   "two mappings of a process");
 	pid = check(fork(), "fork");
 	if (!pid)
 		_exit(touch_until_refused(work_page(HELD)));
@@ -239,11 +242,13 @@ static void test_first(void)
 	ok(are_shared(0, PAGES), "two pages are held");
 	take_into_pipe(work_page(HELD - 2));
 	hold(work_page(HELD));
-	ok(is_held(0, PAGES, HELD - 2) && is_held(HELD - 1, PAGES - HELD + 1, HELD), "EAGAIN with the offset of the first");
+	ok(is_held(0, PAGES, HELD - 2) && is_held(HELD - 1, PAGES - HELD + 1, HELD),
+	   "EAGAIN with the offset of the first");
 	read_from_pipe();
 	ok(is_held(0, PAGES, HELD), "that one is released: with the offset of the other");
 	release();
-	ok(returns(0, try_convert_pages(0, PAGES, true)) && are_private(0, PAGES), "both: all become private");
+	ok(returns(0, try_convert_pages(0, PAGES, true)) && are_private(0, PAGES),
+	   "both: all become private");
 	destroy_work();
 }
 
@@ -253,7 +258,8 @@ static void test_private_range(void)
 	create_work(PAGES, INIT_SHARED_FLAGS);
 	hold(work_page(HELD));
 	convert_pages(0, HELD, true);
-	ok(returns(0, try_convert_pages(0, HELD, true)), "pages that are private already become so again");
+	ok(returns(0, try_convert_pages(0, HELD, true)),
+	   "pages that are private already become so again");
 	check(-try_punch(work.fd, HELD * PAGE, PAGE), "fallocate");
 	ok(returns(0, try_convert_pages(0, PAGES, true)) && are_private(0, PAGES),
 	   "a held page that the file has no more does not matter");

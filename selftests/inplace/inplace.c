@@ -60,8 +60,9 @@ void convert_pages(uint64_t first, uint64_t pages, bool private)
 
 bool returns(int expected, int found)
 {
-	return found == expected || complain("%s instead of %s", found ? strerrorname_np(found) : "0",
-					     expected ? strerrorname_np(expected) : "0");
+	return found == expected ||
+	       complain("%s instead of %s", found ? strerrorname_np(found) : "0",
+			expected ? strerrorname_np(expected) : "0");
 }
 
 bool is_held(uint64_t first, uint64_t pages, uint64_t held)
@@ -71,7 +72,8 @@ bool is_held(uint64_t first, uint64_t pages, uint64_t held)
 
 	return returns(EAGAIN, err) &&
 	       (error_offset == held * PAGE ||
-		complain("the error's offset is 0x%" PRIx64 ", page %" PRIu64 " is held", error_offset, held));
+		complain("the error's offset is 0x%" PRIx64 ", page %" PRIu64 " is held",
+			 error_offset, held));
 }
 
 /* --- what the pages are -------------------------------------------------- */
@@ -89,8 +91,9 @@ bool guest_finds(uint64_t page, uint32_t word)
 {
 	const uint32_t found = guest_load(page);
 
-	return found == word || complain("page %" PRIu64 ": the guest finds 0x%x instead of 0x%x", page,
-					 found, word);
+	return found == word ||
+	       complain("page %" PRIu64 ": the guest finds 0x%x instead of 0x%x", page,
+			found, word);
 }
 
 bool host_finds(uint64_t page, uint32_t word)
@@ -99,15 +102,17 @@ bool host_finds(uint64_t page, uint32_t word)
 
 	if (try_load(work_page(page), &found))
 		return complain("page %" PRIu64 ": the host cannot read it", page);
-	return found == word || complain("page %" PRIu64 ": the host finds 0x%x instead of 0x%x", page,
-					 found, word);
+	return found == word ||
+	       complain("page %" PRIu64 ": the host finds 0x%x instead of 0x%x", page,
+			found, word);
 }
 
 bool host_is_refused(uint64_t page)
 {
 	uint32_t unused;
 
-	return (try_store(work_page(page), 0) == BUS_ADRERR && try_load(work_page(page), &unused) == BUS_ADRERR) ||
+	return (try_store(work_page(page), 0) == BUS_ADRERR &&
+		try_load(work_page(page), &unused) == BUS_ADRERR) ||
 	       complain("page %" PRIu64 ": the host has access", page);
 }
 
@@ -154,7 +159,8 @@ bool are_shared(uint64_t first, uint64_t pages)
 	bool right = true;
 
 	for (uint64_t page = first; page < first + pages; page++)
-		right &= host_changes(page) && guest_changes(page) && host_finds(page, work.words[page]);
+		right &= host_changes(page) && guest_changes(page) &&
+			 host_finds(page, work.words[page]);
 	return right;
 }
 

@@ -60,7 +60,8 @@ static void test_mremap(void)
 	if (second == MAP_FAILED || moved == MAP_FAILED)
 		failed("mremap");
 	work.memory = moved;
-	ok(others_find(second) && are_shared(0, PAGES) && others_find(second), "host and guest find the same pages in both");
+	ok(others_find(second) && are_shared(0, PAGES) && others_find(second),
+	   "host and guest find the same pages in both");
 	convert_pages(0, PAGES, true);
 	ok(are_private(0, PAGES) && others_are_refused(second), "private, they are gone from both");
 	convert_pages(0, PAGES, false);
@@ -84,9 +85,11 @@ static int be_refused_in_child(void *unused)
 static void test_fork(void)
 {
 	create_work(PAGES, INIT_SHARED_FLAGS);
-	ok(are_shared(0, PAGES) && !in_child(find_in_child, NULL), "a child finds what this process has written");
+	ok(are_shared(0, PAGES) && !in_child(find_in_child, NULL),
+	   "a child finds what this process has written");
 	convert_pages(0, PAGES, true);
-	ok(!in_child(be_refused_in_child, NULL), "a child that begins later has no access to private pages");
+	ok(!in_child(be_refused_in_child, NULL),
+	   "a child that begins later has no access to private pages");
 	convert_pages(0, PAGES, false);
 	ok(!in_child(find_in_child, NULL) && are_shared(0, PAGES), "shared again, a child has");
 	destroy_work();
@@ -122,10 +125,12 @@ void test_life(void)
 /* The page frame of a page that this process has mapped. */
 static uint64_t pfn_of(const void *page)
 {
-	const int fd = check(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), "/proc/self/pagemap");
+	const int fd = check(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
+			     "/proc/self/pagemap");
 	uint64_t entry;
 
-	if (pread(fd, &entry, sizeof(entry), (uintptr_t)page / PAGE * sizeof(entry)) != sizeof(entry))
+	if (pread(fd, &entry, sizeof(entry),
+		  (uintptr_t)page / PAGE * sizeof(entry)) != sizeof(entry))
 		failed("/proc/self/pagemap");
 	close(fd);
 	return entry & ((1ull << 55) - 1);
@@ -153,7 +158,8 @@ static bool guest_is_stopped(uint64_t page)
 
 	vcpu->list[0] = page_gpa(page);
 	start_guest(vcpu, guest_read, 1, 0);
-	return ioctl(vcpu->fd, KVM_RUN, NULL) < 0 ? returns(EHWPOISON, errno) : complain("the guest reads poisoned memory");
+	return ioctl(vcpu->fd, KVM_RUN, NULL) < 0 ? returns(EHWPOISON, errno) :
+	       complain("the guest reads poisoned memory");
 }
 
 static bool poison_stops_host(uint64_t page)
@@ -161,12 +167,14 @@ static bool poison_stops_host(uint64_t page)
 	uint32_t word;
 	const int code = try_load(work_page(page), &word);
 
-	return code == BUS_MCEERR_AR || complain("the signal's code is %d, not that of poisoned memory", code);
+	return code == BUS_MCEERR_AR ||
+	       complain("the signal's code is %d, not that of poisoned memory", code);
 }
 
 static bool others_are(bool private)
 {
-	return private ? are_private(0, POISONED) && are_private(POISONED + 1, PAGES - POISONED - 1) :
+	return private ? are_private(0, POISONED) &&
+	       are_private(POISONED + 1, PAGES - POISONED - 1) :
 	       are_shared(0, POISONED) && are_shared(POISONED + 1, PAGES - POISONED - 1);
 }
 
@@ -176,13 +184,16 @@ static void test_poisoned_conversions(void)
 
 	ok(poison_stops_host(POISONED) && guest_is_stopped(POISONED),
 	   "a shared page is poisoned: SIGBUS for the host, EHWPOISON for the guest");
-	ok(returns(0, try_convert_pages(POISONED, 1, true)) && returns(0, try_convert_pages(0, PAGES, true)),
+	ok(returns(0, try_convert_pages(POISONED, 1, true)) &&
+	   returns(0, try_convert_pages(0, PAGES, true)),
 	   "it holds up no conversion to private, alone or with others");
 	/* Either is the reason: what the host's page table says of a poisoned page is not unmapped. */
 	ok(others_are(true) && try_load(work_page(POISONED), &unused) && guest_is_stopped(POISONED),
 	   "private: SIGBUS for the host, EHWPOISON for the guest");
-	ok(returns(0, try_convert_pages(0, PAGES, false)) && others_are(false), "the others become shared, and keep what they have");
-	ok(poison_stops_host(POISONED) && guest_is_stopped(POISONED), "shared again, it is still poisoned");
+	ok(returns(0, try_convert_pages(0, PAGES, false)) && others_are(false),
+	   "the others become shared, and keep what they have");
+	ok(poison_stops_host(POISONED) && guest_is_stopped(POISONED),
+	   "shared again, it is still poisoned");
 }
 
 void test_poison(void)
@@ -195,7 +206,9 @@ void test_poison(void)
 	pfn = pfn_of(work_page(POISONED));
 	err = poison(work_page(POISONED));
 	if (err) {
-		skip("memory failure", "madvise(MADV_HWPOISON): %s, the kernel has no CONFIG_MEMORY_FAILURE", strerror(err));
+		skip("memory failure",
+		     "madvise(MADV_HWPOISON): %s, the kernel has no CONFIG_MEMORY_FAILURE",
+		     strerror(err));
 		destroy_work();
 		return;
 	}
@@ -213,7 +226,8 @@ void test_poison(void)
 		char text[32];
 
 		snprintf(text, sizeof(text), "0x%" PRIx64 "\n", pfn);
-		printf("# page 0x%" PRIx64 " can be used again: %s\n", pfn, strerror(try_write_file(UNPOISON, text)));
+		printf("# page 0x%" PRIx64 " can be used again: %s\n", pfn,
+		       strerror(try_write_file(UNPOISON, text)));
 	}
 }
 
@@ -273,7 +287,8 @@ static void test_charges(uint64_t before)
 	convert_pages(0, CHARGED_PAGES, false);
 	store_all(0, CHARGED_PAGES);
 	guest_writes(0, CHARGED_PAGES);
-	ok(is_charged(before, CHARGED_PAGES), "no page is charged, nor there, twice as it is used in both states");
+	ok(is_charged(before, CHARGED_PAGES),
+	   "a page that is used in both states is charged once");
 	check(-try_punch(work.fd, 0, half * PAGE), "fallocate");
 	ok(is_charged(before, half), "a hole is no longer charged");
 }
@@ -315,7 +330,8 @@ static bool convert_meanwhile(void *(*disturb)(void *), uint64_t rounds)
 	is_over = false;
 	disturbances = 0;
 	thread = start_thread(disturb, NULL);
-	for (uint64_t round = 0; (round < rounds || disturbances < DISTURBANCES_MIN) && !err; round++) {
+	for (uint64_t round = 0; !err && (round < rounds || disturbances < DISTURBANCES_MIN);
+	     round++) {
 		err = try_convert_pages(0, PAGES, true);
 		refused += err == EAGAIN;
 		if (!err || err == EAGAIN)
@@ -323,7 +339,8 @@ static bool convert_meanwhile(void *(*disturb)(void *), uint64_t rounds)
 	}
 	is_over = true;
 	pthread_join(thread, NULL);
-	printf("# %" PRIu64 " rounds, %" PRIu64 " refused, %lu disturbances\n", rounds, refused, disturbances);
+	printf("# %" PRIu64 " rounds, %" PRIu64 " refused, %lu disturbances\n", rounds, refused,
+	       disturbances);
 	return returns(0, err);
 }
 
@@ -350,7 +367,8 @@ static void *move_mapping(void *unused)
 	for (int i = 0; i < 2; i++)
 		places[i] = map_memory(0, PAGES * PAGE);
 	for (int i = 0; !is_over; i = !i) {
-		memory = mremap(memory, PAGES * PAGE, PAGES * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, places[i]);
+		memory = mremap(memory, PAGES * PAGE, PAGES * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				places[i]);
 		if (memory == MAP_FAILED)
 			failed("mremap");
 		for (uint64_t page = 0; page < PAGES; page++)
@@ -409,10 +427,11 @@ static void *touch_by_guest(void *unused)
 static void test_race(const char *what, void *(*disturb)(void *), uint64_t holes)
 {
 	create_work(PAGES, INIT_SHARED_FLAGS);
-	ok(are_shared(0, PAGES) && convert_meanwhile(disturb, part_numbers[0]), "%s meanwhile: pages are converted", what);
+	ok(are_shared(0, PAGES) && convert_meanwhile(disturb, part_numbers[0]),
+	   "%s meanwhile: pages are converted", what);
 	memset(work.words, 0, holes * sizeof(work.words[0]));
-	ok(are_shared(0, PAGES) && returns(0, try_convert_pages(0, PAGES, true)) && are_private(0, PAGES),
-	   "%s meanwhile: afterwards they are what they should be", what);
+	ok(are_shared(0, PAGES) && returns(0, try_convert_pages(0, PAGES, true)) &&
+	   are_private(0, PAGES), "%s meanwhile: afterwards they are what they should be", what);
 	destroy_work();
 }
 
@@ -427,7 +446,8 @@ static void test_no_refusal(void)
 	is_over = false;
 	disturbances = 0;
 	thread = start_thread(touch_by_guest, NULL);
-	for (uint64_t round = 0; (round < part_numbers[0] || disturbances < DISTURBANCES_MIN) && !err; round++) {
+	for (uint64_t round = 0; !err && (round < part_numbers[0] || disturbances < DISTURBANCES_MIN);
+	     round++) {
 		err = try_convert_pages(0, PAGES, true);
 		if (!err)
 			err = try_convert_pages(0, PAGES, false);

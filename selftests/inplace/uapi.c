@@ -26,7 +26,8 @@ void test_mode(void)
 	struct stat parameter;
 
 	ok(!stat("/sys/module/kvm/parameters/gmem_in_place_conversion", &parameter) &&
-	   (parameter.st_mode & 0777) == 0444, "kvm.gmem_in_place_conversion is there, and read-only");
+	   (parameter.st_mode & 0777) == 0444,
+	   "kvm.gmem_in_place_conversion is there, and read-only");
 	ok(converts_in_place() == expected, "it is %s", expected ? "on" : "off");
 }
 
@@ -50,8 +51,10 @@ static void test_scope(int fd, const char *scope, bool may_have_private, bool ma
 	   cap_is(fd, scope, KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES, in_place ? attributes : 0),
 	   "%s: attributes are the %s's, private is%s among them", scope, in_place ? "file" : "VM",
 	   may_have_private ? "" : " not");
-	ok(cap_is(fd, scope, KVM_CAP_GUEST_MEMFD_FLAGS, may_be_shared ? ALL_FLAGS : GUEST_MEMFD_FLAG_MMAP),
-	   "%s: files can be mapped, and %s begin as shared", scope, may_be_shared ? "can" : "cannot");
+	ok(cap_is(fd, scope, KVM_CAP_GUEST_MEMFD_FLAGS,
+		  may_be_shared ? ALL_FLAGS : GUEST_MEMFD_FLAG_MMAP),
+	   "%s: files can be mapped, and %s begin as shared", scope,
+	   may_be_shared ? "can" : "cannot");
 }
 
 void test_caps(void)
@@ -63,9 +66,11 @@ void test_caps(void)
 	test_scope(kvm_fd(), "KVM", true, true);
 	test_scope(plain, "VM of the default type", false, true);
 	test_scope(protected, "protected VM", true, converts_in_place());
-	ok(returns(converts_in_place() ? EINVAL : 0, try_set_attributes(protected, AREA_GPA, PAGE, PRIVATE)),
+	ok(returns(converts_in_place() ? EINVAL : 0,
+		   try_set_attributes(protected, AREA_GPA, PAGE, PRIVATE)),
 	   "the ioctl of a protected VM %s", converts_in_place() ? "is refused" : "works");
-	ok(returns(EINVAL, try_set_attributes(plain, AREA_GPA, PAGE, PRIVATE)), "that of a default VM never does");
+	ok(returns(EINVAL, try_set_attributes(plain, AREA_GPA, PAGE, PRIVATE)),
+	   "that of a default VM never does");
 	close(plain);
 	close(protected);
 }
@@ -91,9 +96,11 @@ static void test_creation(unsigned long type, const char *name)
 	bool right = true;
 
 	for (int bit = 0; bit < 64; bit++)
-		right &= returns(supported >> bit & 1 ? 0 : EINVAL, create_and_close(vm_fd, PAGE, 1ull << bit));
+		right &= returns(supported >> bit & 1 ? 0 : EINVAL,
+				 create_and_close(vm_fd, PAGE, 1ull << bit));
 	ok(right, "%s: each flag by itself is taken, or refused with EINVAL", name);
-	ok(returns(0, create_and_close(vm_fd, PAGE, 0)) && returns(0, create_and_close(vm_fd, PAGE, supported)) &&
+	ok(returns(0, create_and_close(vm_fd, PAGE, 0)) &&
+	   returns(0, create_and_close(vm_fd, PAGE, supported)) &&
 	   returns(EINVAL, create_and_close(vm_fd, PAGE, ~0ull)) &&
 	   returns(EINVAL, create_and_close(vm_fd, PAGE, supported | 1ull << 63)),
 	   "%s: so are none, those of the capability, and all", name);
@@ -103,7 +110,8 @@ static void test_creation(unsigned long type, const char *name)
 			 returns(EINVAL, create_and_close(vm_fd, PAGE - 1, flags)) &&
 			 returns(EINVAL, create_and_close(vm_fd, PAGE / 2, flags)) &&
 			 returns(EINVAL, create_and_close(vm_fd, -PAGE, flags));
-	ok(right, "%s: a size of no pages, or not of whole ones: EINVAL, with whatever flags", name);
+	ok(right, "%s: a size of no pages, or not of whole ones: EINVAL, with whatever flags",
+	   name);
 	close(vm_fd);
 }
 
@@ -128,10 +136,10 @@ static int request(int fd, void *attributes)
 static struct kvm_memory_attributes2 valid_request(uint64_t attributes)
 {
 	return (struct kvm_memory_attributes2) {
-		.offset = RANGE_FIRST * PAGE,
-		.size = RANGE_PAGES * PAGE,
-		.attributes = attributes,
-		.error_offset = UNTOUCHED,
+	       .offset = RANGE_FIRST * PAGE,
+	       .size = RANGE_PAGES * PAGE,
+	       .attributes = attributes,
+	       .error_offset = UNTOUCHED,
 	};
 }
 
@@ -143,7 +151,8 @@ static void create_checked(void)
 
 static bool state_is_right(void)
 {
-	return are_private(0, PRIVATE_PAGES) & are_shared(PRIVATE_PAGES, FILE_PAGES - PRIVATE_PAGES);
+	return are_private(0, PRIVATE_PAGES) &
+	       are_shared(PRIVATE_PAGES, FILE_PAGES - PRIVATE_PAGES);
 }
 
 /* The request with either attribute, one of which would change something. */
@@ -157,7 +166,8 @@ static bool is_invalid(struct kvm_memory_attributes2 attributes)
 		asked.attributes ^= private ? PRIVATE : 0;
 		attributes = asked;
 		right &= returns(EINVAL, request(work.fd, &asked)) &&
-			 (!memcmp(&asked, &attributes, sizeof(asked)) || complain("something is written back"));
+			 (!memcmp(&asked, &attributes, sizeof(asked)) ||
+			  complain("something is written back"));
 	}
 	return right;
 }
@@ -172,7 +182,8 @@ static void test_ranges(void)
 		{ "offset in the middle of a page", RANGE_FIRST * PAGE + PAGE / 2, PAGE },
 		{ "size one byte short", RANGE_FIRST * PAGE, PAGE - 1 },
 		{ "size one byte over", RANGE_FIRST * PAGE, PAGE + 1 },
-		{ "offset and size unaligned, end aligned", RANGE_FIRST * PAGE + PAGE / 2, PAGE / 2 },
+		{ "offset and size unaligned, end aligned", RANGE_FIRST * PAGE + PAGE / 2,
+		 PAGE / 2 },
 		{ "size of zero", RANGE_FIRST * PAGE, 0 },
 		{ "size of zero at zero", 0, 0 },
 		{ "offset at the end of the file", FILE_PAGES * PAGE, PAGE },
@@ -190,7 +201,8 @@ static void test_ranges(void)
 
 		attributes.offset = cases[i].offset;
 		attributes.size = cases[i].size;
-		ok(is_invalid(attributes) && state_is_right(), "%s: EINVAL, nothing changes", cases[i].what);
+		ok(is_invalid(attributes) && state_is_right(), "%s: EINVAL, nothing changes",
+		   cases[i].what);
 	}
 }
 
@@ -210,7 +222,8 @@ static void test_fields(void)
 		attributes = valid_request(1ull << bit);
 		right &= attributes.attributes == PRIVATE || is_invalid(attributes);
 	}
-	ok(right && state_is_right(), "each other attribute, with and without private: EINVAL, nothing changes");
+	ok(right && state_is_right(),
+	   "each other attribute, with and without private: EINVAL, nothing changes");
 	for (size_t i = 0; i < ARRAY_SIZE(attributes.reserved); i++) {
 		right = true;
 		for (int bit = 0; bit < 64; bit++) {
@@ -231,8 +244,8 @@ static void test_pointers(void)
 	munmap(end, PAGE);
 	attributes.flags = 1;
 	memcpy(cut, &attributes, end - cut);
-	ok(returns(EFAULT, request(work.fd, NULL)) && returns(EFAULT, request(work.fd, (void *)-PAGE)),
-	   "a bad pointer: EFAULT");
+	ok(returns(EFAULT, request(work.fd, NULL)) &&
+	   returns(EFAULT, request(work.fd, (void *)-PAGE)), "a bad pointer: EFAULT");
 	ok(returns(EFAULT, request(work.fd, cut)) && state_is_right(),
 	   "a struct that ends outside of memory, and is wrong as well: EFAULT, nothing changes");
 }
@@ -242,8 +255,8 @@ static void test_fd(int fd, int expected, const char *what)
 	struct kvm_memory_attributes2 attributes = valid_request(PRIVATE);
 	const int with_struct = request(fd, &attributes), without = request(fd, NULL);
 
-	ok(returns(expected, with_struct) && returns(expected, without), "%s: %s, whatever the pointer", what,
-	   strerrorname_np(expected));
+	ok(returns(expected, with_struct) && returns(expected, without),
+	   "%s: %s, whatever the pointer", what, strerrorname_np(expected));
 	close(fd);
 }
 
@@ -273,19 +286,22 @@ static void test_other_ioctls(void)
 		{ "KVM_GET_API_VERSION", KVM_GET_API_VERSION },
 		{ "a smaller struct", _IOWR(KVMIO, 0xd2, char[64]) },
 		{ "a larger struct", _IOWR(KVMIO, 0xd2, char[136]) },
-		{ "a struct that is not written back", _IOW(KVMIO, 0xd2, struct kvm_memory_attributes2) },
+		{ "a struct that is not written back",
+		 _IOW(KVMIO, 0xd2, struct kvm_memory_attributes2) },
 		{ "the next number", _IOWR(KVMIO, 0xd3, struct kvm_memory_attributes2) },
 	};
 	struct kvm_memory_attributes2 attributes = valid_request(PRIVATE);
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		ok(ioctl(work.fd, cases[i].number, &attributes) < 0 && returns(ENOTTY, errno) && state_is_right(),
+		ok(ioctl(work.fd, cases[i].number, &attributes) < 0 && returns(ENOTTY, errno) &&
+		   state_is_right(),
 		   "%s on the guest_memfd: ENOTTY, nothing changes", cases[i].what);
 }
 
 static void test_plain_vm(void)
 {
-	const int vm_fd = create_vm_fd(KVM_X86_DEFAULT_VM), fd = try_create_gmem(vm_fd, FILE_PAGES * PAGE, ALL_FLAGS);
+	const int vm_fd = create_vm_fd(KVM_X86_DEFAULT_VM),
+		fd = try_create_gmem(vm_fd, FILE_PAGES * PAGE, ALL_FLAGS);
 	struct kvm_memory_attributes2 attributes = valid_request(PRIVATE);
 	const int to_private = request(fd, &attributes);
 
@@ -328,8 +344,9 @@ static void test_compat(void)
 	if (in_child(has_compat, NULL))
 		skip("32-bit callers", "the kernel has no CONFIG_IA32_EMULATION");
 	else
-		ok(returns(ENOTTY, -compat_syscall(COMPAT_IOCTL, work.fd, KVM_SET_MEMORY_ATTRIBUTES2,
-						   (uintptr_t)low)) && state_is_right(),
+		ok(returns(ENOTTY,
+			   -compat_syscall(COMPAT_IOCTL, work.fd, KVM_SET_MEMORY_ATTRIBUTES2,
+					   (uintptr_t)low)) && state_is_right(),
 		   "a 32-bit caller: ENOTTY, nothing changes");
 	munmap(low, PAGE);
 }
@@ -355,11 +372,13 @@ void test_checks(void)
 static void test_mappable_off(void)
 {
 	create_work(FILE_PAGES, GUEST_MEMFD_FLAG_MMAP);
-	ok(host_is_refused(0) && guest_finds(0, 0), "a file to be mapped: the guest has access, the host has not");
+	ok(host_is_refused(0) && guest_finds(0, 0),
+	   "a file to be mapped: the guest has access, the host has not");
 	vm.vcpus[0].list[0] = page_gpa(0);
 	run_list(&vm.vcpus[0], guest_write, 1, PRIVATE_TAG);
 	set(0, 1, true);
-	ok(host_is_refused(0) && guest_finds(0, page_gpa(0) | PRIVATE_TAG), "so they have if the VM says that a page is private");
+	ok(host_is_refused(0) && guest_finds(0, page_gpa(0) | PRIVATE_TAG),
+	   "so they have if the VM says that a page is private");
 	set(0, 1, false);
 	ok(host_is_refused(0) && guest_finds(0, page_gpa(0) | PRIVATE_TAG), "and shared again");
 	destroy_work();
@@ -379,7 +398,8 @@ void test_off(void)
 
 /* --- what is written back ------------------------------------------------ */
 
-static bool answers(struct kvm_memory_attributes2 attributes, int expected_err, uint64_t expected_offset)
+static bool answers(struct kvm_memory_attributes2 attributes, int expected_err,
+		    uint64_t expected_offset)
 {
 	struct kvm_memory_attributes2 expected = attributes;
 
@@ -396,7 +416,8 @@ static void test_read_only(void)
 	*attributes = valid_request(PRIVATE);
 	check(mprotect(attributes, PAGE, PROT_READ), "mprotect");
 	hold(work_page(RANGE_FIRST + 1));
-	ok(returns(EFAULT, request(work.fd, attributes)) && are_shared(PRIVATE_PAGES, FILE_PAGES - PRIVATE_PAGES),
+	ok(returns(EFAULT, request(work.fd, attributes)) &&
+	   are_shared(PRIVATE_PAGES, FILE_PAGES - PRIVATE_PAGES),
 	   "a held page, and a struct in read-only memory: EFAULT, nothing changes");
 	release();
 	ok(returns(0, request(work.fd, attributes)), "it suffices for a success");
@@ -409,13 +430,16 @@ void test_answers(void)
 	ok(answers(valid_request(0), 0, UNTOUCHED) && are_private(0, RANGE_FIRST) &&
 	   are_shared(RANGE_FIRST, FILE_PAGES - RANGE_FIRST),
 	   "to shared: whatever error_offset is, it is not looked at and stays as it is");
-	ok(answers(valid_request(PRIVATE), 0, UNTOUCHED) && are_private(RANGE_FIRST, RANGE_PAGES), "so it is to private");
+	ok(answers(valid_request(PRIVATE), 0, UNTOUCHED) && are_private(RANGE_FIRST, RANGE_PAGES),
+	   "so it is to private");
 	ok(answers(valid_request(PRIVATE), 0, UNTOUCHED), "and where nothing changes");
 	convert_pages(0, FILE_PAGES, false);
 	hold(work_page(RANGE_FIRST + 1));
-	ok(answers(valid_request(PRIVATE), EAGAIN, (RANGE_FIRST + 1) * PAGE) && are_shared(0, FILE_PAGES),
+	ok(answers(valid_request(PRIVATE), EAGAIN, (RANGE_FIRST + 1) * PAGE) &&
+	   are_shared(0, FILE_PAGES),
 	   "a held page: the struct comes back with its offset, nothing changes");
-	ok(answers(valid_request(0), 0, UNTOUCHED), "that a page is held does not matter if it stays shared");
+	ok(answers(valid_request(0), 0, UNTOUCHED),
+	   "that a page is held does not matter if it stays shared");
 	release();
 	convert_pages(0, PRIVATE_PAGES, true);
 	test_read_only();

@@ -33,7 +33,8 @@ static bool faults_are(uint64_t expected)
 {
 	const uint64_t faults = count_faults();
 
-	return faults == expected || complain("%" PRId64 " faults instead of %" PRIu64, (int64_t)faults, expected);
+	return faults == expected ||
+	       complain("%" PRId64 " faults instead of %" PRIu64, (int64_t)faults, expected);
 }
 
 /* Whether the mapping of the slot's address is one of the file. */
@@ -51,9 +52,11 @@ static void test_converted(bool mapped)
 		const char *to = private ? "private" : "shared";
 
 		convert_pages(SOME, 1, private);
-		ok(faults_are(1) && faults_are(0), "%s, one page becomes %s: no other is unmapped from the guest", how, to);
+		ok(faults_are(1) && faults_are(0),
+		   "%s, one page becomes %s: no other is unmapped from the guest", how, to);
 		convert_pages(0, PAGES, private);
-		ok(faults_are(PAGES - 1), "%s, all become %s: that one is not, which is %s already", how, to, to);
+		ok(faults_are(PAGES - 1), "%s, all become %s: that one is not, which is %s already",
+		   how, to, to);
 		convert_pages(0, PAGES, private);
 		ok(faults_are(0), "%s, once more: none is", how);
 	}
@@ -82,8 +85,8 @@ static void test_holes(bool private)
 {
 	create_work(PAGES, private ? INIT_PRIVATE_FLAGS : INIT_SHARED_FLAGS);
 	warm_up(&vm.vcpus[0]);
-	ok((private ? are_private(0, PAGES) : are_shared(0, PAGES)) && faults_are(0), "the guest has mapped %s pages",
-	   private ? "private" : "shared");
+	ok((private ? are_private(0, PAGES) : are_shared(0, PAGES)) && faults_are(0),
+	   "the guest has mapped %s pages", private ? "private" : "shared");
 	check(-try_punch(work.fd, SOME * PAGE, 2 * PAGE), "fallocate");
 	work.words[SOME] = work.words[SOME + 1] = 0;
 	ok(faults_are(2), "a hole of two: they are unmapped and read as zero, no other is");
@@ -94,11 +97,13 @@ static void test_pre_fault(bool private)
 {
 	create_work(PAGES, private ? INIT_PRIVATE_FLAGS : INIT_SHARED_FLAGS);
 	warm_up(&vm.vcpus[0]);
-	ok(returns(0, try_pre_fault_all(vm.vcpus[0].fd, page_gpa(0), PAGES * PAGE)) && faults_are(0),
-	   "%s pages are pre-faulted: there is no fault, they read as zero", private ? "private" : "shared");
+	ok(returns(0, try_pre_fault_all(vm.vcpus[0].fd, page_gpa(0), PAGES * PAGE)) &&
+	   faults_are(0),
+	   "%s pages are pre-faulted: there is no fault, they read as zero",
+	   private ? "private" : "shared");
 	convert_pages(0, PAGES, !private);
-	ok(returns(0, try_pre_fault_all(vm.vcpus[0].fd, page_gpa(0), PAGES * PAGE)) && faults_are(0),
-	   "so they are when they have become %s", private ? "shared" : "private");
+	ok(returns(0, try_pre_fault_all(vm.vcpus[0].fd, page_gpa(0), PAGES * PAGE)) &&
+	   faults_are(0), "so they are when they have become %s", private ? "shared" : "private");
 	destroy_work();
 }
 
@@ -119,7 +124,8 @@ static void test_not_mappable(void)
 	for (unsigned int page = 0; page < PAGES; page++)
 		work.words[page] = page_gpa(page) | PRIVATE_TAG;
 	convert_pages(0, PAGES, false);
-	ok(faults_are(PAGES) && faults_are(0), "a file that the host cannot map: its pages keep what they have as they become shared");
+	ok(faults_are(PAGES) && faults_are(0),
+	   "a file that the host cannot map: its pages keep what they have as they become shared");
 	convert_pages(0, PAGES, true);
 	ok(faults_are(PAGES), "and private again");
 	destroy_vm();

@@ -142,10 +142,12 @@ sub unload_kvm {
 }
 
 # Runs this script's part $part in a VM with these arguments; its tests count as tests of this script.
+# $kernel can be [KERNEL, OPTION...], with more options of vm/run's.
 sub in_vm {
 	my ($part, $kernel, $limit_s, @arguments) = @_;
+	my @options = ref $kernel ? @$kernel : $kernel;
 	my $plan;
-	open my $vm, '-|', 'selftests/vm/run', '--kernel', $kernel, '--timeout', $limit_s + 40, '--',
+	open my $vm, '-|', 'selftests/vm/run', '--kernel', @options, '--timeout', $limit_s + 40, '--',
 		"$FindBin::Bin/$FindBin::Script", $part, @arguments or die "selftests/vm/run: $!";
 	while (my $line = <$vm>) {
 		if ($line =~ /^(not )?ok \d+ - (.*)$/) {
