@@ -133,7 +133,7 @@ enum kvm_gmem_fault_flags {
 	KVM_GMEM_FAULT_REMOTE = 1 << 1,	/* the current task uses another process's mapping */
 };
 
-/* An access of host userspace to a page of a guest_memfd that it has not in its page tables, read-only. */
+/* An access of host userspace to a guest_memfd's page that is not in its page tables, read-only. */
 struct kvm_memattr_gmem_fault_ctx {
 	u64 ino;			/* the file's inode number */
 	u64 pgoff;			/* the page of the file */

@@ -89,8 +89,8 @@ static __u32 find_slot(__u64 key)
 }
 
 /*
- * KVM accepts the ioctls of a VM and its vCPUs from the VM's process only, but those of a guest_memfd from whoever
- * has its descriptor. Then the thread that created the VM is all that is known here.
+ * KVM accepts the ioctls of a VM and its vCPUs from the VM's process only, but those of a
+ * guest_memfd from whoever has its descriptor. Then only the thread that created the VM is known.
  */
 static void set_owner(struct vm_slot *vm, struct kvm *kvm)
 {

@@ -145,7 +145,8 @@ static const char *convert_event(const struct audit_convert *convert)
 
 static uint64_t requested_pages(const struct audit_convert *convert)
 {
-	return convert->ino ? convert->pgoff_end - convert->pgoff_start : convert->gfn_end - convert->gfn_start;
+	return convert->ino ? convert->pgoff_end - convert->pgoff_start :
+			      convert->gfn_end - convert->gfn_start;
 }
 
 static const char *direction(const struct audit_convert *convert)
@@ -206,7 +207,8 @@ static void convert_text(const struct audit_record *record, const struct vm *vm,
 		fprintf(out, "unmapped");
 	fprintf(out, " %" PRIu64 " bytes %" PRIu64 " pages", pages << PAGE_SHIFT, pages);
 	if (convert->ino)
-		fprintf(out, " in place at offset 0x%" PRIx64, (uint64_t)convert->pgoff_start << PAGE_SHIFT);
+		fprintf(out, " in place at offset 0x%" PRIx64,
+			(uint64_t)convert->pgoff_start << PAGE_SHIFT);
 	if (!convert->ret)
 		fprintf(out, ", effective %" PRIu64, (uint64_t)convert->effective_pages);
 	fprintf(out, ": %s", result);

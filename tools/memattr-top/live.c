@@ -8,8 +8,8 @@
 #include <string.h>
 
 /*
- * The widths of the narrow layout and the blanks between them add up to 80 columns, without the last column, which
- * a narrow screen shows when it is scrolled.
+ * The widths of the narrow layout and the blanks between them add up to 80 columns, without the last
+ * column, which a narrow screen shows when it is scrolled.
  */
 static const struct layout {
 	const char *narrow, *rate, *total;
