@@ -83,9 +83,14 @@ enum kvm_memattr_reason {
 	KVM_MEMATTR_REASON_GMEM,	/* userspace, by KVM_SET_MEMORY_ATTRIBUTES2: in place */
 };
 
+/* Instead of a gfn: no memslot maps this part of a guest_memfd. */
+#define KVM_MEMATTR_NO_GFN (~0ULL)
+
 /* A requested conversion, read-only. */
 struct kvm_memattr_convert_ctx {
-	u64 gfn_start, gfn_end;		/* the range, end exclusive */
+	u64 gfn_start, gfn_end;		/* the range, end exclusive; or both KVM_MEMATTR_NO_GFN */
+	u64 ino;			/* in place: the guest_memfd's inode number, else 0 */
+	u64 pgoff_start, pgoff_end;	/* its pages, end exclusive */
 	u64 attributes;			/* requested, KVM_MEMORY_ATTRIBUTE_* */
 	u32 reason;			/* enum kvm_memattr_reason */
 };
