@@ -100,7 +100,7 @@ static bool same_type(__u32 header_id, __u32 kernel_id)
 	const struct btf_type *h = resolve(header, header_id), *k = resolve(kernel, kernel_id);
 	const char *name = header_name(h->name_off);
 
-	if (btf_is_composite(h) && *name)
+	if ((btf_is_composite(h) || btf_is_fwd(h)) && *name)
 		return (btf_is_composite(k) || btf_is_fwd(k)) && !strcmp(name, kernel_name(k->name_off));
 	if (btf_kind(h) != btf_kind(k))
 		return false;
@@ -248,7 +248,8 @@ static void look_for_more(void)
 			continue;
 		if (is_one_of(name, internal) ||
 		    (!starts_with(name, "kvm_bpf_") && !starts_with(name, "bpf_iter_kvm_") &&
-		     !(btf_is_enum(type) && starts_with(name, "kvm_memattr_"))))
+		     !(btf_is_enum(type) && (starts_with(name, "kvm_memattr_") ||
+					     starts_with(name, "kvm_gmem_")))))
 			continue;
 		snprintf(variable, sizeof(variable), PREFIX "%s", name);
 		expect(btf__find_by_name_kind(header, variable, BTF_KIND_VAR) > 0, "", name,
