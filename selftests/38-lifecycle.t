@@ -459,7 +459,7 @@ for file in /sys/kernel/debug/kvm/$vm-$vms/memattr_*; do
 	read -r value <$file
 	ok "$name: $value in the binary statistics, too" vm $value stat $name
 done
-ok "that was all of them" test $counters -eq 11
+ok "that was all of them" test $counters -eq 14
 ok "there is no counter by another name" vm ENOENT stat memattr_nosuch
 end_vm
 finish

@@ -9,7 +9,7 @@
 in_mode()
 {
 	said=$(selftests/vm/run --kernel "$patched" --append kvm.gmem_in_place_conversion=$1 -- \
-		env IN_PLACE=$1 "$script" in-vm)
+		env CONVERTS=$1 "$script" in-vm)
 	status=$?
 	echo "$said"
 	[ $status -eq 0 ] && echo "$said" | grep -q '^1\.\.' && ! echo "$said" | grep -q '^not ok'
@@ -27,7 +27,7 @@ walk=$vmsh vmsh=$policies/vmsh
 top=build/bin/memattr-top
 trace=build/bin/prefault-trace
 record=$tmp/record
-[ $IN_PLACE = 1 ] && in_place=1 || in_place=
+in_place=${CONVERTS#0}
 
 # watch COMMAND...: a tool in the background, with its output in $record. Returns when it counts.
 watch()
