@@ -24,7 +24,7 @@ write_header()
 constants()
 {
 	sed -n -e 's|[ 	]*/\*.*||' \
-		-e 's/^#define[ 	]*\(KVM_MEM\(ATTR\|ORY_ATTRIBUTE\)_[A-Z_0-9]*\)[ 	]*\(.*\)/\1 \3/p' "$@" | sort
+		-e 's/^#define[ 	]*\(KVM_\(MEMATTR\|MEMORY_ATTRIBUTE\|GMEM\)_[A-Z_0-9]*\)[ 	]*\(.*\)/\1 \3/p' "$@" | sort
 }
 
 # compare NAME: differences between this header and the kernel, a line each.
@@ -56,6 +56,12 @@ values-moved|s/KVM_MEMATTR_EXIT_EJECTED = 64,/KVM_MEMATTR_EXIT_EJECTED,/|KVM_MEM
 enum-removed|/^enum kvm_memattr_reason {/,/^};/d|kvm_memattr_reason: only the kernel has it
 member-renamed|s/u32 uniform;/u32 uniforms;/|kvm_memattr_zap_ctx.uniforms: the kernel does not have it
 member-removed|/u32 reason;.*kvm_memattr_reason/d|kvm_memattr_convert_ctx.reason: only the kernel has it
+access-enum-removed|/^enum kvm_gmem_fault_flags {/,/^};/d|kvm_gmem_fault_flags: only the kernel has it
+access-bit-changed|s/FAULT_REMOTE = 1 << 1/FAULT_REMOTE = 1 << 2/|KVM_GMEM_FAULT_REMOTE: has another value
+access-shortened|/u64 address;.*where it is mapped/d|kvm_memattr_gmem_fault_ctx.address: only the kernel has it
+held-member-renamed|s/u32 pins;/u32 pinned;/|kvm_gmem_held_event.pinned: the kernel does not have it
+mappers-fewer|s/GMEM_MAX_MAPPERS 4/GMEM_MAX_MAPPERS 3/|kvm_gmem_held_event.mappers: has another type
+reason-removed|/KVM_MEMATTR_REASON_GMEM,/d|KVM_MEMATTR_REASON_GMEM: only the kernel has it
 member-retyped|s/s32 vcpu_id;/u32 vcpu_id;/|kvm_memattr_prefault_ctx.vcpu_id: has another type
 members-swapped|s/u64 zap_start, zap_end;/u64 zap_end, zap_start;/|kvm_memattr_zap_ctx.zap_start: is in another place
 count-removed|/memattr_ejections;/d|kvm_vm_stat_generic.memattr_ejections: only the kernel has it
@@ -63,6 +69,7 @@ count-renamed|s/prefaulted_unused;/prefaulted_vain;/|kvm_vm_stat.prefaulted_vain
 count-retyped|s/s64 counter;/s32 counter;/|kvm_vm_stat.prefaulted_pages: has another type
 pid-retyped|s/int userspace_pid;/u64 userspace_pid;/|kvm.userspace_pid: has another type
 callback-removed|/(\*zap)/d|kvm_memattr_ops.zap: only the kernel has it
+gate-removed|/(\*gmem_fault)/d|kvm_memattr_ops.gmem_fault: only the kernel has it
 callback-retyped|s/(\*convert)(struct kvm \*kvm, const /(*convert)(struct kvm *kvm, /|kvm_memattr_ops.convert: has another type
 callbacks-swapped|s/(\*convert)/(*swap)/;s/(\*zap)/(*convert)/;s/(\*swap)/(*zap)/|kvm_memattr_ops.zap: is in another place
 range-shortened|/^union kvm_bpf_attr_range {/,/^};/s/u64 attributes;//|kvm_bpf_attr_range: has another size

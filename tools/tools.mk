@@ -27,8 +27,10 @@ tools: $(B)/bin/memattr-top $(B)/bin/prefault-trace
 -include tools/memattr-top/top.mk
 -include tools/prefault-trace/trace.mk
 
-MEMATTR_POLICY_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tools/memattr-policy/*.c))
+MEMATTR_POLICY_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(wildcard tools/memattr-policy/*.c)))
 
+$(B)/tools/memattr-policy/why.o: $(B)/tools/memattr-policy/why.skel.h
+$(B)/tools/memattr-policy/why.o: TOOLS_CFLAGS += -I$(B)/tools/memattr-policy
 $(B)/bin/memattr-policy: $(MEMATTR_POLICY_OBJS) $(TOOLS_COMMON)
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) $^ $(TOOLS_LIBS) -o $@

@@ -36,6 +36,7 @@ typedef __s64 s64;
 #define KVM_MEMATTR_NAME_LEN 16
 #define KVM_MEMATTR_EXIT_TEXT_LEN 128
 #define KVM_MEMATTR_PREFAULT_MAX_PAGES 512	/* KVM maps no more for one window */
+#define KVM_GMEM_MAX_MAPPERS 4			/* processes that kvm_gmem_held names */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -49,11 +50,14 @@ struct kvm_vm_stat_generic {
 	atomic64_t memattr_requests_shared;	/* valid requests to make memory shared */
 	atomic64_t memattr_refused;		/* requests that a policy refused */
 	atomic64_t memattr_noops;		/* requests that had nothing to change */
+	atomic64_t memattr_held;		/* requests that failed because a page was in use */
+	atomic64_t memattr_host_faults;		/* accesses of the host to pages it has not mapped */
+	atomic64_t memattr_host_refused;	/* those that a policy refused */
 	atomic64_t memattr_pages_private;	/* pages that became private */
 	atomic64_t memattr_pages_shared;	/* pages that became shared */
 	atomic64_t memattr_zapped_pages;	/* pages in zapped ranges, mapped or not */
 	atomic64_t memattr_widened_pages;	/* zapped pages that a policy added */
-	atomic64_t memattr_policy_calls;	/* calls of convert, zap and prefault */
+	atomic64_t memattr_policy_calls;	/* calls of a policy's callbacks */
 	atomic64_t memattr_policy_ns;		/* time spent in them */
 	atomic64_t memattr_ejections;		/* policies that KVM ejected */
 };
@@ -69,12 +73,14 @@ struct kvm_vm_stat {
 struct kvm {
 	u64 id;				/* KVM gives it to no other VM, ever */
 	int userspace_pid;		/* the thread that created the VM */
+	struct mm_struct *mm;		/* the memory map of the process that created the VM */
 	struct kvm_vm_stat stat;
 };
 
 /* Who asks for a conversion. */
 enum kvm_memattr_reason {
 	KVM_MEMATTR_REASON_IOCTL,	/* userspace, by KVM_SET_MEMORY_ATTRIBUTES */
+	KVM_MEMATTR_REASON_GMEM,	/* userspace, by KVM_SET_MEMORY_ATTRIBUTES2: in place */
 };
 
 /* A requested conversion, read-only. */
@@ -121,6 +127,48 @@ struct kvm_memattr_prefault_ctx {
 	s32 vcpu_id;			/* -1 for a conversion */
 };
 
+/* How host userspace accesses a guest_memfd. */
+enum kvm_gmem_fault_flags {
+	KVM_GMEM_FAULT_WRITE = 1 << 0,	/* it writes */
+	KVM_GMEM_FAULT_REMOTE = 1 << 1,	/* the current task uses another process's mapping */
+};
+
+/* An access of host userspace to a page of a guest_memfd that it has not in its page tables, read-only. */
+struct kvm_memattr_gmem_fault_ctx {
+	u64 ino;			/* the file's inode number */
+	u64 pgoff;			/* the page of the file */
+	u64 address;			/* where it is mapped */
+	u32 flags;			/* enum kvm_gmem_fault_flags */
+};
+
+/* What the tracepoint kvm_gmem_held tells about the page that a conversion failed for. */
+enum kvm_gmem_held_flags {
+	KVM_GMEM_HELD_LOCKED = 1 << 0,	/* the page is locked: a fault is in flight */
+	KVM_GMEM_HELD_NO_LRU = 1 << 1,	/* a CPU has it in its cache of new pages */
+	KVM_GMEM_HELD_MORE = 1 << 2,	/* there are more mappers than it names */
+};
+
+/* A process that has mapped the page, whether or not it has touched it. */
+struct kvm_gmem_mapper {
+	u64 address;
+	s32 pid;
+	char comm[16];
+};
+
+/* Why pages could not become private, for programs on kvm_gmem_held. */
+struct kvm_gmem_held_event {
+	u64 ino;			/* the file's inode number */
+	u64 pgoff;			/* the first page in use */
+	u64 gfn;			/* its gfn; ~0: no memslot maps it */
+	u32 refs;			/* references of others: the sum of the next three */
+	u32 mapped;			/* those of page tables */
+	u32 pins;			/* pins, for I/O or devices */
+	u32 other;			/* all others, e.g. a pipe's */
+	u32 flags;			/* enum kvm_gmem_held_flags */
+	u32 nr_mappers;
+	struct kvm_gmem_mapper mappers[KVM_GMEM_MAX_MAPPERS];
+};
+
 /* Why a policy left a VM. From KVM_MEMATTR_EXIT_EJECTED on, it is the policy's fault. */
 enum kvm_memattr_exit_kind {
 	KVM_MEMATTR_EXIT_NONE,
@@ -155,6 +203,8 @@ struct kvm_memattr_ops {
 	int (*zap)(struct kvm *kvm, struct kvm_memattr_zap_ctx *ctx);
 	/* KVM mapped private memory or made memory private. The policy can propose a window. */
 	int (*prefault)(struct kvm *kvm, struct kvm_memattr_prefault_ctx *ctx);
+	/* Host userspace accesses a guest_memfd. The policy can refuse it: -EPERM or -EACCES. */
+	int (*gmem_fault)(struct kvm *kvm, const struct kvm_memattr_gmem_fault_ctx *ctx);
 
 	s32 vm_fd;			/* the VM; -1: all VMs without a policy of their own */
 	u32 budget_us;			/* a longer call ejects the policy; 0: no limit */
@@ -204,10 +254,13 @@ extern void bpf_iter_kvm_attr_range_destroy(struct bpf_iter_kvm_attr_range *it) 
 	__memattr_ops_1(_name, _callback) __memattr_ops_3(_name, _more)
 #define __memattr_ops_5(_name, _callback, _more...) \
 	__memattr_ops_1(_name, _callback) __memattr_ops_4(_name, _more)
-#define __memattr_ops_n(_1, _2, _3, _4, _5, _ops, ...) _ops
+#define __memattr_ops_6(_name, _callback, _more...) \
+	__memattr_ops_1(_name, _callback) __memattr_ops_5(_name, _more)
+#define __memattr_ops_n(_1, _2, _3, _4, _5, _6, _ops, ...) _ops
 #define __memattr_ops(_callbacks...)						\
-	__memattr_ops_n(_callbacks, __memattr_ops_5, __memattr_ops_4,		\
-			__memattr_ops_3, __memattr_ops_2, __memattr_ops_1)
+	__memattr_ops_n(_callbacks, __memattr_ops_6, __memattr_ops_5,		\
+			__memattr_ops_4, __memattr_ops_3, __memattr_ops_2,	\
+			__memattr_ops_1)
 
 /*
  * Defines the policy @_name with its callbacks, for all VMs; memattr-policy sets the VM. Once per

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hold.h"
 #include "page_guest.h"
 #include "touch.h"
 
@@ -52,11 +53,6 @@ bool host_is_refused(uint64_t page);
  */
 bool are_private(uint64_t first, uint64_t pages);
 bool are_shared(uint64_t first, uint64_t pages);
-
-/* Holds a page of this process's memory as a buffer that is registered with io_uring. */
-int try_hold(void *page);
-void hold(void *page);
-void release(void);
 
 /* Runs @function in a child of this process, and returns what it returns, or 128 + a signal. */
 int in_child(int (*function)(void *arg), void *arg);

@@ -248,7 +248,8 @@ static void look_for_more(void)
 			continue;
 		if (is_one_of(name, internal) ||
 		    (!starts_with(name, "kvm_bpf_") && !starts_with(name, "bpf_iter_kvm_") &&
-		     !(btf_is_enum(type) && starts_with(name, "kvm_memattr_"))))
+		     !(btf_is_enum(type) && (starts_with(name, "kvm_memattr_") ||
+					     starts_with(name, "kvm_gmem_")))))
 			continue;
 		snprintf(variable, sizeof(variable), PREFIX "%s", name);
 		expect(btf__find_by_name_kind(header, variable, BTF_KIND_VAR) > 0, "", name,

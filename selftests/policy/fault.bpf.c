@@ -18,6 +18,7 @@ MEMATTR_PARAM(s32, prefault_ret, 0, "what prefault returns");
 MEMATTR_PARAM(s64, window_start_add, 0, "added to window_start [-1000000..1000000 pages]");
 MEMATTR_PARAM(s64, window_end_add, 0, "added to window_end [-1000000..1000000 pages]");
 MEMATTR_PARAM(u32, window_flags, 0, "what prefault sets in flags");
+MEMATTR_PARAM(s32, gmem_fault_ret, 0, "what gmem_fault returns");
 /* Of types and units that no other policy has. */
 MEMATTR_PARAM(u64, pause_us, 0, "unused, a time [0..5000000 us]");
 MEMATTR_PARAM(bool, flag, true, "unused, a truth value");
@@ -55,4 +56,9 @@ int MEMATTR_CALLBACK(fault_prefault, struct kvm *kvm, struct kvm_memattr_prefaul
 	return prefault_ret;
 }
 
-MEMATTR_OPS(fault, vm_attach, convert, zap, prefault);
+int MEMATTR_CALLBACK(fault_gmem_fault, struct kvm *kvm, const struct kvm_memattr_gmem_fault_ctx *access)
+{
+	return gmem_fault_ret;
+}
+
+MEMATTR_OPS(fault, vm_attach, convert, zap, prefault, gmem_fault);

@@ -29,6 +29,13 @@
  *	stall			the address of a page that is not there until "resume"
  *	stalled GFN PAGES	a thread has them made private: "ok" once somebody waits for the page
  *	resume			the page comes: what became of the conversion
+ *	error-offset		what the last conversion in place left there, or "none"
+ *	gmem			the descriptor of the private memory
+ *	address GFN		where this process has mapped it
+ *	touch GFN		this process reads it: "ok" or "SIGBUS"
+ *
+ * If KVM converts in place, the guest_memfd is all of the VM's memory and mapped into this process, shared at
+ * first, and conversions are those of KVM_SET_MEMORY_ATTRIBUTES2.
  *
  * At first it says which descriptors its VMs have, "vms FD...". It ends with its input.
  */
@@ -54,6 +61,7 @@
 #include "policy.h"
 #include "random.h"
 #include "testvm.h"
+#include "touch.h"
 
 #define MAX_VMS 256
 
@@ -65,6 +73,9 @@
 
 static int vm_fds[MAX_VMS];
 static int private_fd = -1;		/* the first VM's private memory */
+static uint8_t *memory;			/* what is mapped of it in place, else its shared memory */
+static bool in_place;
+static uint64_t error_offset;		/* of the last conversion in place */
 static struct bpf_object *object;
 static struct bpf_map *ops, *earlier_ops;	/* loaded */
 static struct bpf_link *attached;
@@ -82,14 +93,19 @@ static void *stall_page;
 
 static int create_vm(void)
 {
-	int vm_fd = create_protected_vm_fd(), gmem_fd = create_gmem(vm_fd, SLOT_PAGES * PAGE);
+	const uint64_t flags = in_place ? GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED : 0;
+	int vm_fd = create_protected_vm_fd();
+	int gmem_fd = check(try_create_gmem(vm_fd, SLOT_PAGES * PAGE, flags), "KVM_CREATE_GUEST_MEMFD");
+	uint8_t *mapped = in_place ? map_file(gmem_fd, SLOT_PAGES * PAGE, MAP_SHARED) :
+				     map_memory(SLOT_GFN * PAGE, SLOT_PAGES * PAGE);
 
-	set_memslot(vm_fd, 0, SLOT_GFN * PAGE, SLOT_PAGES * PAGE,
-		    map_memory(SLOT_GFN * PAGE, SLOT_PAGES * PAGE), gmem_fd);
-	if (private_fd < 0)
+	set_memslot(vm_fd, 0, SLOT_GFN * PAGE, SLOT_PAGES * PAGE, mapped, gmem_fd);
+	if (private_fd < 0) {
 		private_fd = gmem_fd;
-	else
+		memory = mapped;
+	} else {
 		close(gmem_fd);
+	}
 	return vm_fd;
 }
 
@@ -107,7 +123,10 @@ static int delete_slot(void)
 
 static int convert(uint64_t gfn, uint64_t pages, uint64_t attributes)
 {
-	return -try_set_attributes(vm_fds[0], gfn * PAGE, pages * PAGE, attributes);
+	if (!in_place)
+		return -try_set_attributes(vm_fds[0], gfn * PAGE, pages * PAGE, attributes);
+	error_offset = UINT64_MAX;
+	return -try_convert(private_fd, (gfn - SLOT_GFN) * PAGE, pages * PAGE, attributes, &error_offset);
 }
 
 /*
@@ -254,6 +273,41 @@ static int tell_stat(const char *name)
 	return found ? 0 : -ENOENT;
 }
 
+static int tell_error_offset(void)
+{
+	if (error_offset == UINT64_MAX)
+		strcpy(answer, "none");
+	else
+		snprintf(answer, sizeof(answer), "%#llx", (unsigned long long)error_offset);
+	return 0;
+}
+
+static int tell_fd(int fd)
+{
+	snprintf(answer, sizeof(answer), "%d", fd);
+	return 0;
+}
+
+static uint8_t *page_of(uint64_t gfn)
+{
+	return memory + (gfn - SLOT_GFN) * PAGE;
+}
+
+static int tell_address(uint64_t gfn)
+{
+	snprintf(answer, sizeof(answer), "%#lx", (unsigned long)page_of(gfn));
+	return 0;
+}
+
+static int touch(uint64_t gfn)
+{
+	uint32_t word;
+
+	if (try_load(page_of(gfn), &word))
+		strcpy(answer, "SIGBUS");
+	return 0;
+}
+
 static int drop_admin(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -353,6 +407,21 @@ static int load_for(const char *file, const char *target)
 	return -EINVAL;
 }
 
+static int memory_command(const char *line)
+{
+	unsigned long long gfn;
+
+	if (!strcmp(line, "error-offset"))
+		return tell_error_offset();
+	if (!strcmp(line, "gmem"))
+		return tell_fd(private_fd);
+	if (sscanf(line, "address %lli", &gfn) == 1)
+		return tell_address(gfn);
+	if (sscanf(line, "touch %lli", &gfn) == 1)
+		return touch(gfn);
+	return -ENOSYS;
+}
+
 static int command(char *line)
 {
 	char file[256], target[16], name[64];
@@ -400,7 +469,7 @@ static int command(char *line)
 		return start_stalled(gfn, pages);
 	if (!strcmp(line, "resume"))
 		return resume();
-	return -ENOSYS;
+	return memory_command(line);
 }
 
 int main(int argc, char **argv)
@@ -411,6 +480,8 @@ int main(int argc, char **argv)
 	if (count < 0 || count > MAX_VMS)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	catch_bus_errors();
+	in_place = converts_in_place();
 	for (int i = 0; i < count; i++)
 		vm_fds[i] = create_vm();
 	printf("vms");

@@ -7,6 +7,7 @@
  *				before this one exist, but never run; shared memory is this file
  *	private FIRST PAGES	KVM_SET_MEMORY_ATTRIBUTES: "ok" or an errno's name
  *	shared FIRST PAGES
+ *				Conversions are those of KVM_SET_MEMORY_ATTRIBUTES2 if KVM converts in place
  *	before GAP PAGES	as private, but of the GAP pages before its memory, too
  *	more PAGES		a memslot of private memory right behind its own
  *	allocate FIRST PAGES	of guest_memfd
@@ -42,6 +43,7 @@
 
 static uint64_t pages = GIB_PAGES;
 static int gmem_fd;
+static bool in_place;
 static struct vcpu *vcpu;
 
 /* What is known of each page; shared and private memory have been written to or not. */
@@ -111,10 +113,12 @@ static bool go_at_random(uint64_t seed, uint64_t count)
 
 static int convert(uint64_t first, uint64_t count, bool private)
 {
-	int err = try_set(vm.fd, first, first + count, private);
+	int err = in_place ? try_convert(gmem_fd, first * PAGE, count * PAGE, private ? PRIVATE : 0, NULL) :
+			     try_set(vm.fd, first, first + count, private);
 
+	/* In place there is one page of memory, which keeps what was written to it. */
 	for (uint64_t page = first; !err && page < first + count; page++)
-		known[page].private = private;
+		known[page].private = private && !in_place;
 	return err;
 }
 
@@ -290,7 +294,9 @@ int main(int argc, char **argv)
 	sigaction(SIGALRM, &action, NULL);
 	create_vm(id + 1);
 	vcpu = &vm.vcpus[id];
-	gmem_fd = create_gmem(vm.fd, pages * PAGE);
+	in_place = converts_in_place();
+	gmem_fd = check(try_create_gmem(vm.fd, pages * PAGE, in_place ? GUEST_MEMFD_FLAG_MMAP |
+					GUEST_MEMFD_FLAG_INIT_SHARED : 0), "KVM_CREATE_GUEST_MEMFD");
 	set_slot(WORK_SLOT, AREA_GPA, pages * PAGE,
 		 argc > 3 ? map_shared(argv[3]) : map_memory(AREA_GPA, pages * PAGE), gmem_fd);
 	warm_up(vcpu);

@@ -181,6 +181,18 @@ static bool need_tracepoints(struct diag *why)
 	return false;
 }
 
+static bool need_held_tracepoint(struct diag *why)
+{
+	if (!need_kvm_btf(why))
+		return false;
+	if (kvm_has_type("btf_trace_kvm_gmem_held", BTF_KIND_TYPEDEF))
+		return true;
+	if (why)
+		diag_set(why, GET_PATCHED_KERNEL,
+			 "this kernel's KVM has no tracepoint kvm_gmem_held: this is a stock kernel, or an older patched one that does not convert in place");
+	return false;
+}
+
 static bool mounted(const char *path, long magic)
 {
 	struct statfs fs;
@@ -237,6 +249,8 @@ bool diag_has(enum diag_need need, struct diag *why)
 		return need_memattr(why);
 	case DIAG_TRACEPOINTS:
 		return need_tracepoints(why);
+	case DIAG_HELD_TRACEPOINT:
+		return need_held_tracepoint(why);
 	case DIAG_DEBUGFS:
 		return need_debugfs(why);
 	case DIAG_BPFFS:

@@ -42,6 +42,7 @@ enum diag_need {
 	DIAG_KVM_BTF,		/* KVM's types: /sys/kernel/btf/kvm, or vmlinux if built in */
 	DIAG_MEMATTR,		/* the kernel is patched: KVM's BTF has kvm_memattr_ops */
 	DIAG_TRACEPOINTS,	/* KVM's BTF has the tracepoints kvm_memattr_convert and kvm_memattr_exit */
+	DIAG_HELD_TRACEPOINT,	/* KVM's BTF has the tracepoint kvm_gmem_held */
 	DIAG_DEBUGFS,		/* debugfs is mounted and can be read */
 	DIAG_BPFFS,		/* bpffs is mounted */
 };

@@ -21,6 +21,7 @@ struct options {
 	bool json;
 	bool verbose;
 	uint32_t budget_us;
+	unsigned int timeout_s;	/* 0: no limit */
 	char *file;
 	char **settings;	/* name=value */
 	int setting_count;
@@ -33,6 +34,7 @@ int command_list(const struct options *options);
 int command_show(const struct options *options);
 int command_detach(const struct options *options);
 int command_audit(const struct options *options);
+int command_why(const struct options *options);
 int command_params(const struct options *options);
 
 /* Finds the one VM that --pid and --vm select. Returns EXIT_OK, or reports the error. */

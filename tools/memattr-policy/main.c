@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * memattr-policy: loads, updates, shows, detaches and audits BPF policies for KVM's memory
- * attributes.
+ * attributes, and tells who holds up a conversion.
  */
 #define _GNU_SOURCE
 #include "command.h"
@@ -22,6 +22,7 @@ enum option_key {
 	KEY_VM = 0x100,		/* no short form */
 	KEY_PIN,
 	KEY_BUDGET,
+	KEY_TIMEOUT,
 };
 
 #define OPTION_PID { "pid", KEY_PID, "PID", 0, "the VM of process PID", 0 }
@@ -74,6 +75,15 @@ static const struct argp_option audit_options[] = {
 	{}
 };
 
+static const struct argp_option why_options[] = {
+	OPTION_PID,
+	OPTION_VM,
+	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "wait at most so long", 0 },
+	OPTION_JSON,
+	OPTION_VERBOSE,
+	{}
+};
+
 static const struct argp_option json_options[] = { OPTION_JSON, {} };
 
 static const struct command {
@@ -82,7 +92,7 @@ static const struct command {
 	const struct argp_option *options;
 	const char *args;
 	const char *help;
-	bool takes_file, takes_settings, needs_target;
+	bool takes_file, takes_settings, needs_target, needs_pid;
 } commands[] = {
 	{
 		.name = "load",
@@ -131,6 +141,14 @@ static const struct command {
 			"Events for which the ring has no room are counted, and the count is printed. With --json, each line is an object. NAME=VALUE sets a parameter; 'memattr-policy params audit' lists the parameters.",
 		.takes_settings = true,
 	}, {
+		.name = "why",
+		.run = command_why,
+		.options = why_options,
+		.args = "--pid PID [--vm FD] [--timeout SECONDS]",
+		.help = "Waits until a conversion in place of the VM fails with EAGAIN because a page is in use, says who uses the page and what to do, and exits.\v"
+			"Start it, and let the VMM try again. Interrupting the command ends it, with status 7 as at the end of the timeout.",
+		.needs_pid = true,
+	}, {
 		.name = "params",
 		.run = command_params,
 		.options = json_options,
@@ -149,6 +167,7 @@ static const char main_doc[] =
 	"  show         show each VM's policy and its decisions\n"
 	"  detach       detach a policy\n"
 	"  audit        log refused and large conversions, and policies that leave a VM\n"
+	"  why          say who uses a page that cannot become private in place\n"
 	"  params FILE  list the parameters of a policy\n"
 	"\n"
 	"'memattr-policy COMMAND --help' explains a command; see also memattr-policy(8)."
@@ -161,8 +180,9 @@ static const char main_doc[] =
 	"  4   no such process or VM\n"
 	"  5   there is a policy already; update: another update came first\n"
 	"  6   the file is not a policy, or the verifier refuses it\n"
+	"  7   why: no conversion failed because of a page in use\n"
 	"  10  load: the kernel ejected the policy\n"
-	"  11  load: the VM ended\n";
+	"  11  load, why: the VM ended\n";
 
 struct parse {
 	const struct command *command;
@@ -191,6 +211,8 @@ static int check_target(const struct parse *parse, struct argp_state *state)
 		argp_error(state, "--vm needs --pid");
 	if (parse->command->needs_target && !o->pid && !o->all)
 		argp_error(state, "give either --pid or --all");
+	if (parse->command->needs_pid && !o->pid)
+		argp_error(state, "give --pid");
 	return 0;
 }
 
@@ -208,6 +230,9 @@ static error_t parse_command(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_BUDGET:
 		o->budget_us = parse_number(arg, "--budget-us", 1, state);
+		return 0;
+	case KEY_TIMEOUT:
+		o->timeout_s = parse_number(arg, "--timeout", 1, state);
 		return 0;
 	case KEY_ALL:
 		o->all = true;

@@ -22,6 +22,7 @@ enum exit_code {
 	EXIT_NO_VM = 4,		/* no such process or VM */
 	EXIT_BUSY = 5,		/* there is a policy already */
 	EXIT_NO_POLICY = 6,	/* the file is not a policy, or the verifier refuses it */
+	EXIT_NOTHING = 7,	/* why: nothing has happened that could be explained */
 	EXIT_EJECTED = 10,	/* the kernel ejected the policy */
 	EXIT_VM_ENDED = 11,	/* the VM is gone, and the policy with it */
 };
