@@ -21,7 +21,7 @@ MEMATTR_PARAM(u64, min_pages, 0,
 	      "record conversions that changed at least this many pages; 0: none [0..4503599627370496 pages]");
 MEMATTR_PARAM(bool, refused, true,
 	      "record requests that a policy refused, and those that failed otherwise");
-/* 4 MiB hold 32768 conversions. memattr-policy sets the size of the ring by it. */
+/* 4 MiB hold some 27000 conversions. memattr-policy sets the size of the ring by it. */
 MEMATTR_PARAM(u32, ring_kib, 4096,
 	      "what the ring holds until it is printed, rounded up to a power of two [4..1048576 KiB]");
 
@@ -78,6 +78,8 @@ struct kvm___audit {
 
 struct kvm_memattr_convert_event {
 	u64 gfn_start, gfn_end;
+	/* These come with conversion in place; older patched kernels do not have it. */
+	u64 ino, pgoff_start, pgoff_end;
 	u64 attributes;
 	u64 effective_pages;
 	u64 policy_ns;
@@ -146,6 +148,18 @@ static void fill_event(struct audit_event *event, u32 kind, struct kvm___audit *
 	fill_vm(&event->vm, kvm, (void *)bpf_get_current_task(), alive);
 }
 
+static void fill_place(struct audit_convert *convert, const struct kvm_memattr_convert_event *ev)
+{
+	convert->ino = 0;
+	convert->pgoff_start = 0;
+	convert->pgoff_end = 0;
+	if (!bpf_core_field_exists(ev->ino))
+		return;
+	convert->ino = ev->ino;
+	convert->pgoff_start = ev->pgoff_start;
+	convert->pgoff_end = ev->pgoff_end;
+}
+
 /* The verifier assumes that every argument of a module's tracepoint may be NULL. */
 SEC("tp_btf/kvm_memattr_convert")
 int BPF_PROG(audit_convert, struct kvm___audit *kvm, const struct kvm_memattr_convert_event *ev)
@@ -163,6 +177,7 @@ int BPF_PROG(audit_convert, struct kvm___audit *kvm, const struct kvm_memattr_co
 	fill_event(&convert->event, AUDIT_CONVERT, kvm, true);
 	convert->gfn_start = ev->gfn_start;
 	convert->gfn_end = ev->gfn_end;
+	fill_place(convert, ev);
 	convert->attributes = ev->attributes;
 	convert->effective_pages = ev->effective_pages;
 	convert->policy_ns = ev->policy_ns;

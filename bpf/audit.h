@@ -49,8 +49,11 @@ struct audit_event {
 
 struct audit_convert {
 	struct audit_event event;
-	__u64 gfn_start;
-	__u64 gfn_end;
+	__u64 gfn_start;	/* in place: from the first to the last gfn that a memslot maps */
+	__u64 gfn_end;		/* 0: no memslot maps any */
+	__u64 ino;		/* in place: the guest_memfd's inode number; 0: not in place */
+	__u64 pgoff_start;	/* the pages of the file */
+	__u64 pgoff_end;
 	__u64 attributes;
 	__u64 effective_pages;
 	__u64 policy_ns;

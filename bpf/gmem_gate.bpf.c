@@ -5,18 +5,20 @@
  * For: VMs whose guest_memfd reaches other processes, e.g. a device backend that should see shared
  * pages, and a debugger or a leaked descriptor that should not. Private pages need no gate: KVM
  * gives them to nobody.
- * Not for: a VMM that is not trusted, as it can write what it reads to anywhere. Nor for taking access
- * back: KVM asks when a page gets into the page tables of a process, and what a process has mapped
- * stays accessible for it until the page becomes private. Attach the policy before other processes
- * map the file.
+ * Not for: a VMM that is not trusted, as it can write what it reads to anywhere. Nor for taking
+ * access back: KVM asks when a page gets into the page tables of a process, and what a process has
+ * mapped stays accessible for it until the page becomes private. Attach the policy before other
+ * processes map the file.
  *
- * The VMM may access the file unless vmm=no, but not its child processes. Others may if their process,
- * cgroup or executable is allowed. A refused task gets SIGBUS, or EFAULT from a system call.
+ * The VMM may access the file unless vmm=no, but not its child processes. Others may if their
+ * process, cgroup or executable is allowed. A refused task gets SIGBUS, or EFAULT from a system
+ * call.
  *
  *	memattr-policy load gmem_gate --pid PID cgroup=$(stat -c %i /sys/fs/cgroup/backends)
- *	memattr-policy load gmem_gate --pid PID exe_dev=0x$(stat -c %D FILE) exe_ino=$(stat -c %i FILE)
+ *	memattr-policy load gmem_gate --pid PID exe_dev=0x$(stat -c %D FILE) \
+ *						exe_ino=$(stat -c %i FILE)
  *
- * It is the task that accesses the memory which counts, also if it does so through the mapping of
+ * The policy judges the task that accesses the memory, also if it does so through the mapping of
  * another process, as a debugger does. A worker of io_uring or vhost belongs to the process that it
  * works for. Btrfs and overlayfs tell stat another device than the kernel uses: allow programs that
  * live there by process or cgroup.
@@ -29,7 +31,8 @@ MEMATTR_PARAM(u32, pid1, 0, "allow this process, by its number outside of contai
 MEMATTR_PARAM(u32, pid2, 0, "another one");
 MEMATTR_PARAM(u32, pid3, 0, "another one");
 MEMATTR_PARAM(u32, pid4, 0, "another one");
-MEMATTR_PARAM(u64, cgroup, 0, "allow the cgroup whose directory has this inode number, and those below; 0: none");
+MEMATTR_PARAM(u64, cgroup, 0,
+	      "allow the cgroup whose directory has this inode number, and those below; 0: none");
 MEMATTR_PARAM(u32, exe_dev, 0, "allow the executable on this device, as stat tells it");
 MEMATTR_PARAM(u64, exe_ino, 0, "with this inode number; 0: none");
 
@@ -80,7 +83,7 @@ static bool is_in_allowed_cgroup(void)
 	return false;
 }
 
-/* The kernel has 12 bits for the major and 20 for the minor number; for stat, the major is in the middle. */
+/* In the kernel, the minor number is the lower 20 bits; for stat, the major is in the middle. */
 static u32 device_for_stat(u32 dev)
 {
 	u32 major = dev >> 20, minor = dev & ((1U << 20) - 1);

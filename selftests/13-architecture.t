@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0
 #
-# docs/architecture.md names functions and files: they exist, on the side that the page says.
+# docs/architecture.md and docs/in-place.md name functions and files: they exist, on the side that the page says.
 use strict;
 use warnings;
 use FindBin;
@@ -37,4 +37,8 @@ like($kernel, qr/^TRACE_EVENT\($_,$/m, "tracepoint $_") for section('In the kern
 check_functions('In memattr-top', $tools);
 ok(scalar(() = glob "tools/*/$_"), "file $_") for section('In memattr-top') =~ /`([\w.-]+\.c)`/g;
 ok(-e "docs/$_", "link to $_") for $page =~ /\]\(([^)]+)\)/g;
+
+$page = slurp('docs/in-place.md');
+check_functions('In the kernel', $kernel);
+ok(-e "docs/$_", "link to $_") for $page =~ /\]\(([^)#]+)\)/g;
 done_testing();

@@ -14,6 +14,7 @@ for command in "load template --pid $vm" "load template --all" show "show --pid 
 done
 ok "audit: no tracepoints here" fails 3 'no tracepoints kvm_memattr_convert and kvm_memattr_exit' \
 	'make kernel-deb' $policy audit
+ok "why: no tracepoint here" fails 3 'no tracepoint kvm_gmem_held' 'make kernel-deb' $policy why --pid $vm
 ok "the VM converts" vm ok private 0x1000 16
 end_vm
 ok "nothing is left" nothing_left

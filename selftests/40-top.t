@@ -366,7 +366,7 @@ my %parts = (
 		start_tmux();
 		no_vm();
 		my ($top, $line) = exact_counts();
-		is("@$line{qw(REQ_PG DENIED P50_us P99_us POLICY)}", 'n/a n/a n/a n/a n/a',
+		is("@$line{qw(REQ_PG DENIED P50_us P99_us POLICY HELD)}", 'n/a n/a n/a n/a n/a n/a',
 		   'what a stock kernel does not tell is n/a');
 		like($top->{said}, qr/fentry:kvm_arch_post_set_.*upper bound/, 'what is counted with');
 		live_stock();

@@ -71,6 +71,11 @@ start_loader $fault --pid $vm zap_end_add=1000000
 ok "a zap outside of the memslot" vm ok private 0x1000 1
 ok "ejects the policy" end_loader 10
 ok "which is told" state 'policy: none' 'exit_kind: bad-field'
+vm ok delete-slot
+start_loader seal --pid $vm window1=0x1400000 window1_size=0x100000
+ok "seal: nothing turns shared that no memslot maps" vm EPERM shared 0x1400 1
+stop_loader
+ok "without it, it does" vm ok shared 0x1400 1
 end_vm
 
 # --- pages of the file that no memslot maps ---

@@ -105,9 +105,10 @@ vm ok shared 0x1000 16
 host ok splice 7
 ok "a page in a pipe" explains -- EAGAIN private 0x1000 16
 ok "the page" says "VM .* gpa 0x1007000, offset 0x7000 .*"
-ok "not a pin" says '  1 other: a pipe that has the page, or a system call that copies it'
+ok "not a pin" says '  1 other: a pipe that has the page, a system call that copies it, or a page fault'
 ok "whose pipe" sh -c "grep -A1 '^  $host ' $out | grep -q pipes"
-ok "what to do" says '  read the page out of the pipe, .*'
+ok "what to do" says '  Convert again: page faults and system calls end by themselves\.' \
+	'  If the page is still in use, read it out of the pipe, or close the pipe\.'
 ok "no word of a device" sh -c "! grep -q -e IOMMU -e io_uring $out"
 host ok drain
 

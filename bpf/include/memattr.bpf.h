@@ -83,9 +83,14 @@ enum kvm_memattr_reason {
 	KVM_MEMATTR_REASON_GMEM,	/* userspace, by KVM_SET_MEMORY_ATTRIBUTES2: in place */
 };
 
+/* Instead of a gfn: no memslot maps this part of a guest_memfd. */
+#define KVM_MEMATTR_NO_GFN (~0ULL)
+
 /* A requested conversion, read-only. */
 struct kvm_memattr_convert_ctx {
-	u64 gfn_start, gfn_end;		/* the range, end exclusive */
+	u64 gfn_start, gfn_end;		/* the range, end exclusive; or both KVM_MEMATTR_NO_GFN */
+	u64 ino;			/* in place: the guest_memfd's inode number, else 0 */
+	u64 pgoff_start, pgoff_end;	/* its pages, end exclusive */
 	u64 attributes;			/* requested, KVM_MEMORY_ATTRIBUTE_* */
 	u32 reason;			/* enum kvm_memattr_reason */
 };
@@ -133,7 +138,7 @@ enum kvm_gmem_fault_flags {
 	KVM_GMEM_FAULT_REMOTE = 1 << 1,	/* the current task uses another process's mapping */
 };
 
-/* An access of host userspace to a page of a guest_memfd that it has not in its page tables, read-only. */
+/* An access of host userspace to a guest_memfd's page that is not in its page tables, read-only. */
 struct kvm_memattr_gmem_fault_ctx {
 	u64 ino;			/* the file's inode number */
 	u64 pgoff;			/* the page of the file */

@@ -18,7 +18,8 @@ int try_hold(void *page)
 
 	if (ring < 0)
 		ring = check(syscall(SYS_io_uring_setup, 1, &params), "io_uring_setup");
-	return syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1) ? errno : 0;
+	return syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1) ?
+	       errno : 0;
 }
 
 void hold(void *page)

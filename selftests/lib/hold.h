@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Holds a page of this process's memory as a buffer that is registered with io_uring, one at a time. */
+/* Holds a page of this process as a buffer that is registered with io_uring, one at a time. */
 #ifndef HOLD_H
 #define HOLD_H
 

@@ -100,7 +100,7 @@ static bool same_type(__u32 header_id, __u32 kernel_id)
 	const struct btf_type *h = resolve(header, header_id), *k = resolve(kernel, kernel_id);
 	const char *name = header_name(h->name_off);
 
-	if (btf_is_composite(h) && *name)
+	if ((btf_is_composite(h) || btf_is_fwd(h)) && *name)
 		return (btf_is_composite(k) || btf_is_fwd(k)) && !strcmp(name, kernel_name(k->name_off));
 	if (btf_kind(h) != btf_kind(k))
 		return false;

@@ -113,7 +113,8 @@ static bool go_at_random(uint64_t seed, uint64_t count)
 
 static int convert(uint64_t first, uint64_t count, bool private)
 {
-	int err = in_place ? try_convert(gmem_fd, first * PAGE, count * PAGE, private ? PRIVATE : 0, NULL) :
+	int err = in_place ? try_convert(gmem_fd, first * PAGE, count * PAGE, private ? PRIVATE : 0,
+					 NULL) :
 			     try_set(vm.fd, first, first + count, private);
 
 	/* In place there is one page of memory, which keeps what was written to it. */

@@ -174,13 +174,14 @@ static void test_not_measured(void **state)
 {
 	static const struct {
 		unsigned int missing;
-		enum column columns[5];	/* PID ends it */
+		enum column columns[6];	/* PID ends it */
 	} cases[] = {
 		{ MEASURE_EXITS, { COLUMN_EXITS } },
 		{ MEASURE_CONVERSIONS,
 		  { COLUMN_TO_PRIVATE, COLUMN_TO_SHARED, COLUMN_EFFECTIVE_PAGES } },
 		{ MEASURE_REQUESTS,
-		  { COLUMN_REQUESTED_PAGES, COLUMN_DENIED, COLUMN_P50_NS, COLUMN_P99_NS } },
+		  { COLUMN_REQUESTED_PAGES, COLUMN_DENIED, COLUMN_P50_NS, COLUMN_P99_NS,
+		    COLUMN_HELD } },
 		{ MEASURE_ZAPS, { COLUMN_ZAP_PAGES } },
 	};
 	struct snapshot_vm vm = vm_of(1, 100, 1);

@@ -332,6 +332,7 @@ int vm_policy_read(const struct vm *vm, struct vm_policy *policy)
 	policy->calls = read_stat(folder, "policy_calls");
 	policy->ns = read_stat(folder, "policy_ns");
 	policy->refused = read_stat(folder, "refused");
+	policy->host_refused = read_stat(folder, "host_refused");
 	policy->widened_pages = read_stat(folder, "widened_pages");
 	policy->ejections = read_stat(folder, "ejections");
 	return 0;

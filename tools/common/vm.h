@@ -58,8 +58,9 @@ struct vm_policy {
 	bool all;				/* a global policy */
 	uint32_t link_id;
 	uint32_t budget_us;
-	uint64_t calls, ns;			/* totals of the VM, as are the next three */
+	uint64_t calls, ns;			/* totals of the VM, as are the next four */
 	uint64_t refused;
+	uint64_t host_refused;			/* accesses of host processes */
 	uint64_t widened_pages;
 	uint64_t ejections;
 	char exit_policy[VM_POLICY_NAME_LEN];	/* the policy that left last; empty: none has left */

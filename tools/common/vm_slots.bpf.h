@@ -38,11 +38,14 @@ struct kvm_vm_stat {
 };
 
 struct kvm {
+	struct mm_struct *mm;
+	int userspace_pid;
 	struct dentry *debugfs_dentry;
 	struct kvm_vm_stat stat;
 };
 
 struct task_struct {
+	struct mm_struct *mm;
 	struct task_struct *group_leader;
 	char comm[TASK_COMM_LEN];
 };
@@ -86,12 +89,24 @@ static __u32 find_slot(__u64 key)
 }
 
 /*
- * Called in the context of the VM's process: KVM accepts the ioctls of a VM and its vCPUs from no
- * other.
+ * KVM accepts the ioctls of a VM and its vCPUs from the VM's process only, but those of a
+ * guest_memfd from whoever has its descriptor. Then only the thread that created the VM is known.
  */
-static __u32 add_slot(struct kvm *kvm)
+static void set_owner(struct vm_slot *vm, struct kvm *kvm)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (BPF_CORE_READ(task, mm) != BPF_CORE_READ(kvm, mm)) {
+		vm->pid = BPF_CORE_READ(kvm, userspace_pid);
+		vm->comm[0] = '\0';
+		return;
+	}
+	vm->pid = bpf_get_current_pid_tgid() >> 32;
+	BPF_CORE_READ_STR_INTO(&vm->comm, task, group_leader, comm);
+}
+
+static __u32 add_slot(struct kvm *kvm)
+{
 	__u64 key = (__u64)kvm;
 	struct vm_slot *vm;
 	__u32 slot;
@@ -103,8 +118,7 @@ static __u32 add_slot(struct kvm *kvm)
 		return NO_SLOT;
 
 	vm->kvm = key;
-	vm->pid = bpf_get_current_pid_tgid() >> 32;
-	BPF_CORE_READ_STR_INTO(&vm->comm, task, group_leader, comm);
+	set_owner(vm, kvm);
 	bpf_probe_read_kernel_str(&vm->dir, sizeof(vm->dir),
 				  BPF_CORE_READ(kvm, debugfs_dentry, d_name.name));
 	if (bpf_map_update_elem(&slots, &key, &slot, BPF_NOEXIST)) {

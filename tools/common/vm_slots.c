@@ -8,12 +8,12 @@
 
 void vm_slot_owner(const struct vm_slot *slot, struct vm *vm)
 {
-	*vm = (struct vm){ .pid = slot->pid };
+	*vm = (struct vm){ .pid = vm_process(slot->pid) ?: (pid_t)slot->pid };
 	if (sscanf(slot->dir, "%d-%d", &vm->creator_tid, &vm->fd) != 2) {
 		vm->creator_tid = 0;
 		vm->fd = -1;
 	}
-	vm_name(slot->pid, vm->name, sizeof(vm->name));
+	vm_name(vm->pid, vm->name, sizeof(vm->name));
 	if (!strcmp(vm->name, "?") && slot->comm[0])
 		snprintf(vm->name, sizeof(vm->name), "%.*s", TASK_COMM_LEN, slot->comm);
 }

@@ -20,7 +20,7 @@ struct vm_slot {
 	__u64 birth;		/* 1, 2, ... in order of appearance; 0: slot not in use. Written last */
 	__u64 kvm;		/* address of the VM's struct kvm, the key of the slots map */
 	__u32 ended;
-	__u32 pid;		/* process */
+	__u32 pid;		/* process, or the thread that created the VM */
 	/*
 	 * Set at the VM's end, if the kernel counts them: pages mapped ahead, and those never
 	 * touched.

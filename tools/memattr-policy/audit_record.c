@@ -4,6 +4,7 @@
 #include "audit_vms.h"
 #include "json.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -142,49 +143,95 @@ static const char *convert_event(const struct audit_convert *convert)
 	return convert->ret ? "failed" : "converted";
 }
 
+static uint64_t requested_pages(const struct audit_convert *convert)
+{
+	return convert->ino ? convert->pgoff_end - convert->pgoff_start :
+			      convert->gfn_end - convert->gfn_start;
+}
+
+static const char *direction(const struct audit_convert *convert)
+{
+	return convert->attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE ? "private" : "shared";
+}
+
+static void json_place(struct json *json, const struct audit_convert *convert)
+{
+	if (convert->gfn_end)
+		json_u64(json, "gpa", convert->gfn_start << PAGE_SHIFT);
+	else
+		json_null(json, "gpa");
+	if (convert->ino) {
+		json_u64(json, "inode", convert->ino);
+		json_u64(json, "offset", convert->pgoff_start << PAGE_SHIFT);
+	} else {
+		json_null(json, "inode");
+		json_null(json, "offset");
+	}
+}
+
+static void convert_json(const struct audit_record *record, const struct vm *vm,
+			 const struct audit_convert *convert, const char *policy, const char *result)
+{
+	uint64_t pages = requested_pages(convert);
+	struct json json = {};
+
+	json_begin(&json, record, convert->event.ns, convert_event(convert));
+	json_vm(&json, vm);
+	json_string(&json, "direction", direction(convert));
+	json_place(&json, convert);
+	json_u64(&json, "bytes", pages << PAGE_SHIFT);
+	json_u64(&json, "pages", pages);
+	json_u64(&json, "effective_pages", convert->effective_pages);
+	json_string(&json, "result", result);
+	if (policy[0])
+		json_string(&json, "policy", policy);
+	else
+		json_null(&json, "policy");
+	json_u64(&json, "policy_ns", convert->policy_ns);
+	json_end(&json);
+}
+
+static void convert_text(const struct audit_record *record, const struct vm *vm,
+			 const struct audit_convert *convert, const char *policy, const char *result)
+{
+	uint64_t pages = requested_pages(convert);
+	FILE *out = record->out;
+
+	text_begin(record, convert->event.ns);
+	text_vm(out, vm);
+	fprintf(out, " %s %s ", convert_event(convert), direction(convert));
+	if (convert->gfn_end)
+		fprintf(out, "0x%" PRIx64 "-0x%" PRIx64, (uint64_t)convert->gfn_start << PAGE_SHIFT,
+			(uint64_t)convert->gfn_end << PAGE_SHIFT);
+	else
+		fprintf(out, "unmapped");
+	fprintf(out, " %" PRIu64 " bytes %" PRIu64 " pages", pages << PAGE_SHIFT, pages);
+	if (convert->ino)
+		fprintf(out, " in place at offset 0x%" PRIx64,
+			(uint64_t)convert->pgoff_start << PAGE_SHIFT);
+	if (!convert->ret)
+		fprintf(out, ", effective %" PRIu64, (uint64_t)convert->effective_pages);
+	fprintf(out, ": %s", result);
+	if (convert->ino && convert->ret == -EAGAIN && !convert->verdict)
+		fprintf(out, ", a page is in use");
+	if (policy[0]) {
+		fprintf(out, convert->verdict ? " by " : " under ");
+		put_text(out, policy);
+	}
+	fputc('\n', out);
+}
+
 void audit_record_convert(const struct audit_record *record, const struct vm *vm,
 			  const struct audit_convert *convert)
 {
-	bool to_private = convert->attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE;
-	const char *direction = to_private ? "private" : "shared";
-	uint64_t pages = convert->gfn_end - convert->gfn_start;
 	char policy[AUDIT_POLICY_LEN + 1], text[16];
 	const char *result = result_text(convert->ret, text, sizeof(text));
-	struct json json = {};
 
 	copy_text(policy, convert->policy, AUDIT_POLICY_LEN);
-	if (record->json) {
-		json_begin(&json, record, convert->event.ns, convert_event(convert));
-		json_vm(&json, vm);
-		json_string(&json, "direction", direction);
-		json_u64(&json, "gpa", convert->gfn_start << PAGE_SHIFT);
-		json_u64(&json, "bytes", pages << PAGE_SHIFT);
-		json_u64(&json, "pages", pages);
-		json_u64(&json, "effective_pages", convert->effective_pages);
-		json_string(&json, "result", result);
-		if (policy[0])
-			json_string(&json, "policy", policy);
-		else
-			json_null(&json, "policy");
-		json_u64(&json, "policy_ns", convert->policy_ns);
-		json_end(&json);
-		return;
-	}
-
-	text_begin(record, convert->event.ns);
-	text_vm(record->out, vm);
-	fprintf(record->out, " %s %s 0x%" PRIx64 "-0x%" PRIx64 " %" PRIu64 " bytes %" PRIu64
-		" pages", convert_event(convert), direction,
-		(uint64_t)convert->gfn_start << PAGE_SHIFT, (uint64_t)convert->gfn_end << PAGE_SHIFT,
-		pages << PAGE_SHIFT, pages);
-	if (!convert->ret)
-		fprintf(record->out, ", effective %" PRIu64, (uint64_t)convert->effective_pages);
-	fprintf(record->out, ": %s", result);
-	if (policy[0]) {
-		fprintf(record->out, convert->verdict ? " by " : " under ");
-		put_text(record->out, policy);
-	}
-	fputc('\n', record->out);
+	if (record->json)
+		convert_json(record, vm, convert, policy, result);
+	else
+		convert_text(record, vm, convert, policy, result);
 }
 
 void audit_record_exit(const struct audit_record *record, const struct vm *vm,

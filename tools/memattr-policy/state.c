@@ -110,6 +110,7 @@ static void show_json(struct json *json, const struct vm *vm, const struct vm_po
 	}
 	json_u64(json, "calls", state->calls);
 	json_u64(json, "refused", state->refused);
+	json_u64(json, "host_refused", state->host_refused);
 	json_u64(json, "widened_pages", state->widened_pages);
 	json_u64(json, "policy_ns", state->ns);
 	json_u64(json, "ejections", state->ejections);
@@ -135,8 +136,11 @@ static void show_text(const struct vm *vm, const struct vm_policy *state)
 	if (state->budget_us)
 		printf("  budget   %u us per call\n", state->budget_us);
 	printf("  calls    %" PRIu64 " in %.3f ms, conversions refused %" PRIu64
-	       ", extra pages zapped %" PRIu64 "\n", state->calls, state->ns / 1e6, state->refused,
+	       ", extra pages zapped %" PRIu64, state->calls, state->ns / 1e6, state->refused,
 	       state->widened_pages);
+	if (state->host_refused)
+		printf(", host accesses refused %" PRIu64, state->host_refused);
+	printf("\n");
 	if (state->exit_policy[0])
 		printf("  left     %s: %s %" PRId64 ": %s\n", state->exit_policy, state->exit_kind,
 		       state->exit_code, state->exit_text);

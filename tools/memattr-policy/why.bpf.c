@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel side of "memattr-policy why": hands over the first page of the VM that could not become private
- * because somebody uses it.
+ * The kernel side of "memattr-policy why": hands over the first page of the VM that could not
+ * become private because somebody uses it.
  */
 #include "memattr.bpf.h"
 #include "why_event.h"
@@ -26,7 +26,8 @@ static void copy_mappers(struct why_event *event, const struct kvm_gmem_held_eve
 
 		mapper->address = held->mappers[i].address;
 		mapper->pid = held->mappers[i].pid;
-		bpf_probe_read_kernel_str(mapper->comm, sizeof(mapper->comm), held->mappers[i].comm);
+		bpf_probe_read_kernel_str(mapper->comm, sizeof(mapper->comm),
+					  held->mappers[i].comm);
 	}
 }
 

@@ -46,8 +46,9 @@ static int need_in_place(void)
 		fclose(parameter);
 	if (value == 'Y')
 		return EXIT_OK;
-	return diag_fail(EXIT_SYSTEM, "load KVM with kvm.gmem_in_place_conversion=1 when no VM runs",
-			 "KVM does not convert in place here, so no page can hold up a conversion: " IN_PLACE " is not Y");
+	return diag_fail(EXIT_SYSTEM, "load KVM with kvm.gmem_in_place_conversion=1",
+			 "KVM does not convert in place here, so no page can hold up a conversion: "
+			 IN_PLACE " is not Y");
 }
 
 /* KVM's number of the VM, which no other VM ever has. */
@@ -65,8 +66,8 @@ static int find_vm_id(const struct vm *vm, uint64_t *id)
 		fclose(info);
 	if (found)
 		return EXIT_OK;
-	return diag_fail(EXIT_NO_VM, "memattr-policy show", "cannot read the number of VM %d-%d from %s", vm->pid,
-			 vm->fd, path);
+	return diag_fail(EXIT_NO_VM, "memattr-policy show",
+			 "cannot read the number of VM %d-%d from %s", vm->pid, vm->fd, path);
 }
 
 static int load(struct why *why, uint64_t vm_id)
@@ -85,7 +86,8 @@ static int load(struct why *why, uint64_t vm_id)
 	}
 	why->ring = ring_buffer__new(bpf_map__fd(why->bpf->maps.ring), on_event, why, NULL);
 	if (!why->ring)
-		return diag_fail(EXIT_FAILED, NULL, "why: cannot map the ring: %s", strerror(errno));
+		return diag_fail(EXIT_FAILED, NULL, "why: cannot map the ring: %s",
+				 strerror(errno));
 	err = why_bpf__attach(why->bpf);
 	if (err)
 		return diag_fail(EXIT_SYSTEM, "run it again with -v to see what libbpf says",
@@ -137,12 +139,13 @@ static int wait_for_event(struct why *why, unsigned int seconds)
 		/* An event that came just before the signal still counts. */
 		ring_buffer__consume(why->ring);
 		if (!why->told && has_ended(&why->vm))
-			return diag_fail(EXIT_VM_ENDED, NULL, "VM %d-%d (%s) has ended", why->vm.pid, why->vm.fd,
-					 why->vm.name);
-		if (!why->told && (fds[1].revents || fds[2].revents))
-			return diag_fail(EXIT_NOTHING, NULL,
-					 "no conversion of VM %d-%d (%s) failed meanwhile because of a page in use",
+			return diag_fail(EXIT_VM_ENDED, NULL, "VM %d-%d (%s) has ended",
 					 why->vm.pid, why->vm.fd, why->vm.name);
+		if (!why->told && (fds[1].revents || fds[2].revents))
+			return diag_fail(
+				EXIT_NOTHING, NULL,
+				"no conversion of VM %d-%d (%s) failed meanwhile because of a page in use",
+				why->vm.pid, why->vm.fd, why->vm.name);
 	}
 	if (fflush(stdout) || ferror(stdout))
 		return diag_no_output(EXIT_FAILED, "the report", -errno);
@@ -166,7 +169,8 @@ int command_why(const struct options *options)
 	if (!ret)
 		ret = load(&why, vm_id);
 	if (!ret) {
-		fprintf(stderr, "%s: waiting for a conversion of VM %d-%d (%s) that fails because of a page in use\n",
+		fprintf(stderr,
+			"%s: waiting for a conversion of VM %d-%d (%s) that fails because of a page in use\n",
 			program_invocation_short_name, why.vm.pid, why.vm.fd, why.vm.name);
 		ret = wait_for_event(&why, options->timeout_s);
 	}

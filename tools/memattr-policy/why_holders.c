@@ -14,7 +14,7 @@ static bool starts_with(const char *text, const char *start)
 	return !strncmp(text, start, strlen(start));
 }
 
-/* In the ring's fdinfo, a line "INDEX: 0xADDRESS/LENGTH" for each buffer follows the one with their number. */
+/* In the ring's fdinfo, "UserBufs: COUNT" comes before lines "INDEX: 0xADDRESS/LENGTH". */
 static bool has_buffer_at(pid_t pid, int ring_fd, uint64_t address)
 {
 	bool in_buffers = false, found = false;
@@ -29,7 +29,8 @@ static bool has_buffer_at(pid_t pid, int ring_fd, uint64_t address)
 	while (!found && fgets(line, sizeof(line), info)) {
 		if (starts_with(line, "UserBufs:"))
 			in_buffers = true;
-		else if (in_buffers && sscanf(line, " %*u: %" SCNx64 "/%" SCNu64, &start, &length) == 2)
+		else if (in_buffers &&
+			 sscanf(line, " %*u: %" SCNx64 "/%" SCNu64, &start, &length) == 2)
 			found = address >= start && address - start < length;
 	}
 	fclose(info);
@@ -42,7 +43,8 @@ static bool is_device(const char *target)
 	       starts_with(target, "/dev/vhost-vdpa") || starts_with(target, "anon_inode:[vfio");
 }
 
-static void look_at(pid_t pid, int fd, const char *target, uint64_t address, struct holders *holders)
+static void look_at(pid_t pid, int fd, const char *target, uint64_t address,
+		    struct holders *holders)
 {
 	if (!strcmp(target, "anon_inode:[io_uring]") && has_buffer_at(pid, fd, address))
 		holders->io_uring_fd = fd;

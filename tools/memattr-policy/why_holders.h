@@ -12,7 +12,7 @@
 struct holders {
 	bool read;		/* its descriptors could be read */
 	int io_uring_fd;	/* with a registered buffer that has the page; NO_FD: none */
-	int device_fd;		/* of VFIO or IOMMUFD, which pin what they map for a device; NO_FD: none */
+	int device_fd;		/* of VFIO, IOMMUFD or vDPA, which pin memory; NO_FD: none */
 	bool has_pipes;
 };
 

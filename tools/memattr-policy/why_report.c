@@ -32,29 +32,33 @@ static void print_page(FILE *out, const struct vm *vm, const struct why_event *e
 	if (event->gfn == WHY_NO_GFN)
 		fprintf(out, "offset 0x%" PRIx64, (uint64_t)event->pgoff << PAGE_SHIFT);
 	else
-		fprintf(out, "gpa 0x%" PRIx64 ", offset 0x%" PRIx64, (uint64_t)event->gfn << PAGE_SHIFT,
-			(uint64_t)event->pgoff << PAGE_SHIFT);
+		fprintf(out, "gpa 0x%" PRIx64 ", offset 0x%" PRIx64,
+			(uint64_t)event->gfn << PAGE_SHIFT, (uint64_t)event->pgoff << PAGE_SHIFT);
 	fprintf(out, " of the guest_memfd (inode %" PRIu64 "),\n", (uint64_t)event->ino);
-	fprintf(out, "could not become private: it is in use. Process %d (%s) got EAGAIN.\n", event->asker_pid,
-		safe(event->asker_comm, name));
+	fprintf(out, "could not become private: it is in use. Process %d (%s) got EAGAIN.\n",
+		event->asker_pid, safe(event->asker_comm, name));
 }
 
 static void print_references(FILE *out, const struct why_event *event)
 {
 	fprintf(out, "\nReferences to the page: %u\n", event->refs);
 	if (event->pins)
-		fprintf(out, "  %u pin%s: for I/O, such as a registered buffer or direct I/O, or by a device\n",
+		fprintf(out,
+			"  %u pin%s: for I/O, such as a registered buffer or direct I/O, or by a device\n",
 			event->pins, plural(event->pins));
 	if (event->mapped)
-		fprintf(out, "  %u mapping%s: a process touched the page during the conversion\n", event->mapped,
-			plural(event->mapped));
+		fprintf(out, "  %u mapping%s: a process touched the page during the conversion\n",
+			event->mapped, plural(event->mapped));
 	if (event->other && event->locked)
-		fprintf(out, "  %u other%s: a process's page fault in flight\n", event->other, plural(event->other));
-	else if (event->other && event->new_page)
-		fprintf(out, "  %u other%s: a CPU's list of new pages\n", event->other, plural(event->other));
-	else if (event->other)
-		fprintf(out, "  %u other%s: a pipe that has the page, or a system call that copies it\n", event->other,
+		fprintf(out, "  %u other%s: a process's page fault in flight\n", event->other,
 			plural(event->other));
+	else if (event->other && event->new_page)
+		fprintf(out, "  %u other%s: a CPU's list of new pages\n", event->other,
+			plural(event->other));
+	else if (event->other)
+		fprintf(out,
+			"  %u other%s: a pipe that has the page, a system call that copies it, or a page fault\n",
+			event->other, plural(event->other));
 }
 
 static void print_holders(FILE *out, const struct why_event *event, const struct why_mapper *mapper)
@@ -63,11 +67,14 @@ static void print_holders(FILE *out, const struct why_event *event, const struct
 
 	holders_find(mapper->pid, mapper->address, &holders);
 	if (!holders.read)
-		fprintf(out, "    its descriptors cannot be read: it has ended, or this process lacks the rights\n");
+		fprintf(out,
+			"    its descriptors cannot be read: it has ended, or this process lacks the rights\n");
 	if (holders.io_uring_fd != NO_FD)
-		fprintf(out, "    has registered it as a buffer with io_uring, descriptor %d\n", holders.io_uring_fd);
+		fprintf(out, "    has registered it as a buffer with io_uring, descriptor %d\n",
+			holders.io_uring_fd);
 	if (holders.device_fd != NO_FD && event->pins)
-		fprintf(out, "    passes memory to a device, descriptor %d, which may have pinned it\n",
+		fprintf(out,
+			"    passes memory to a device, descriptor %d, which may have pinned it\n",
 			holders.device_fd);
 	if (holders.has_pipes && event->other)
 		fprintf(out, "    has pipes, one of which may have it\n");
@@ -78,16 +85,19 @@ static void print_mappers(FILE *out, const struct why_event *event)
 	char name[WHY_COMM_LEN + 1];
 
 	if (!event->nr_mappers) {
-		fprintf(out, "\nNo process has the page mapped now: who used it has unmapped it since.\n");
+		fprintf(out,
+			"\nNo process has the page mapped now: who used it has unmapped it since.\n");
 		return;
 	}
-	fprintf(out, "\nProcesses that have mapped the page%s, one of which uses it:\n",
-		event->more_mappers ? " (and there are more)" : "");
+	fprintf(out,
+		"\nProcesses that have mapped the page%s; one of them has probably taken the reference%s:\n",
+		event->more_mappers ? ", and there are more" : "", plural(event->refs));
 	for (unsigned int i = 0; i < event->nr_mappers && i < WHY_MAX_MAPPERS; i++) {
 		const struct why_mapper *mapper = &event->mappers[i];
 
 		if (!mapper->pid) {
-			fprintf(out, "  one that has ended, at 0x%" PRIx64 "\n", (uint64_t)mapper->address);
+			fprintf(out, "  one that has ended, at 0x%" PRIx64 "\n",
+				(uint64_t)mapper->address);
 			continue;
 		}
 		fprintf(out, "  %d (%s) at 0x%" PRIx64 "\n", mapper->pid, safe(mapper->comm, name),
@@ -99,14 +109,21 @@ static void print_mappers(FILE *out, const struct why_event *event)
 static void print_next(FILE *out, const struct why_event *event)
 {
 	fprintf(out, "\nNext:\n");
-	if (event->pins)
-		fprintf(out, "  let go of the pin%s: wait for the I/O in flight, unregister the buffer from io_uring,\n"
-			"  or unmap the page from the device's IOMMU; then convert again\n", plural(event->pins));
-	if (event->other && !event->locked && !event->new_page)
-		fprintf(out, "  read the page out of the pipe, or close the pipe, or wait for the system call to end;\n"
-			"  then convert again\n");
-	else if (!event->pins)
-		fprintf(out, "  convert again: this ends by itself\n");
+	if (!event->pins) {
+		fprintf(out, "  Convert again: page faults and system calls end by themselves.\n");
+		if (event->other && !event->locked && !event->new_page)
+			fprintf(out,
+				"  If the page is still in use, read it out of the pipe, or close the pipe.\n");
+		return;
+	}
+	fprintf(out,
+		"  Let go of the pin%s: wait for the I/O in flight, unregister the buffer from io_uring,\n"
+		"  or unmap the page from the device's IOMMU.\n",
+		plural(event->pins));
+	if (event->other)
+		fprintf(out,
+			"  If a pipe has the page, too, read it out of the pipe, or close the pipe.\n");
+	fprintf(out, "  Then convert again.\n");
 }
 
 void why_report_text(FILE *out, const struct vm *vm, const struct why_event *event)

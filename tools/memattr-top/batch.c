@@ -22,7 +22,8 @@ static const struct {
 	[COLUMN_DENIED] = { "DENIED/s", "DENIED", 10 },
 	[COLUMN_P50_NS] = { "P50_us", "P50_us", 9 },
 	[COLUMN_P99_NS] = { "P99_us", "P99_us", 9 },
-	[COLUMN_POLICY] = { "POLICY", "POLICY", 0 },
+	[COLUMN_POLICY] = { "POLICY", "POLICY", -15 },
+	[COLUMN_HELD] = { "HELD/s", "HELD", 6 },
 };
 
 static void print_heading(bool totals)

@@ -176,8 +176,11 @@ static void read_policy(const struct collector *c, struct owner *owner)
 static void meet_owner(const struct collector *c, struct owner *owner,
 		       const struct vm_slot *shared)
 {
+	pid_t pid;
+
 	*owner = (struct owner){};
 	vm_slot_owner(shared, &owner->vm);
+	pid = owner->vm.pid;
 	/* The VM may be gone already, but may have been listed before its first event. */
 	for (size_t i = 0; owner->vm.creator_tid && i < c->idle_count; i++) {
 		if (is_same(&c->idle[i].vm, &owner->vm)) {
@@ -186,7 +189,7 @@ static void meet_owner(const struct collector *c, struct owner *owner,
 		}
 	}
 	owner->birth = shared->birth;
-	owner->vm.pid = shared->pid;
+	owner->vm.pid = pid;
 }
 
 /* Detects a VM's end where the kernel does not report it (no METRIC_VM_END). */

@@ -16,6 +16,7 @@ struct top_counts {
 	__u64 noop;		/* requests that succeeded and changed nothing */
 	__u64 denied;		/* refused by a policy */
 	__u64 failed;		/* failed for another reason */
+	__u64 held;		/* of these: in place, because a page was in use */
 	__u64 requested_pages;	/* of every request, whatever its result */
 	__u64 effective_pages;
 	__u64 zap_pages;

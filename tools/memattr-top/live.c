@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* The widths of the narrow layout and the blanks between them add up to 80 columns. */
+/*
+ * The widths of the narrow layout and the blanks between them add up to 80 columns, without the last
+ * column, which a narrow screen shows when it is scrolled.
+ */
 static const struct layout {
 	const char *narrow, *rate, *total;
 	int narrow_width, wide_width;
@@ -27,9 +30,12 @@ static const struct layout {
 	[COLUMN_ZAP_PAGES] = { "ZAPPG", "ZAPPG/s", "ZAPPG", 5, 8,
 		"pages unmapped from the guest for conversions" },
 	[COLUMN_DENIED] = { "DENY", "DENY/s", "DENY", 5, 8, "requests that a policy refused" },
-	[COLUMN_P50_NS] = { "P50", "P50", "P50", 5, 6, "median latency of a conversion in KVM" },
-	[COLUMN_P99_NS] = { "P99", "P99", "P99", 5, 6, "99th percentile of it" },
+	[COLUMN_P50_NS] = { "P50", "P50", "P50", 5, 6,
+		"median latency of a conversion in KVM; P99: 99th percentile" },
+	[COLUMN_P99_NS] = { "P99", "P99", "P99", 5, 6, NULL },
 	[COLUMN_POLICY] = { "POLICY", "POLICY", "POLICY", 8, 15, NULL },
+	[COLUMN_HELD] = { "HELD", "HELD/s", "HELD", 5, 8,
+		"conversions in place that failed because a page was in use" },
 };
 
 /* Identifies the marked VM, which stays marked when rows change places. */
@@ -62,18 +68,20 @@ static bool is_text(enum column column)
 	return column == COLUMN_NAME || column == COLUMN_POLICY;
 }
 
-static int wide_total(void)
+/* The width of the first @count columns of the wide layout. */
+static int wide_total(int count)
 {
-	int total = COLUMN_COUNT - 1;
+	int total = count - 1;
 
-	for (int i = 0; i < COLUMN_COUNT; i++)
+	for (int i = 0; i < count; i++)
 		total += layouts[i].wide_width;
 	return total;
 }
 
 static void place_columns(struct live *live)
 {
-	bool wide = COLS >= wide_total();
+	bool wide = COLS >= wide_total(COLUMN_HELD);
+	int rest = COLS - wide_total(COLUMN_COUNT);
 
 	for (int i = 0; i < COLUMN_COUNT; i++) {
 		const struct layout *layout = &layouts[i];
@@ -87,8 +95,8 @@ static void place_columns(struct live *live)
 		};
 	}
 	/* Half of the remaining width goes to the names. */
-	if (wide)
-		columns[COLUMN_NAME].width += (COLS - wide_total()) / 2;
+	if (rest > 0)
+		columns[COLUMN_NAME].width += rest / 2;
 	table_place(&live->view.table);
 }
 
@@ -103,12 +111,15 @@ static void draw_title(const struct live *live, size_t vm_count)
 	view_title(&live->view, text);
 }
 
-static uint64_t count_failed(const struct snapshot *s)
+static uint64_t count_failed(const struct snapshot *s, uint64_t *held)
 {
 	uint64_t failed = 0;
 
-	for (size_t i = 0; s && i < s->vm_count; i++)
+	*held = 0;
+	for (size_t i = 0; s && i < s->vm_count; i++) {
 		failed += s->vms[i].counts.failed;
+		*held += s->vms[i].counts.held;
+	}
 	return failed;
 }
 
@@ -119,13 +130,14 @@ static int draw_truth(const struct live *live)
 	/* With few lines, the table takes precedence. */
 	struct flow flow = { .y = 1, .last = (LINES - 4) / 4 };
 	char text[2 * HOOK_TEXT_LEN];
-	uint64_t failed = count_failed(now);
+	uint64_t held, failed = count_failed(now, &held);
 
 	if (flow.last < 1)
 		return 1;
 	view_truth(&flow, now->hooks, METRIC_VM_END, now->lost_events);
 	if (now->measured & MEASURE_REQUESTS)
-		snprintf(text, sizeof(text), "failed %llu", (unsigned long long)failed);
+		snprintf(text, sizeof(text), held ? "failed %llu, of these held %llu" : "failed %llu",
+			 (unsigned long long)failed, (unsigned long long)held);
 	else
 		snprintf(text, sizeof(text), "failed n/a");
 	flow_put(&flow, failed ? colour(COLOUR_WARNING) : A_NORMAL, text);
@@ -151,7 +163,7 @@ static chtype cell_attributes(const struct row *row, enum column column, bool ma
 
 	if (marked)
 		return A_REVERSE;
-	if (column == COLUMN_DENIED && cell->kind == CELL_NUMBER && cell->number > 0)
+	if ((column == COLUMN_DENIED || column == COLUMN_HELD) && cell->kind == CELL_NUMBER && cell->number > 0)
 		return colour(COLOUR_WARNING);
 	if (row->vm->ended || cell->kind == CELL_NOT_MEASURED)
 		return A_DIM;

@@ -3,6 +3,8 @@
  * The kernel side of memattr-top: turns events into one aggregate per VM. hooks.c decides which of the
  * programs are loaded, by what the kernel offers.
  */
+#include <linux/errno.h>
+
 #include "vm_slots.bpf.h"
 
 #include "counts.h"
@@ -29,6 +31,8 @@ struct kvm_gfn_range {
 
 struct kvm_memattr_convert_event {
 	__u64 gfn_start, gfn_end;
+	/* These come with conversion in place; older patched kernels do not have it. */
+	__u64 ino, pgoff_start, pgoff_end, take_ns;
 	__u64 attributes;
 	__u64 effective_pages;
 	__u64 lock_ns, policy_ns, zap_ns, store_ns;
@@ -110,6 +114,24 @@ static void count_direction(struct top_counts *counts, __u64 attributes)
 		__sync_fetch_and_add(&counts->to_shared, 1);
 }
 
+/* In place, the range is one of a file, and memslots may map any parts of it. */
+static _Bool is_in_place(const struct kvm_memattr_convert_event *ev)
+{
+	return bpf_core_field_exists(ev->ino) && ev->ino;
+}
+
+static __u64 requested_pages(const struct kvm_memattr_convert_event *ev)
+{
+	return is_in_place(ev) ? ev->pgoff_end - ev->pgoff_start : ev->gfn_end - ev->gfn_start;
+}
+
+static __u64 spent_ns(const struct kvm_memattr_convert_event *ev)
+{
+	__u64 ns = ev->lock_ns + ev->policy_ns + ev->zap_ns + ev->store_ns;
+
+	return is_in_place(ev) ? ns + ev->take_ns : ns;
+}
+
 SEC("tp_btf/kvm_memattr_convert")
 int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
 {
@@ -118,17 +140,19 @@ int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_ev
 
 	if (!counts || !ev)
 		return 0;
-	__sync_fetch_and_add(&counts->requested_pages, ev->gfn_end - ev->gfn_start);
+	__sync_fetch_and_add(&counts->requested_pages, requested_pages(ev));
 	if (ev->verdict) {
 		__sync_fetch_and_add(&counts->denied, 1);
 	} else if (ev->ret) {
 		__sync_fetch_and_add(&counts->failed, 1);
+		if (is_in_place(ev) && ev->ret == -EAGAIN)
+			__sync_fetch_and_add(&counts->held, 1);
 	} else if (!ev->effective_pages) {
 		__sync_fetch_and_add(&counts->noop, 1);
 	} else {
 		count_direction(counts, ev->attributes);
 		__sync_fetch_and_add(&counts->effective_pages, ev->effective_pages);
-		bucket = h2_bucket(ev->lock_ns + ev->policy_ns + ev->zap_ns + ev->store_ns);
+		bucket = h2_bucket(spent_ns(ev));
 		if (bucket < H2_BUCKETS)
 			__sync_fetch_and_add(&counts->latency[bucket], 1);
 	}

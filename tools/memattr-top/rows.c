@@ -39,6 +39,7 @@ static void fill_counts(struct row *row, const struct snapshot_vm *from, double 
 		{ COLUMN_REQUESTED_PAGES, now->requested_pages - then->requested_pages },
 		{ COLUMN_ZAP_PAGES, now->zap_pages - then->zap_pages },
 		{ COLUMN_DENIED, now->denied - then->denied },
+		{ COLUMN_HELD, now->held - then->held },
 	};
 
 	for (size_t i = 0; i < sizeof(cells) / sizeof(*cells); i++)
@@ -78,6 +79,7 @@ static void strike_unmeasured(struct row *row, unsigned int measured)
 		[COLUMN_REQUESTED_PAGES] = MEASURE_REQUESTS,
 		[COLUMN_ZAP_PAGES] = MEASURE_ZAPS,
 		[COLUMN_DENIED] = MEASURE_REQUESTS,
+		[COLUMN_HELD] = MEASURE_REQUESTS,
 		[COLUMN_P50_NS] = MEASURE_REQUESTS,
 		[COLUMN_P99_NS] = MEASURE_REQUESTS,
 	};
