@@ -490,14 +490,15 @@ static void *read_again_and_again(void *unused)
 
 /* KVM waits for the vCPU several times in each round, which takes long. */
 #define ROUNDS_PER_RECREATION	50
-#define PATIENCE_MS		10000
+#define PATIENCE_NS		10000000000ull
 
 /* Waits until the vCPU has done something once more. */
 static bool goes_on(const char *what, const atomic_ulong *count)
 {
+	const uint64_t end_ns = now_ns() + PATIENCE_NS;
 	const unsigned long before = *count;
 
-	for (int ms = 0; ms < PATIENCE_MS; ms++) {
+	while (now_ns() < end_ns) {
 		if (*count != before)
 			return true;
 		usleep(1000);
