@@ -10,7 +10,8 @@
  * stops the guest. Nor for a guest that accepts its memory in small pieces while it boots, which
  * only gets slower: raise burst above what its boot needs.
  *
- * A conversion counts as one, whatever its size.
+ * A conversion counts as one, whatever its size. In a guest_memfd it counts once for each memslot that maps
+ * some of the pages, and once for each part that no memslot maps.
  */
 #include "memattr.bpf.h"
 

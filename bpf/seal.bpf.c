@@ -50,9 +50,11 @@ int MEMATTR_CALLBACK(seal_vm_attach, struct kvm *kvm)
 	return 0;
 }
 
+/* Pages of a guest_memfd that no memslot maps have no address, and lie in no window. */
 static bool is_inside(const struct kvm_memattr_convert_ctx *request, u64 window, u64 size)
 {
-	return request->gfn_start << PAGE_SHIFT >= window &&
+	return request->gfn_start != KVM_MEMATTR_NO_GFN &&
+	       request->gfn_start << PAGE_SHIFT >= window &&
 	       request->gfn_end << PAGE_SHIFT <= window + size;
 }
 

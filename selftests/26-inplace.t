@@ -7,8 +7,8 @@
 . selftests/lib/kernels.sh
 # Under the debug kernel's checks everything takes ten times as long.
 case $patched in
-debug) conversions=${INPLACE_CONVERSIONS:-200} rounds=500 ;;
-*) conversions=${INPLACE_CONVERSIONS:-1000} rounds=2000 ;;
+debug) conversions=${INPLACE_CONVERSIONS:-200} rounds=500 poisonings=100 ;;
+*) conversions=${INPLACE_CONVERSIONS:-1000} rounds=2000 poisonings=500 ;;
 esac
 
 # mode ON PARTS...: the module is loaded with the parameter set to 0 or 1.
@@ -20,6 +20,6 @@ mode()
 }
 
 mode 0 caps create off files backings
-mode 1 caps create checks answers conversions zaps files slots lifetime held access life poison charge \
-	"races $rounds" "data $conversions"
+mode 1 caps create checks answers conversions zaps files slots lifetime held access life poison \
+	"poison-races $poisonings" counts charge "races $rounds" "data $conversions"
 finish

@@ -78,6 +78,25 @@ stop_loader
 ok "without it, it does" vm ok shared 0x1400 1
 end_vm
 
+# --- pages of the file that no memslot maps ---
+start_vm
+vm ok private 0x1000 0x1000
+ok "the memslot is deleted" vm ok delete-slot
+# A window of all addresses.
+start_loader seal --pid $vm window1=0 window1_size=0xffffffffffffffff
+ok "seal: pages without an address lie in no window" vm EPERM shared 0x1008 1
+ok "nor do all of them" vm EPERM shared 0x1000 0x1000
+ok "to private is allowed" vm ok private 0x1000 0x1000
+stop_loader
+start_loader ratelimit --pid $vm rate=1 burst=3
+vm ok shared 0x1000 1
+vm ok private 0x1000 1
+vm ok shared 0x1000 1
+ok "ratelimit: the fourth conversion is refused" vm EAGAIN private 0x1000 8
+ok "the error is at the beginning of the range" vm 0 error-offset
+stop_loader
+end_vm
+
 # --- policies that map ahead ---
 vmsh=$walk
 start_vm 4096

@@ -25,7 +25,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "failslab.h"
 #include "page_guest.h"
 #include "ranges.h"
 #include "tap.h"
@@ -306,31 +306,6 @@ static const struct conversion conversions[] = {
 	  { { 0, ALIGNED(9) + 1 }, { ALIGNED(77) + 777, 300 * GIB_PAGES } } },
 };
 
-static int fail_nth_fd, make_it_fail_fd;
-
-/*
- * From here on to the end the nth allocation fails, and if that lasts all others after it: if an
- * xarray gets no node without waiting it tries once more, so a single failure hardly ever matters.
- */
-static void begin_failing(unsigned int nth, bool lasting)
-{
-	if (dprintf(fail_nth_fd, "%u", nth) < 0)
-		err(1, "writing fail-nth");
-	if (lasting)
-		check(write(make_it_fail_fd, "1", 1), "writing make-it-fail");
-}
-
-/* Returns whether there were so many allocations. */
-static bool end_failing(void)
-{
-	char left[20] = "";
-
-	check(write(make_it_fail_fd, "0", 1), "writing make-it-fail");
-	check(pread(fail_nth_fd, left, sizeof(left) - 1, 0), "reading fail-nth");
-	check(write(fail_nth_fd, "0", 1), "writing fail-nth");
-	return !atoi(left);
-}
-
 /* 0 or an errno. */
 static int convert(int fd, const struct conversion *conversion)
 {
@@ -386,19 +361,8 @@ static bool sweep(const struct conversion *conversion, bool lasting)
 
 static void test_fail(void)
 {
-	fail_nth_fd = open("/proc/self/fail-nth", O_RDWR);
-	make_it_fail_fd = open("/proc/self/make-it-fail", O_RDWR);
-	if (fail_nth_fd < 0 || make_it_fail_fd < 0 ||
-	    access("/sys/kernel/debug/failslab", F_OK))
+	if (!open_failslab())
 		skip_all("the kernel has no CONFIG_FAILSLAB");
-	write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
-	/* What is made to fail, always does. */
-	write_file("/sys/kernel/debug/failslab/task-filter", "Y");
-	write_file("/sys/kernel/debug/failslab/probability", "100");
-	write_file("/sys/kernel/debug/failslab/times", "-1");
-	/* A backtrace for each would take longer than all the rest. */
-	write_file("/sys/kernel/debug/failslab/verbose", "0");
-
 	for (size_t i = 0; i < ARRAY_SIZE(conversions); i++) {
 		const struct conversion *conversion = &conversions[i];
 		char *text = ranges_expected;

@@ -54,6 +54,9 @@ bool host_is_refused(uint64_t page);
 bool are_private(uint64_t first, uint64_t pages);
 bool are_shared(uint64_t first, uint64_t pages);
 
+/* Makes the page fail, as memory does. Returns 0 or an errno. */
+int poison(uint8_t *page);
+
 /* Runs @function in a child of this process, and returns what it returns, or 128 + a signal. */
 int in_child(int (*function)(void *arg), void *arg);
 int wait_for_child(int pid);
@@ -86,8 +89,12 @@ void test_held(void);
 void test_access(void);
 void test_life(void);
 void test_poison(void);
+void test_poison_races(void);
+void test_counts(void);
+void test_failslab(void);
 void test_charge(void);
 void test_races(void);
+void test_recreated(void);
 void test_data(void);
 void test_backings(void);
 

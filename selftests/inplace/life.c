@@ -141,8 +141,8 @@ static void ignore(int signal)
 	(void)signal;
 }
 
-/* Whoever has the page mapped gets a signal at once. Returns 0 or an errno. */
-static int poison(uint8_t *page)
+/* Whoever has the page mapped gets a signal at once. */
+int poison(uint8_t *page)
 {
 	int err;
 
@@ -455,6 +455,92 @@ static void test_no_refusal(void)
 	is_over = true;
 	pthread_join(thread, NULL);
 	ok(returns(0, err), "a vCPU faults on the pages meanwhile: no conversion is refused");
+	destroy_work();
+}
+
+/* How often a vCPU found no memory, went through its list, and was told of a conversion. */
+static atomic_ulong absences, passes, memory_faults;
+
+static void ignore_wake_up(int signal)
+{
+	(void)signal;
+}
+
+static void *read_again_and_again(void *unused)
+{
+	struct vcpu *vcpu = &vm.vcpus[0];
+
+	for (unsigned int i = 0; i < PAGES; i++)
+		vcpu->list[i] = page_gpa(i);
+	start_guest(vcpu, guest_read, PAGES, 0);
+	while (!is_over) {
+		const int ret = ioctl(vcpu->fd, KVM_RUN, NULL);
+
+		if (ret && errno != EINTR) {
+			memory_faults += vcpu->run->exit_reason == KVM_EXIT_MEMORY_FAULT;
+		} else if (!ret && vcpu->run->exit_reason == KVM_EXIT_MMIO) {
+			absences++;
+		} else if (!ret) {
+			start_guest(vcpu, guest_read, PAGES, 0);
+			passes++;
+		}
+	}
+	return unused;
+}
+
+/* KVM waits for the vCPU several times in each round, which takes long. */
+#define ROUNDS_PER_RECREATION	50
+#define PATIENCE_NS		10000000000ull
+
+/* Waits until the vCPU has done something once more. */
+static bool goes_on(const char *what, const atomic_ulong *count)
+{
+	const uint64_t end_ns = now_ns() + PATIENCE_NS;
+	const unsigned long before = *count;
+
+	while (now_ns() < end_ns) {
+		if (*count != before)
+			return true;
+		usleep(1000);
+	}
+	return complain("the vCPU's %s stay at %lu", what, before);
+}
+
+static bool recreate_slot(uint64_t rounds)
+{
+	bool right = true;
+
+	for (uint64_t round = 0; right && round < rounds; round++) {
+		set_slot(WORK_SLOT, AREA_GPA, 0, NULL, -1);
+		if (round % 2)
+			right &= goes_on("absences", &absences);
+		set_slot(WORK_SLOT, AREA_GPA, PAGES * PAGE, work.memory, work.fd);
+		if (round % 2)
+			right &= goes_on("passes", &passes);
+	}
+	return right;
+}
+
+/*
+ * A vCPU that reads private pages finds them, or nothing: as no page is ever converted, KVM does not ask for
+ * a conversion, and the vCPU goes on.
+ */
+void test_recreated(void)
+{
+	pthread_t thread;
+	bool right;
+
+	create_work(PAGES, INIT_PRIVATE_FLAGS);
+	signal(SIGUSR1, ignore_wake_up);
+	is_over = false;
+	thread = start_thread(read_again_and_again, NULL);
+	right = recreate_slot(part_numbers[0] / ROUNDS_PER_RECREATION);
+	is_over = true;
+	pthread_kill(thread, SIGUSR1);
+	pthread_join(thread, NULL);
+	ok(right, "a memslot is deleted and created, a vCPU reads its private pages: it goes on");
+	ok(!memory_faults || complain("%lu memory faults", memory_faults),
+	   "KVM asks for no conversion meanwhile");
 	destroy_work();
 }
 

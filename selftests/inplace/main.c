@@ -13,7 +13,10 @@
  * held.c: pages that somebody holds are not converted (held).
  * access.c: each way to a page that is private (access).
  * life.c: fork, mremap, memory failure, memory cgroups (life, poison, charge); conversions while
- * mappings, memslots and holes come and go (races).
+ * mappings, memslots and holes come and go (races); a memslot that comes and goes under a vCPU (recreated).
+ * poison.c: memory failure while the page is held, and while the file is in use (poison-races).
+ * counts.c: what KVM counts, and how often it asks a policy (counts).
+ * failslab.c: what is left of a request that gets no memory (failslab).
  * data.c: guest and host check the data while pages are converted at random (data).
  * backings.c: shared memory that is not the file's stays mapped while holes are punched (backings).
  *
@@ -38,8 +41,12 @@ static const struct test_part parts[] = {
 	{ "access", "", test_access },
 	{ "life", "", test_life },
 	{ "poison", "", test_poison },
+	{ "poison-races", "POISONINGS", test_poison_races },
+	{ "counts", "", test_counts },
+	{ "failslab", "", test_failslab },
 	{ "charge", "", test_charge },
 	{ "races", "ROUNDS", test_races },
+	{ "recreated", "ROUNDS", test_recreated },
 	{ "data", "CONVERSIONS", test_data },
 	{ "backings", "", test_backings },
 };

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "inplace.h"
 #include "kvmstat.h"
 #include "tap.h"
@@ -115,10 +116,54 @@ static void test_creation(unsigned long type, const char *name)
 	close(vm_fd);
 }
 
+#define FILES_MAX	"/proc/sys/fs/file-max"
+#define NOBODY		65534
+
+/* Creates a file without privileges when there are as many files as the system allows. */
+static int create_one_too_many(int vm_fd, uint64_t flags)
+{
+	char before[32];
+	int err;
+
+	read_file(FILES_MAX, before, sizeof(before));
+	write_file(FILES_MAX, "0");
+	check(seteuid(NOBODY), "seteuid");
+	err = create_and_close(vm_fd, PAGE, flags);
+	check(seteuid(0), "seteuid");
+	write_file(FILES_MAX, before);
+	return err;
+}
+
+static int lowest_fd(void)
+{
+	const int fd = check(dup(0), "dup");
+
+	close(fd);
+	return fd;
+}
+
+static void test_too_many_files(void)
+{
+	const int vm_fd = create_vm_fd(KVM_X86_SW_PROTECTED_VM), free_fd = lowest_fd();
+	const uint64_t supported = converts_in_place() ? ALL_FLAGS : GUEST_MEMFD_FLAG_MMAP;
+	bool right = true;
+
+	for (uint64_t flags = 0; flags <= supported; flags++) {
+		if (create_and_close(vm_fd, PAGE, flags) == EINVAL)
+			continue;
+		right &= returns(ENFILE, create_one_too_many(vm_fd, flags)) &&
+			 returns(0, create_and_close(vm_fd, PAGE, flags));
+	}
+	ok(right && lowest_fd() == free_fd,
+	   "no more files are allowed: ENFILE, no descriptor is lost, and the next one is created");
+	close(vm_fd);
+}
+
 void test_create(void)
 {
 	test_creation(KVM_X86_DEFAULT_VM, "VM of the default type");
 	test_creation(KVM_X86_SW_PROTECTED_VM, "protected VM");
+	test_too_many_files();
 }
 
 /* --- checks -------------------------------------------------------------- */
