@@ -303,7 +303,8 @@ static void test_new_pages(void)
 		check(-try_punch(work.fd, 0, PAGE), "fallocate");
 	}
 	check(sched_setaffinity(0, sizeof(all), &all), "sched_setaffinity");
-	ok(right, "a page becomes private right after one of %d CPUs has added it to the file", cpus);
+	ok(right, "a page becomes private right after one of %d CPUs has added it to the file",
+	   cpus);
 	work.memory = map_file(work.fd, PAGES * PAGE, MAP_SHARED);
 	destroy_work();
 }
