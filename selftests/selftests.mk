@@ -44,10 +44,11 @@ $(KVM_TESTS): %: %.o $(TESTS_LIB)
 
 # --- policies ---
 TEST_POLICIES := $(filter $(TESTS)/policy/%,$(BPF_OBJS))
-POLICY_TESTS := $(addprefix $(TESTS)/policy/,chaos contract hostsh huge vmsh walk)
+POLICY_TESTS := $(addprefix $(TESTS)/policy/,chaos contract hostsh huge parts vmsh walk)
 
 $(TESTS)/policy/chaos.o: $(TESTS)/policy/chaos.skel.h $(TESTS)/policy/exits.skel.h
-$(TESTS)/policy/chaos.o: TESTS_CFLAGS += -I$(TESTS)/policy
+$(TESTS)/policy/parts.o: $(TESTS)/policy/parts.skel.h
+$(TESTS)/policy/chaos.o $(TESTS)/policy/parts.o: TESTS_CFLAGS += -I$(TESTS)/policy
 $(POLICY_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -238,17 +239,73 @@ static void test_other_mappings(void)
 /* More than one page is held: the first is named. */
 static void test_first(void)
 {
+	uint64_t refusals;
+
 	create_work(PAGES, INIT_SHARED_FLAGS);
 	ok(are_shared(0, PAGES), "two pages are held");
 	take_into_pipe(work_page(HELD - 2));
 	hold(work_page(HELD));
+	refusals = vm_stat("memattr_held");
 	ok(is_held(0, PAGES, HELD - 2) && is_held(HELD - 1, PAGES - HELD + 1, HELD),
 	   "EAGAIN with the offset of the first");
+	ok(vm_stat("memattr_held") == refusals + 2, "KVM counts what it has refused");
 	read_from_pipe();
 	ok(is_held(0, PAGES, HELD), "that one is released: with the offset of the other");
 	release();
 	ok(returns(0, try_convert_pages(0, PAGES, true)) && are_private(0, PAGES),
 	   "both: all become private");
+	destroy_work();
+}
+
+/* Pages that are private already lie between those that become so: what follows is looked at, too. */
+static void test_second_run(void)
+{
+	create_work(PAGES, INIT_SHARED_FLAGS);
+	convert_pages(1, HELD - 1, true);
+	hold(work_page(HELD));
+	ok(is_held(0, PAGES, HELD) && are_shared(0, 1) && are_shared(HELD, PAGES - HELD),
+	   "private pages lie between: EAGAIN with the offset of what is held after them");
+	release();
+	destroy_work();
+}
+
+/* --- caches of CPUs ------------------------------------------------------ */
+
+static void move_to_cpu(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	check(sched_setaffinity(0, sizeof(cpus), &cpus), "sched_setaffinity");
+}
+
+/*
+ * The CPU that adds a page to the file keeps it in a cache for a while, with a reference. No mapping is
+ * there, as the kernel empties the cache of a CPU that unmaps pages.
+ */
+static void test_new_pages(void)
+{
+	const int cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t all;
+	bool right = true;
+
+	check(sched_getaffinity(0, sizeof(all), &all), "sched_getaffinity");
+	create_work(PAGES, INIT_SHARED_FLAGS);
+	munmap(work.memory, PAGES * PAGE);
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		move_to_cpu(cpu);
+		check(fallocate(work.fd, FALLOC_FL_KEEP_SIZE, 0, PAGE), "fallocate");
+		move_to_cpu(0);
+		right &= returns(0, try_convert_pages(0, 1, true)) ||
+			 complain("CPU %d has added the page", cpu);
+		convert_pages(0, 1, false);
+		check(-try_punch(work.fd, 0, PAGE), "fallocate");
+	}
+	check(sched_setaffinity(0, sizeof(all), &all), "sched_setaffinity");
+	ok(right, "a page becomes private right after one of %d CPUs has added it to the file",
+	   cpus);
+	work.memory = map_file(work.fd, PAGES * PAGE, MAP_SHARED);
 	destroy_work();
 }
 
@@ -280,5 +337,7 @@ void test_held(void)
 		test_holder(&holders[i]);
 	test_other_mappings();
 	test_first();
+	test_second_run();
+	test_new_pages();
 	test_private_range();
 }

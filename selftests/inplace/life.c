@@ -121,6 +121,7 @@ void test_life(void)
 
 #define UNPOISON	"/sys/kernel/debug/hwpoison/unpoison-pfn"
 #define POISONED	5u
+#define HELD		9u
 
 /* The page frame of a page that this process has mapped. */
 static uint64_t pfn_of(const void *page)
@@ -152,14 +153,39 @@ int poison(uint8_t *page)
 	return err == EBUSY ? 0 : err;
 }
 
-static bool guest_is_stopped(uint64_t page)
+/* The exit tells userspace whether the page is private. */
+static bool guest_is_stopped_at(uint64_t gpa, bool private)
 {
 	struct vcpu *vcpu = &vm.vcpus[0];
+	const struct kvm_run *run = vcpu->run;
 
-	vcpu->list[0] = page_gpa(page);
+	vcpu->list[0] = gpa;
 	start_guest(vcpu, guest_read, 1, 0);
-	return ioctl(vcpu->fd, KVM_RUN, NULL) < 0 ? returns(EHWPOISON, errno) :
-	       complain("the guest reads poisoned memory");
+	if (ioctl(vcpu->fd, KVM_RUN, NULL) >= 0)
+		return complain("the guest reads poisoned memory");
+	return returns(EHWPOISON, errno) &&
+	       ((run->exit_reason == KVM_EXIT_MEMORY_FAULT && run->memory_fault.gpa == gpa &&
+		 run->memory_fault.flags == (private ? KVM_MEMORY_EXIT_FLAG_PRIVATE : 0)) ||
+		complain("exit %u, flags 0x%llx", run->exit_reason, run->memory_fault.flags));
+}
+
+static bool guest_is_stopped(bool private)
+{
+	return guest_is_stopped_at(page_gpa(POISONED), private);
+}
+
+/* The memslot begins with the file's second page. */
+static bool is_stopped_elsewhere(bool private)
+{
+	bool right;
+
+	set_slot(WORK_SLOT, AREA_GPA, 0, NULL, -1);
+	right = !try_set_gmem_slot(vm.fd, WORK_SLOT, AREA_GPA, (PAGES - 1) * PAGE, work_page(1),
+				   work.fd, PAGE) &&
+		guest_is_stopped_at(page_gpa(POISONED - 1), private);
+	set_slot(WORK_SLOT, AREA_GPA, 0, NULL, -1);
+	set_slot(WORK_SLOT, AREA_GPA, PAGES * PAGE, work.memory, work.fd);
+	return right;
 }
 
 static bool poison_stops_host(uint64_t page)
@@ -182,28 +208,54 @@ static void test_poisoned_conversions(void)
 {
 	uint32_t unused;
 
-	ok(poison_stops_host(POISONED) && guest_is_stopped(POISONED),
+	ok(poison_stops_host(POISONED) && guest_is_stopped(false),
 	   "a shared page is poisoned: SIGBUS for the host, EHWPOISON for the guest");
-	ok(returns(0, try_convert_pages(POISONED, 1, true)) &&
-	   returns(0, try_convert_pages(0, PAGES, true)),
+	ok(returns(0, try_convert_pages(POISONED, 1, true)) && guest_is_stopped(true) &&
+	   is_stopped_elsewhere(true) && returns(0, try_convert_pages(0, PAGES, true)),
 	   "it holds up no conversion to private, alone or with others");
-	/* Either is the reason: what the host's page table says of a poisoned page is not unmapped. */
-	ok(others_are(true) && try_load(work_page(POISONED), &unused) && guest_is_stopped(POISONED),
-	   "private: SIGBUS for the host, EHWPOISON for the guest");
+	ok(others_are(true) && try_load(work_page(POISONED), &unused) == BUS_ADRERR &&
+	   guest_is_stopped(true),
+	   "private: the host gets the SIGBUS of any private page, the guest EHWPOISON");
 	ok(returns(0, try_convert_pages(0, PAGES, false)) && others_are(false),
 	   "the others become shared, and keep what they have");
-	ok(poison_stops_host(POISONED) && guest_is_stopped(POISONED),
+	ok(poison_stops_host(POISONED) && guest_is_stopped(false),
 	   "shared again, it is still poisoned");
+}
+
+/* A poisoned page has one reference for good. Others count as they do for any page. */
+static void test_poisoned_held(void)
+{
+	hold(work_page(HELD));
+	check(-poison(work_page(HELD)), "MADV_HWPOISON");
+	ok(is_held(HELD, 1, HELD) && is_held(HELD - 1, PAGES - HELD + 1, HELD),
+	   "a held page is poisoned: EAGAIN with its offset");
+	release();
+	ok(returns(0, try_convert_pages(HELD, 1, true)), "released, it becomes private");
+	check(-try_punch(work.fd, HELD * PAGE, PAGE), "fallocate");
+	work.words[HELD] = 0;
+	convert_pages(HELD, 1, false);
+	ok(are_shared(HELD, 1),
+	   "a hole is punched and it is shared again: both have a new page, of zeroes");
+}
+
+static void use_again(uint64_t pfn)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64 "\n", pfn);
+	printf("# page 0x%" PRIx64 " can be used again: %s\n", pfn,
+	       strerror(try_write_file(UNPOISON, text)));
 }
 
 void test_poison(void)
 {
-	uint64_t pfn;
+	uint64_t pfns[2];
 	int err;
 
 	create_work(PAGES, INIT_SHARED_FLAGS);
 	ok(are_shared(0, PAGES), "memory is good");
-	pfn = pfn_of(work_page(POISONED));
+	pfns[0] = pfn_of(work_page(POISONED));
+	pfns[1] = pfn_of(work_page(HELD));
 	err = poison(work_page(POISONED));
 	if (err) {
 		skip("memory failure",
@@ -219,16 +271,12 @@ void test_poison(void)
 	/* A process's page table says that the page is poisoned until the process itself forgets it. */
 	check(madvise(work_page(POISONED), PAGE, MADV_DONTNEED), "madvise");
 	ok(are_shared(0, PAGES), "so has the host after MADV_DONTNEED");
+	test_poisoned_held();
 	convert_pages(0, PAGES, true);
-	ok(are_private(0, PAGES), "which is converted as any other");
+	ok(are_private(0, PAGES), "which are converted as any other");
 	destroy_work();
-	if (!access(UNPOISON, F_OK)) {
-		char text[32];
-
-		snprintf(text, sizeof(text), "0x%" PRIx64 "\n", pfn);
-		printf("# page 0x%" PRIx64 " can be used again: %s\n", pfn,
-		       strerror(try_write_file(UNPOISON, text)));
-	}
+	for (size_t i = 0; !access(UNPOISON, F_OK) && i < ARRAY_SIZE(pfns); i++)
+		use_again(pfns[i]);
 }
 
 /* --- memory cgroups ------------------------------------------------------ */
