@@ -13,24 +13,6 @@ cgroups=$tmp/cgroups
 mkdir $cgroups
 mount -t cgroup2 none $cgroups || exit 1
 
-# start_host [PROGRAM]: a task that maps the VM's memory, as 6 and 7. Its process is $host.
-start_host()
-{
-	start_by_hand 6 7 ${1:-$policies/hostsh} $vm $gmem 16
-	host=$started
-}
-
-end_host()
-{
-	exec 6>&- 7<&-
-	wait $host
-}
-
-host()
-{
-	vm "$@" 8>&6 9<&7
-}
-
 # host_stat NAME: one of the VM's counters.
 host_stat()
 {

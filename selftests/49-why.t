@@ -52,23 +52,6 @@ is()
 	jq -e "$1" $out
 }
 
-start_host()
-{
-	start_by_hand 6 7 $policies/hostsh $vm $gmem 16
-	host=$started
-}
-
-end_host()
-{
-	exec 6>&- 7<&-
-	wait $host
-}
-
-host()
-{
-	vm "$@" 8>&6 9<&7
-}
-
 start_vm 1 -name web
 ask gmem
 gmem=$answer

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * KVM_SET_MEMORY_ATTRIBUTES as it is meant to be used: pages become what they were told to become,
- * whatever was set before (random), at once and for vCPUs that are using them (race), entirely or,
- * if there is no memory for it, not at all (fail), nothing else changes them (stays), and no vCPU
+ * whatever was set before (random), at once and for vCPUs that are using them (race), entirely or
+ * not at all if there is no memory for it (fail), nothing else changes them (stays), and no vCPU
  * goes on with what its TLB has of them (flushes). TAP.
  *
  * Nothing tells what a page's attributes are, so the guest touches it and what it finds says so.

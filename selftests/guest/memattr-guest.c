@@ -147,9 +147,9 @@ static int parse_name(struct argp_state *state, const char *option, const char *
 static void check_backing(struct argp_state *state, const struct options *opt)
 {
 	if (opt->in_place && opt->keep)
-		argp_error(state, "--keep: there is no stale side with --in-place");
+		argp_error(state, "--keep does not go with --in-place, which has no stale side");
 	if (opt->in_place && opt->thp != THP_SYSTEM)
-		argp_error(state, "--thp and --no-thp: there is no shared side with --in-place");
+		argp_error(state, "--thp and --no-thp do not go with --in-place, which has no shared side");
 	if (!opt->in_place && opt->corruption >= CORRUPT_TO_SHARED)
 		argp_error(state, "--inject-corruption: to-shared and to-private are for --in-place");
 }

@@ -49,7 +49,7 @@ static int outcome_of(long ret)
 	return ret < 0 ? errno : 0;
 }
 
-/* Of a copy, which must be what the page has. */
+/* Checks a copy, which must be what the page has. */
 static int copied(ssize_t bytes, const void *copy)
 {
 	uint32_t word;

@@ -120,6 +120,24 @@ other_vm()
 	vm "$@" 8>&6 9<&7
 }
 
+# Instead of it a task that maps the VM's memory, as $gmem: hostsh, or another PROGRAM. Its process is $host.
+start_host()
+{
+	start_by_hand 6 7 ${1:-$policies/hostsh} $vm $gmem 16
+	host=$started
+}
+
+end_host()
+{
+	exec 6>&- 7<&-
+	wait $host
+}
+
+host()
+{
+	other_vm "$@"
+}
+
 # Starts a loader in the background: "memattr-policy load", or $load, with these arguments. Returns
 # when it has attached or failed. It must not hold the VMs' pipes open, or a VM would not notice the end
 # of its input.

@@ -37,6 +37,12 @@ int command_audit(const struct options *options);
 int command_why(const struct options *options);
 int command_params(const struct options *options);
 
+/*
+ * Blocks the signals that end a command, and returns a signalfd for them or an errno as a negative
+ * number. To be called before the policy is attached, so that no signal is missed.
+ */
+int open_signals(void);
+
 /* Finds the one VM that --pid and --vm select. Returns EXIT_OK, or reports the error. */
 int choose_vm(const struct options *options, struct vm *vm);
 

@@ -96,8 +96,7 @@ vm_ended:
 	return EXIT_VM_ENDED;
 }
 
-/* To be called before the policy is attached, so that no signal is missed. */
-static int open_signals(void)
+int open_signals(void)
 {
 	sigset_t set;
 

@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -93,18 +92,6 @@ static int load(struct why *why, uint64_t vm_id)
 		return diag_fail(EXIT_SYSTEM, "run it again with -v to see what libbpf says",
 				 "why: cannot attach to kvm_gmem_held: %s", strerror(-err));
 	return EXIT_OK;
-}
-
-static int open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
 /* Without a time limit the timer is never started. */
