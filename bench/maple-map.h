@@ -60,9 +60,8 @@ static inline void maple_map_init(struct maple_map *map, unsigned long pages)
 }
 
 /*
- * To be called before a subtree of several levels is replaced or freed: with RCU readers, and
- * without MT_FLAGS_ALLOC_RANGE, the maple tree of 6.12 crashes, as mt_free_walk() takes the
- * metadata in a node's last slot for a child.
+ * To be called, with no readers left, before large parts of the tree go: compiled for user space,
+ * 6.12's maple tree does not survive that in RCU mode.
  */
 static inline void maple_map_end_readers(struct maple_map *map)
 {
