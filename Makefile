@@ -6,6 +6,8 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 CFLAGS ?= -O2 -g
+# CPPFLAGS and LDFLAGS are taken as well. All three are for our own programs, not for libbpf and the kernel.
+unexport CFLAGS CPPFLAGS LDFLAGS
 CLANG ?= clang-19
 PREFIX ?= /usr/local
 

@@ -7,7 +7,7 @@ TESTS := $(B)/selftests
 TESTS_CFLAGS = $(TOOLS_CFLAGS) -pthread -Iselftests/lib -I$(KVM_UAPI)
 # The library includes the tools' JSON writer and their view of BTF.
 TESTS_LIB := $(TESTS)/lib/libtest.a
-TESTS_LINK = $(CC) $(TESTS_CFLAGS) $(filter %.o,$^) $(TESTS_LIB) $(TOOLS_LIBS)
+TESTS_LINK = $(CC) $(TESTS_CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(TESTS_LIB) $(TOOLS_LIBS)
 
 # <linux/kvm.h> comes from the series: the distribution's may not even know guest_memfd.
 KVM_UAPI := $(TESTS)/include
@@ -21,7 +21,7 @@ $(KVM_UAPI)/linux/kvm.h: $(wildcard kernel-patches/linux-6.12/*.patch)
 	@cp $(KVM_UAPI_TREE)/include/uapi/linux/bits.h $(KVM_UAPI)/linux
 	@sed '/linux\/compiler.h/d; s/__user //' $(KVM_UAPI_TREE)/include/uapi/linux/kvm.h >$@
 
-$(TESTS)/%.o: selftests/%.c | $(KVM_UAPI)/linux/kvm.h
+$(TESTS)/%.o: selftests/%.c $(B)/tools.flags | $(KVM_UAPI)/linux/kvm.h
 	@mkdir -p $(@D)
 	$(CC) $(TESTS_CFLAGS) -MMD -MP -c $< -o $@
 
@@ -42,8 +42,19 @@ $(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input: $(TESTS)/attribute
 $(KVM_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
+# --- BPF ---
+TEST_BPF_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard selftests/*/*.bpf.c))
+$(TEST_BPF_OBJS): $(B)/%.bpf.o: %.bpf.c
+	$(compile_bpf)
+
+# For tests that write or extract their source.
+$(B)/%.bpf.o: $(B)/%.bpf.c
+	$(compile_bpf)
+
+-include $(TEST_BPF_OBJS:.o=.d)
+
 # --- policies ---
-TEST_POLICIES := $(filter $(TESTS)/policy/%,$(BPF_OBJS))
+TEST_POLICIES := $(filter $(TESTS)/policy/%,$(TEST_BPF_OBJS))
 POLICY_TESTS := $(addprefix $(TESTS)/policy/,chaos contract hostsh huge parts vmsh walk)
 
 $(TESTS)/policy/chaos.o: $(TESTS)/policy/chaos.skel.h $(TESTS)/policy/exits.skel.h

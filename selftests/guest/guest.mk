@@ -17,7 +17,7 @@ guest: $(B)/bin/memattr-guest
 
 $(B)/bin/memattr-guest: $(GUEST_OBJS) $(TESTS_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -pthread -o $@ $^
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^
 
 $(GUEST_B)/guest-image.o: $(GUEST)/guest-image.S $(GUEST_B)/guest.bin
 	$(CC) -DGUEST_IMAGE='"$(GUEST_B)/guest.bin"' -c -o $@ $<
