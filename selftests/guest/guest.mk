@@ -15,7 +15,7 @@ GUEST_OBJS := $(addprefix $(GUEST_B)/,memattr-guest.o vm.o vcpu.o footprint.o re
 .PHONY: guest
 guest: $(B)/bin/memattr-guest
 
-$(B)/bin/memattr-guest: $(GUEST_OBJS) $(TESTS_LIB)
+$(B)/bin/memattr-guest: $(GUEST_OBJS) $(B)/tools/common/stdout.o $(TESTS_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^
 
