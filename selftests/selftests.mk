@@ -64,7 +64,7 @@ $(POLICY_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
 # --- tools ---
-TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump many-vms prefault-vmm top-unit trace-unit)
+TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump many-vms prefault-vmm screen-unit top-unit trace-unit)
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
@@ -74,6 +74,8 @@ $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/rows.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,rows.o sums.o snapshot.o record.o kinds.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/common/,cell.o format.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: TOOLS_LIBS += -lcmocka
+$(TESTS)/tools/screen-unit: $(addprefix $(B)/tools/common/,screen.o text.o)
+$(TESTS)/tools/screen-unit: TOOLS_LIBS += -lncursesw -ltinfo
 $(TOOL_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
