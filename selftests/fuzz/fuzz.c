@@ -10,23 +10,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "parsers.h"
 #include "random.h"
 #include "tap.h"
 
-/* What is being tried: for the report of a sanitizer, which ends the program. */
+/* So many inputs take far less time than LIMIT_S, unless a parser hangs. */
+#define SOME	1024
+#define LIMIT_S	100
+
 static const struct parser *parser;
-static uint64_t seed, number;
-
-void __sanitizer_set_death_callback(void (*callback)(void));
-
-static void tell_input(void)
-{
-	fprintf(stdout, "# to try this input again: fuzz %llu 1 %s %llu\n", (unsigned long long)seed, parser->name,
-		(unsigned long long)number);
-	fflush(stdout);
-}
+static uint64_t seed;
+/* Which input is being tried, by a process that may end at any time. */
+static volatile uint64_t *number;
 
 static uint64_t hash(const char *text)
 {
@@ -54,16 +53,34 @@ static bool try_input(uint64_t random)
 	return good;
 }
 
+__attribute__((noreturn)) static void try_all(uint64_t first, uint64_t count)
+{
+	for (*number = first; *number < first + count; ++*number) {
+		if (*number % SOME == 0 || *number == first)
+			alarm(LIMIT_S);
+		if (!try_input(hash(parser->name) ^ (seed << 40) ^ *number))
+			exit(1);
+	}
+	exit(0);
+}
+
+/* In a process of its own, as a sanitizer ends it. */
 static void try_parser(uint64_t first, uint64_t count)
 {
-	bool good = true;
+	int status = -1;
+	pid_t child;
 
-	for (number = first; good && number < first + count; number++)
-		good = try_input(hash(parser->name) ^ (seed << 40) ^ number);
-	number--;
-	if (!good)
-		tell_input();
-	ok(good, "%s: %llu inputs, seed %llu", parser->name, (unsigned long long)count, (unsigned long long)seed);
+	fflush(stdout);
+	child = fork();
+	if (!child)
+		try_all(first, count);
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		err(1, "fork");
+	if (status)
+		complain("status 0x%x; to try this input again: fuzz %llu 1 %s %llu", status,
+			 (unsigned long long)seed, parser->name, (unsigned long long)*number);
+	ok(!status, "%s: %llu inputs, seed %llu", parser->name, (unsigned long long)count,
+	   (unsigned long long)seed);
 }
 
 static uint64_t read_number(const char *text)
@@ -87,7 +104,9 @@ int main(int argc, char **argv)
 	seed = read_number(argv[1]);
 	count = read_number(argv[2]);
 	first = argc > 4 ? read_number(argv[4]) : 0;
-	__sanitizer_set_death_callback(tell_input);
+	number = mmap(NULL, sizeof(*number), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (number == MAP_FAILED)
+		err(1, "mmap");
 	prepare_parsers();
 	for (parser = parsers; parser < parsers + parser_count; parser++)
 		if (argc < 4 || !strcmp(argv[3], parser->name))

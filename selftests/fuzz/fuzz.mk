@@ -24,7 +24,7 @@ $(FUZZ)/fuzz: $(FUZZ_OBJS)
 -include $(FUZZ_OBJS:.o=.d)
 
 .PHONY: fuzz-tests fuzz
-fuzz-tests: $(FUZZ)/fuzz
+fuzz-tests: $(FUZZ)/fuzz $(TESTS)/policy/fault.bpf.o
 
-fuzz: fuzz-tests $(TESTS)/policy/fault.bpf.o ## feed every parser of the tools with a million wrong inputs (FUZZ_RUNS=, FUZZ_SEED=)
+fuzz: fuzz-tests ## feed every parser of the tools with a million wrong inputs (FUZZ_RUNS=, FUZZ_SEED=)
 	@$(FUZZ)/fuzz $(FUZZ_SEED) $(FUZZ_RUNS)

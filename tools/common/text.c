@@ -51,7 +51,7 @@ bool read_decimal(const char *text, double *number)
 {
 	const char *fraction = text + strspn(text, "0123456789");
 	const char *end = fraction;
-	double unit = 1;
+	double unit = 0.1;
 
 	if (*fraction == '.' || *fraction == ',')
 		end += 1 + strspn(fraction + 1, "0123456789");
@@ -61,10 +61,7 @@ bool read_decimal(const char *text, double *number)
 	*number = 0;
 	for (; text < fraction; text++)
 		*number = *number * 10 + (*text - '0');
-	for (text++; text < end; text++) {
-		*number = *number * 10 + (*text - '0');
-		unit *= 10;
-	}
-	*number /= unit;
+	for (text++; text < end; text++, unit /= 10)
+		*number += (*text - '0') * unit;
 	return true;
 }
