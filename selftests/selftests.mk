@@ -63,6 +63,11 @@ $(TESTS)/policy/chaos.o $(TESTS)/policy/parts.o: TESTS_CFLAGS += -I$(TESTS)/poli
 $(POLICY_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
+STOP_UPDATE := $(TESTS)/policy/stop-update.so
+$(STOP_UPDATE): selftests/policy/stop-update.c $(B)/tools.flags
+	@mkdir -p $(@D)
+	$(CC) $(TESTS_CFLAGS) $(LDFLAGS) -fPIC -shared $< -o $@
+
 # --- tools ---
 TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump many-vms prefault-vmm screen-unit top-unit trace-unit)
 
@@ -83,5 +88,5 @@ $(TOOL_TESTS): %: %.o $(TESTS_LIB)
 
 .PHONY: kvm-tests policy-tests tool-tests
 kvm-tests: $(KVM_TESTS)
-policy-tests: $(TEST_POLICIES) $(POLICY_TESTS)
+policy-tests: $(TEST_POLICIES) $(POLICY_TESTS) $(STOP_UPDATE)
 tool-tests: $(TOOL_TESTS)
