@@ -6,6 +6,8 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 CFLAGS ?= -O2 -g
+# CPPFLAGS and LDFLAGS are taken as well. All three are for our own programs, not for libbpf and the kernel.
+unexport CFLAGS CPPFLAGS LDFLAGS
 CLANG ?= clang-19
 PREFIX ?= /usr/local
 
@@ -72,7 +74,7 @@ clean: ## delete build/
 # Where libbpf and bpftool are is known only once they are built, which needs the
 # packages.  Make reads $(B)/deps.mk again when it has changed.
 NEED_LIBBPF := demo check check-debug lint bench shell tools policies guest tests install \
-	kvm-tests policy-tests tool-tests bench-tests store-tests $(B)/%
+	kvm-tests policy-tests tool-tests bench-tests store-tests fuzz-tests fuzz $(B)/%
 ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
 -include $(B)/deps.mk
 -include tools/tools.mk
@@ -80,6 +82,7 @@ ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
 -include selftests/selftests.mk
 -include selftests/guest/guest.mk
 -include selftests/store/store.mk
+-include selftests/fuzz/fuzz.mk
 -include bench/bench.mk
 endif
 
@@ -93,7 +96,7 @@ $(B)/deps.mk: deps FORCE
 tools: ## build memattr-top, prefault-trace and memattr-policy into build/bin
 policies: ## build the BPF policies into build/bpf
 guest: ## build the workload VMM into build/bin
-tests: kvm-tests policy-tests tool-tests bench-tests store-tests
+tests: kvm-tests policy-tests tool-tests bench-tests store-tests fuzz-tests
 
 install: tools policies ## install tools, policies, their header and manuals to PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/memattr $(DESTDIR)$(PREFIX)/share/man/man8

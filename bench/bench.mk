@@ -4,7 +4,7 @@
 
 BENCHES := $(addprefix $(B)/bench/,attributes conversion-cost inplace-cost prefault-cost)
 
-$(B)/bench/%.o: bench/%.c | $(KVM_UAPI)/linux/kvm.h
+$(B)/bench/%.o: bench/%.c $(B)/tools.flags | $(KVM_UAPI)/linux/kvm.h
 	@mkdir -p $(@D)
 	$(CC) $(TESTS_CFLAGS) -MMD -MP -c $< -o $@
 
@@ -13,6 +13,9 @@ $(BENCHES): %: %.o $(B)/bench/bench.o $(TESTS_LIB)
 $(B)/bench/inplace-cost $(B)/bench/prefault-cost: $(B)/bench/walker.o
 # Alone in its VM, thus static.
 $(B)/bench/attributes: TOOLS_LIBS := -static
+
+$(B)/bench/trivial.bpf.o: bench/trivial.bpf.c
+	$(compile_bpf)
 
 # As the store's tests, but optimized, without checks, and with memory at the kernel's price.
 STORE_BENCHES := $(addprefix $(B)/bench/,store-cost store-maple)

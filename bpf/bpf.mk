@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# BPF objects and skeletons, whoever they are for; policies, into $(B)/bpf. Included by the top
+# The policies, into $(B)/bpf, and the BPF objects and skeletons of the tools. Included by the top
 # Makefile after tools/tools.mk.
 
 # clang has no default for where asm/types.h is when the target is BPF.
@@ -7,7 +7,7 @@ BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -W
 	-Ibpf/include -Itools/common -I$(LIBBPF_DIR)/include \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
-BPF_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard $(addsuffix /*.bpf.c,bpf bench tools/* selftests/*)))
+BPF_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard bpf/*.bpf.c tools/*/*.bpf.c))
 
 define compile_bpf
 	@mkdir -p $(@D)
@@ -15,10 +15,6 @@ define compile_bpf
 endef
 
 $(BPF_OBJS): $(B)/%.bpf.o: %.bpf.c
-	$(compile_bpf)
-
-# For tests that write or extract their source.
-$(B)/%.bpf.o: $(B)/%.bpf.c
 	$(compile_bpf)
 
 $(B)/%.skel.h: $(B)/%.bpf.o

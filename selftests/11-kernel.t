@@ -134,7 +134,7 @@ build_on_terminal()
 	read -r make_pid <"$tmp/half"
 	for ((tries = 0; tries < 300 && shown; tries++)); do
 		sleep 0.1
-		! grep -q "$1" "$tmp/screen" || shown=
+		if grep -q "$1" "$tmp/screen"; then shown=; fi
 	done
 	cat "$tmp/screen"
 	echo >"$tmp/go"

@@ -28,7 +28,7 @@ sub measure {
 	open my $vm, '-|', 'selftests/vm/run', '--icount', '--timeout', TIMEOUT_S, '--kernel', $on,
 		@with, '--', 'build/selftests/bystanders/bystanders', @args or die "selftests/vm/run: $!";
 	my %figures = map { chomp; split } <$vm>;
-	ok(close $vm, "bystanders @args, on the $on kernel");
+	ok(close($vm) && %figures, "bystanders @args, on the $on kernel");
 	note("$_: $figures{$_}") for sort keys %figures;
 	return \%figures;
 }

@@ -36,7 +36,7 @@ link=$($bpftool -j link | jq '.[] | select(.type == "struct_ops") | .id')
 ok "a policy, its link and scope" shows memattr_policy template memattr_link_id "$link" memattr_scope vm \
 	memattr_budget_us 0 memattr_exit_policy ''
 ok "the policy's key of the VM is the VM's number" [ "$($bpftool -j map dump name template_vms |
-	jq '.[0].formatted.key')" = "$id" ]
+	jq '.[0].formatted.key')" = "${id:-unknown}" ]
 ok "the loader ends" stop_loader
 ok "why the policy left" shows memattr_policy none memattr_exit_policy template memattr_exit_kind detach \
 	memattr_exit_code 0

@@ -19,7 +19,7 @@ ok "the kernel's account of it" state 'policy: template' 'scope: vm' "link_id: $
 shown()
 {
 	run 0 $policy show --json --pid $vm &&
-		jq -e ".[0] | .policy == \"template\" and .scope == \"vm\" and .link_id == $link and
+		json_is ".[0] | .policy == \"template\" and .scope == \"vm\" and .link_id == $link and
 			.calls == 4 and .refused == 0 and .widened_pages == 0 and .exit == null" $out
 }
 ok "show --json tells the same" shown
@@ -27,22 +27,22 @@ ok "show, as text" sh -c "$policy show | grep -q 'policy   template, the VM.s ow
 
 counts()
 {
-	$bpftool -j map dump name template_vms |
-		jq -e 'length == 1 and (.[0].formatted.value |
-			.to_private == 1 and .to_shared == 1 and .zaps == 2)'
+	run 0 $bpftool -j map dump name template_vms &&
+		json_is 'length == 1 and (.[0].formatted.value |
+			.to_private == 1 and .to_shared == 1 and .zaps == 2)' $out
 }
 ok "the policy's map has its counts" counts
 
 bpf_link()
 {
 	run 0 $bpftool -j link &&
-		map=$(jq -e ".[] | select(.id == $link and .type == \"struct_ops\").map_id" $out) &&
+		map=$(jq ".[] | select(.id == $link and .type == \"struct_ops\").map_id" $out) &&
 		[ "$($bpftool -j map show id $map | jq -r .name)" = template ]
 }
 ok "bpftool link and map show it" bpf_link
 listed()
 {
-	run 0 $policy list --json && jq -e "length == 1 and (.[0] | .policy == \"template\" and
+	run 0 $policy list --json && json_is "length == 1 and (.[0] | .policy == \"template\" and
 		.link_id == $link and .map_id == $map and .scope == \"vm\" and .pinned == null and
 		.vms == [{pid: $vm, vm_fd: $vms, name: \"vmsh\"}])" $out
 }
@@ -51,19 +51,23 @@ ok "list shows it" listed
 # --- bpftool and a module's struct_ops ---
 struct_ops_show()
 {
-	run 0 $bpftool struct_ops show && grep -Eq "^$map: template +kvm_memattr_ops" $out
+	run 0 $bpftool struct_ops show "$@" && grep -Eq "^$map: template +kvm_memattr_ops" $out
+}
+struct_ops_dump_text()
+{
+	run 0 $bpftool struct_ops dump name template && grep -q template_convert $out
 }
 struct_ops_dump()
 {
-	run 0 $bpftool -j struct_ops dump id $map && jq -e \
+	run 0 $bpftool -j struct_ops dump id $map && json_is \
 		'.[0].bpf_map_info.name == "template" and
 		 (.[1].bpf_struct_ops_kvm_memattr_ops.data |
 			(.convert | test("template_convert/prog_id")) and .budget_us == 0)' $out
 }
 ok "bpftool struct_ops show" struct_ops_show
-ok "bpftool struct_ops show by name" run 0 $bpftool struct_ops show name template
+ok "bpftool struct_ops show by name" struct_ops_show name template
 ok "bpftool struct_ops dump" struct_ops_dump
-ok "bpftool struct_ops dump, as text" run 0 $bpftool struct_ops dump name template
+ok "bpftool struct_ops dump, as text" struct_ops_dump_text
 ok "bpftool struct_ops unregister leaves links alone, and says so" fails 255 \
 	"can't unload kvm_memattr_ops template id $map: Operation not supported" '' \
 	$bpftool struct_ops unregister id $map
@@ -103,12 +107,12 @@ ok "the policy stays" state 'policy: template'
 pinned()
 {
 	run 0 $policy list --json &&
-		jq -e ".[0].pinned == \"/sys/fs/bpf/memattr/$vm-$vms\"" $out
+		json_is ".[0].pinned == \"/sys/fs/bpf/memattr/$vm-$vms\"" $out
 }
 ok "list shows the pin" pinned
 ok "detach removes policy and pin" run 0 $policy detach --pid $vm
 ok "the policy is gone" state 'policy: none'
-ok "the pin is gone" sh -c '! ls /sys/fs/bpf/memattr | grep -q .'
+ok "the pin is gone" test -d /sys/fs/bpf/memattr -a ! -e /sys/fs/bpf/memattr/$vm-$vms
 ok "nothing is left" nothing_left
 ok "load --pin again" run 0 $policy load template --pid $vm --pin
 end_vm
@@ -132,7 +136,7 @@ ok "and that is counted for it" state_of $other 'policy_calls: 2'
 ok "only for it" state 'policy_calls: 0'
 lists_both()
 {
-	run 0 $policy list --json && jq -e ".[0].scope == \"all\" and
+	run 0 $policy list --json && json_is ".[0].scope == \"all\" and
 		([.[0].vms[].pid] | sort) == ([$vm, $other] | sort)" $out
 }
 ok "list names both" lists_both
@@ -156,7 +160,7 @@ ok "--vm chooses" run 0 $policy load template --pid $vm --vm $second --pin
 of_second()
 {
 	run 0 $policy show --json &&
-		jq -e "[.[] | select(.policy == \"template\").vm_fd] == [$second]" $out
+		json_is "[.[] | select(.policy == \"template\").vm_fd] == [$second]" $out
 }
 ok "it is that one" of_second
 ok "detach --vm" run 0 $policy detach --pid $vm --vm $second
@@ -248,7 +252,7 @@ limited='.refused_eagain > 0 and .retries > 0 and .gave_up == 0 and
 	.conversions <= $rate * .guest_run_s + $burst'
 limit_holds()
 {
-	guest "$@" && jq -e --argjson rate $1 --argjson burst $2 "$limited" $out
+	guest "$@" && json_is "$limited" $out --argjson rate $1 --argjson burst $2
 }
 ok "a guest under ratelimit: refused, retries, ends well" limit_holds 50 5 \
 	--scenario churn --mem 1 --count 50

@@ -238,12 +238,12 @@ both_die()
 	for i in 1 2 3 4 5 6 7 8; do
 		start_vm
 		start_loader template --pid $vm || return 1
-		vm ok private 0x1100 16
+		vm ok private 0x1100 16 || return 1
 		kill -KILL $loader $vm
 		exec 8>&- 9<&- 5<&-
 		wait $loader $vm
+		[ $? -eq 137 ] || return 1
 	done 2>/dev/null
-	true
 }
 ok "loader and VM are killed at once, eight times" both_die
 ok "nothing is left" nothing_left

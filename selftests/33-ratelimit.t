@@ -63,7 +63,7 @@ for guest in $limited $neighbour; do
 	ok "a guest ends with its data right" test $? -eq 0
 done
 ok "the limited one was refused and tried again" \
-	jq -e '.refused_eagain > 0 and .retries > 0 and .gave_up == 0' $tmp/limited.json
-ok "the other was not" jq -e '.refused_eagain == 0' $tmp/neighbour.json
+	json_is '.refused_eagain > 0 and .retries > 0 and .gave_up == 0' $tmp/limited.json
+ok "the other was not" json_is '.refused_eagain == 0' $tmp/neighbour.json
 ok "nothing is left" nothing_left
 finish

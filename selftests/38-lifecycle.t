@@ -79,24 +79,25 @@ run 0 $policy detach --pid $vm
 ok "nothing is left" nothing_left
 
 # --- update: something else comes first ---
-# slow_update COMMAND...: stops an update after it has looked up the policy in force, and runs COMMAND.
-mkfifo $tmp/slow-err
+# slow_update COMMAND...: stops an update that knows the policy in force, just before it asks for the change, and
+# runs COMMAND.
 slow_update()
 {
-	$policy update $fault --pid $vm --verbose >$out 2>$tmp/slow-err 5>&- 8>&- 9<&- &
+	LD_PRELOAD=$policies/stop-update.so $policy update $fault --pid $vm >$tmp/slow-out 2>$tmp/slow-err \
+		5>&- 8>&- 9<&- &
 	slow=$!
-	exec 3<$tmp/slow-err
-	while read -r line <&3; do
-		case $line in
-		*created\ successfully*) break ;;
-		esac
+	while read -r _ _ process_state _ </proc/$slow/stat && [ $process_state != T ] &&
+		[ $process_state != Z ]; do
+		:
 	done
-	kill -STOP $slow
-	"$@"
+	[ $process_state = T ] || { echo "the update's state is $process_state"; return 99; }
+	"$@" || return 99
 	kill -CONT $slow
-	cat <&3 >$err
-	exec 3<&-
 	wait $slow
+	slow_status=$?
+	cp $tmp/slow-out $out
+	cp $tmp/slow-err $err
+	return $slow_status
 }
 start_loader $fault --pid $vm convert_ret=1
 slow_update vm ok private 0x1103 1
@@ -119,7 +120,7 @@ end_vm
 counts()
 {
 	run 0 $bpftool -j map dump pinned /sys/fs/bpf/count_vms &&
-		jq -e "[.[].formatted | .value + {generation: .key.generation}] | $1" $out
+		json_is "[.[].formatted | .value + {generation: .key.generation}] | $1" $out
 }
 start_vm 2
 first=${vms% *} second=${vms#* }
@@ -134,7 +135,7 @@ ok "one of three VMs has ejected it" state_of $vm-$first 'policy: none' 'exit_ki
 ok "update --all: it refuses a VM" fails 1 'refuses a VM: Permission denied; fault stays in force' \
 	'vm_attach' $policy update $fault --all attach_ret=-13
 ok "the VM keeps the old one, undisturbed" state_of $other 'policy: fault' "link_id: $link"
-ok "no policy has left it" sh -c "! grep exit_ /sys/kernel/debug/kvm/$other-*/memattr_policy"
+ok "no policy has left it" lacks exit_ /sys/kernel/debug/kvm/$other-*/memattr_policy
 ok "the ejected one stays without" state_of $vm-$first 'policy: none' 'exit_kind: bad-return'
 ok "update --all" run 0 $policy update $refuse --all
 ok "says what it did" grep -qx "refuse: took over from fault on all VMs, link $link" $out
@@ -142,7 +143,7 @@ ok "a VM that was under the old one" state_of $other 'policy: refuse' 'scope: al
 	"link_id: $link" 'exit_policy: fault' 'exit_kind: replaced'
 ok "a VM that had ejected it" state_of $vm-$first 'policy: refuse' 'scope: all' 'exit_kind: bad-return'
 ok "a VM with one of its own" state_of $vm-$second 'policy: template' 'scope: vm'
-ok "no policy has left that" sh -c "! grep exit_ /sys/kernel/debug/kvm/$vm-$second/memattr_policy"
+ok "no policy has left that" lacks exit_ /sys/kernel/debug/kvm/$vm-$second/memattr_policy
 ok "it decides" other_vm EPERM private 0x1100 1
 ok "there, too" vm EPERM private 0x1101 1
 ok "update --all: it takes one VM, and refuses the other" fails 1 \

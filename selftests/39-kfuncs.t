@@ -25,7 +25,7 @@ $bpftool -j map dump name kfuncs.bss |
 answers()
 {
 	for callback in in_convert in_zap; do
-		jq -e ".$callback | $1" $tmp/answers ||
+		json_is ".$callback | $1" $tmp/answers ||
 			{ jq -c .$callback $tmp/answers; return 1; }
 	done
 }

@@ -39,8 +39,7 @@ sub arguments {
 }
 
 sub unit_tests {
-	my ($status, $out, $err) = run('build/selftests/tools/top-unit');
-	is($status, 0, 'what needs no kernel') or diag($out, $err);
+	unit_tests_ok('build/selftests/tools/top-unit', 'what needs no kernel');
 }
 
 # --- batch ---
@@ -75,7 +74,7 @@ sub finish_guest {
 	my $guest = shift;
 	go_guest($guest);
 	stop($guest);
-	return eval { decode_json($guest->{text}) } // {};
+	return eval { decode_json($guest->{text}) } // do { fail('the guest says what it did'); {} };
 }
 
 sub end_guest {

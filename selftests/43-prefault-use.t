@@ -157,7 +157,7 @@ squeezed()
 leaves_an_eighth()
 {
 	squeezed "$@" && [ $taken -le $((15104 << 10)) ] && [ $mapped -gt 3000 ] &&
-	! grep -E '^(high|max|oom|oom_kill) [1-9]' $cgroups/vmm/memory.events
+	lacks '^\(high\|max\|oom\|oom_kill\) [1-9]' $cgroups/vmm/memory.events
 }
 gone()
 {

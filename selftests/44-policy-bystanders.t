@@ -29,7 +29,7 @@ zaps()
 {
 	$bpftool -j map dump name asks.bss | jq '.[0].formatted.value[".bss"] | add' >$tmp/asks
 	cat $tmp/asks
-	jq -e ".zap_calls == $1 and .zap_calls_in_invalidation == 0" $tmp/asks
+	json_is ".zap_calls == $1 and .zap_calls_in_invalidation == 0" $tmp/asks
 }
 start_vm
 start_loader $policies/asks.bpf.o --pid $vm

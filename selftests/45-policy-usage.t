@@ -11,7 +11,7 @@ ok "with their defaults" grep -q '^  rate=1000$' $out
 ok "and their help" grep -q 'in the long run \[1..1000000 conversions/s\]' $out
 params_json()
 {
-	run 0 $policy params --json $fault && jq -e '.policy == "fault" and
+	run 0 $policy params --json $fault && json_is '.policy == "fault" and
 		(.parameters[] | select(.name == "zap_end_add")) == {name: "zap_end_add",
 			default: 0, min: -1000000, max: 1000000, unit: "pages",
 			help: "added to zap_end [-1000000..1000000 pages]"}' $out
@@ -20,7 +20,7 @@ ok "params --json" params_json
 ok "no such policy" fails 6 "there is no policy 'nosuch'" 'one of these' \
 	$policy load nosuch --all
 ok "the existing ones are listed" grep -q '^  ratelimit$' $err
-ok "audit is not among them" sh -c "! grep -q audit $err"
+ok "audit is not among them" lacks audit $err
 ok "audit is not a policy" fails 6 'audit is not a policy' 'try: memattr-policy audit$' $policy load audit --all
 ok "not by its path either" fails 6 'audit.bpf.o is not a policy' 'try: memattr-policy audit$' \
 	$policy load build/bpf/audit.bpf.o --all

@@ -38,9 +38,10 @@ is_traced()
 	host "$@"
 	status=$?
 	echo 0 >$tracing/events/kvm/kvm_gmem_fault/enable
-	grep kvm_gmem_fault: $tracing/trace
-	[ $status -eq 0 ] && grep -q "hostsh-$host .*kvm_gmem_fault: $pattern\$" $tracing/trace &&
-		! grep kvm_gmem_fault: $tracing/trace | grep -qv "$pattern\$"
+	grep kvm_gmem_fault: $tracing/trace >$tmp/faults
+	cat $tmp/faults
+	[ $status -eq 0 ] && grep -q "hostsh-$host .*kvm_gmem_fault: $pattern\$" $tmp/faults &&
+		[ $(grep -c "$pattern\$" $tmp/faults) -eq $(wc -l <$tmp/faults) ]
 }
 tracing=/sys/kernel/tracing
 

@@ -17,7 +17,7 @@ sub count {
 	open my $vm, '-|', 'selftests/vm/run', '--icount', '--timeout', 600, '--kernel', $on, '--',
 		"build/bench/$program", @args or die "selftests/vm/run: $!";
 	my @lines = map { [split] } <$vm>;
-	ok(close $vm, "$program on the $on kernel");
+	ok(close($vm) && @lines, "$program on the $on kernel");
 	return @lines;
 }
 

@@ -7,7 +7,7 @@ TESTS := $(B)/selftests
 TESTS_CFLAGS = $(TOOLS_CFLAGS) -pthread -Iselftests/lib -I$(KVM_UAPI)
 # The library includes the tools' JSON writer and their view of BTF.
 TESTS_LIB := $(TESTS)/lib/libtest.a
-TESTS_LINK = $(CC) $(TESTS_CFLAGS) $(filter %.o,$^) $(TESTS_LIB) $(TOOLS_LIBS)
+TESTS_LINK = $(CC) $(TESTS_CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(TESTS_LIB) $(TOOLS_LIBS)
 
 # <linux/kvm.h> comes from the series: the distribution's may not even know guest_memfd.
 KVM_UAPI := $(TESTS)/include
@@ -21,7 +21,7 @@ $(KVM_UAPI)/linux/kvm.h: $(wildcard kernel-patches/linux-6.12/*.patch)
 	@cp $(KVM_UAPI_TREE)/include/uapi/linux/bits.h $(KVM_UAPI)/linux
 	@sed '/linux\/compiler.h/d; s/__user //' $(KVM_UAPI_TREE)/include/uapi/linux/kvm.h >$@
 
-$(TESTS)/%.o: selftests/%.c | $(KVM_UAPI)/linux/kvm.h
+$(TESTS)/%.o: selftests/%.c $(B)/tools.flags | $(KVM_UAPI)/linux/kvm.h
 	@mkdir -p $(@D)
 	$(CC) $(TESTS_CFLAGS) -MMD -MP -c $< -o $@
 
@@ -42,8 +42,19 @@ $(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input: $(TESTS)/attribute
 $(KVM_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
+# --- BPF ---
+TEST_BPF_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard selftests/*/*.bpf.c))
+$(TEST_BPF_OBJS): $(B)/%.bpf.o: %.bpf.c
+	$(compile_bpf)
+
+# For tests that write or extract their source.
+$(B)/%.bpf.o: $(B)/%.bpf.c
+	$(compile_bpf)
+
+-include $(TEST_BPF_OBJS:.o=.d)
+
 # --- policies ---
-TEST_POLICIES := $(filter $(TESTS)/policy/%,$(BPF_OBJS))
+TEST_POLICIES := $(filter $(TESTS)/policy/%,$(TEST_BPF_OBJS))
 POLICY_TESTS := $(addprefix $(TESTS)/policy/,chaos contract hostsh huge parts vmsh walk)
 
 $(TESTS)/policy/chaos.o: $(TESTS)/policy/chaos.skel.h $(TESTS)/policy/exits.skel.h
@@ -52,8 +63,13 @@ $(TESTS)/policy/chaos.o $(TESTS)/policy/parts.o: TESTS_CFLAGS += -I$(TESTS)/poli
 $(POLICY_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
+STOP_UPDATE := $(TESTS)/policy/stop-update.so
+$(STOP_UPDATE): selftests/policy/stop-update.c $(B)/tools.flags
+	@mkdir -p $(@D)
+	$(CC) $(TESTS_CFLAGS) $(LDFLAGS) -fPIC -shared $< -o $@
+
 # --- tools ---
-TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump many-vms prefault-vmm top-unit trace-unit)
+TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump many-vms prefault-vmm screen-unit top-unit trace-unit)
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
@@ -63,6 +79,8 @@ $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/rows.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,rows.o sums.o snapshot.o record.o kinds.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/common/,cell.o format.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: TOOLS_LIBS += -lcmocka
+$(TESTS)/tools/screen-unit: $(addprefix $(B)/tools/common/,screen.o text.o)
+$(TESTS)/tools/screen-unit: TOOLS_LIBS += -lncursesw -ltinfo
 $(TOOL_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
@@ -70,5 +88,5 @@ $(TOOL_TESTS): %: %.o $(TESTS_LIB)
 
 .PHONY: kvm-tests policy-tests tool-tests
 kvm-tests: $(KVM_TESTS)
-policy-tests: $(TEST_POLICIES) $(POLICY_TESTS)
+policy-tests: $(TEST_POLICIES) $(POLICY_TESTS) $(STOP_UPDATE)
 tool-tests: $(TOOL_TESTS)

@@ -6,20 +6,27 @@ PREFIX ?= /usr/local
 POLICY_DIR ?= $(PREFIX)/lib/memattr
 MEMATTR_VERSION ?= 0.1
 
-TOOLS_CFLAGS := $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -Itools/common -I$(LIBBPF_DIR)/include \
+TOOLS_CFLAGS := $(CPPFLAGS) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -Itools/common -I$(LIBBPF_DIR)/include \
 	-DPOLICY_DIR='"$(POLICY_DIR)"' -DMEMATTR_VERSION='"$(MEMATTR_VERSION)"'
 TOOLS_LIBS := $(LIBBPF_DIR)/lib/libbpf.a -lelf -lz
 TOOLS_SCREEN := $(addprefix $(B)/tools/common/,screen.o table.o view.o)
 TOOLS_COMMON := $(filter-out $(TOOLS_SCREEN),$(patsubst %.c,$(B)/%.o,$(wildcard tools/common/*.c)))
 
-$(B)/tools/%.o: tools/%.c
+# A program with another PREFIX or other flags is another program. "make install PREFIX=/usr" must not install one
+# that looks for its policies below /usr/local.
+TOOLS_FLAGS := $(TOOLS_CFLAGS) $(LDFLAGS)
+$(B)/tools.flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(TOOLS_FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(TOOLS_FLAGS))' >$@
+
+$(B)/tools/%.o: tools/%.c $(B)/tools.flags
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -MMD -MP -c $< -o $@
 
 # The two with a screen.
 $(B)/bin/memattr-top $(B)/bin/prefault-trace: $(TOOLS_COMMON) $(TOOLS_SCREEN)
 	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) $^ $(TOOLS_LIBS) -lncursesw -ltinfo -o $@
+	$(CC) $(TOOLS_CFLAGS) $(LDFLAGS) $^ $(TOOLS_LIBS) -lncursesw -ltinfo -o $@
 
 tools: $(B)/bin/memattr-top $(B)/bin/prefault-trace
 
@@ -33,7 +40,7 @@ $(B)/tools/memattr-policy/why.o: $(B)/tools/memattr-policy/why.skel.h
 $(B)/tools/memattr-policy/why.o: TOOLS_CFLAGS += -I$(B)/tools/memattr-policy
 $(B)/bin/memattr-policy: $(MEMATTR_POLICY_OBJS) $(TOOLS_COMMON)
 	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) $^ $(TOOLS_LIBS) -o $@
+	$(CC) $(TOOLS_CFLAGS) $(LDFLAGS) $^ $(TOOLS_LIBS) -o $@
 
 tools: $(B)/bin/memattr-policy
 .PHONY: tools

@@ -12,7 +12,7 @@ sed 's/^/    /' "$tmp/results"
 
 passed()
 {
-	grep -Eq "^ *ok [0-9]+ $1\$" "$tmp/results" && ! grep -q 'not ok' "$tmp/results"
+	grep -Eq "^ *ok [0-9]+ $1\$" "$tmp/results" && lacks 'not ok' "$tmp/results"
 }
 
 for suite in kvm_attr_map kvm_memattr_policy; do

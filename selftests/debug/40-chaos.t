@@ -51,7 +51,7 @@ show()
 
 right()
 {
-	! grep '^wrong: ' $tmp/warm-up $tmp/report && [ $warm_up_status -eq 0 ] && [ $chaos_status -eq 0 ]
+	lacks '^wrong: ' $tmp/warm-up && lacks '^wrong: ' $tmp/report && [ $warm_up_status -eq 0 ] && [ $chaos_status -eq 0 ]
 }
 
 # Allow one object for every four VMs that came under a policy.
@@ -67,10 +67,10 @@ stock_like()
 {
 	start_guest after --scenario churn --vcpus 2 --count 200
 	state_of $guest 'policy: none' 'policy_calls: 0' 'refused: 0' 'ejections: 0' || return 1
-	! grep exit_ /sys/kernel/debug/kvm/$guest-*/memattr_policy || return 1
+	lacks exit_ /sys/kernel/debug/kvm/$guest-*/memattr_policy || return 1
 	go_guest
 	wait $guest || return 1
-	jq -e '.conversions >= 200 and .denied == 0 and .refused_eagain == 0 and
+	json_is '.conversions >= 200 and .denied == 0 and .refused_eagain == 0 and
 		.guest_verified_pages > 0' $tmp/after.json
 }
 

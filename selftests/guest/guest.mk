@@ -15,9 +15,9 @@ GUEST_OBJS := $(addprefix $(GUEST_B)/,memattr-guest.o vm.o vcpu.o footprint.o re
 .PHONY: guest
 guest: $(B)/bin/memattr-guest
 
-$(B)/bin/memattr-guest: $(GUEST_OBJS) $(TESTS_LIB)
+$(B)/bin/memattr-guest: $(GUEST_OBJS) $(B)/tools/common/stdout.o $(TESTS_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -pthread -o $@ $^
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^
 
 $(GUEST_B)/guest-image.o: $(GUEST)/guest-image.S $(GUEST_B)/guest.bin
 	$(CC) -DGUEST_IMAGE='"$(GUEST_B)/guest.bin"' -c -o $@ $<

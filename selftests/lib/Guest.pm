@@ -39,10 +39,10 @@ sub summary_ok {
 
 	local %_ = %$summary;
 	for (@conditions) {
-		no warnings 'uninitialized';
+		# What the summary lacks would pass for 0.
+		use warnings FATAL => 'uninitialized';
 		my $true = eval;
-		die "$_: $@" if $@;
-		push @wrong, $_ if !$true;
+		push @wrong, $@ ? "$_: $@" : $_ if !$true;
 	}
 	ok(!@wrong, $name)
 		or diag(join "\n", @wrong, JSON::PP->new->canonical->encode($summary), $err);

@@ -8,7 +8,7 @@ use Exporter 'import';
 use File::Temp qw(tempdir);
 use Test::More;
 
-our @EXPORT = qw(slurp source kernel_source defines);
+our @EXPORT = qw(slurp source kernel_source defines some);
 
 sub slurp {
 	my $text = '';
@@ -34,6 +34,14 @@ sub kernel_source {
 
 	system('kernel-patches/kernel', 'files', $linux, @_) == 0 or BAIL_OUT('there is no patched kernel source');
 	return source($linux);
+}
+
+# Returns @found, and checks that it is not empty: nothing would be tested of what is found then.
+sub some {
+	my ($what, @found) = @_;
+
+	ok(scalar @found, "there are $what");
+	return @found;
 }
 
 # Functions begin at the start of a line that does not end like a declaration or a statement.

@@ -202,15 +202,16 @@ state()
 	state_of $vm "$@"
 }
 
-# Checks that BPF's own lists have no policy. The kernel frees maps and programs a grace period after the
+# Checks that BPF's own lists, which are "[]" if they are empty, have no policy. The kernel frees maps and programs a grace period after the
 # last reference is gone: wait for that.
 nothing_left()
 {
-	run 0 $bpftool link && ! grep struct_ops $out || return 1
-	run 0 $bpftool map
+	run 0 $bpftool -j link && lacks struct_ops $out || return 1
+	run 0 $bpftool -j map
 	while grep -q struct_ops $out; do
-		run 0 $bpftool map
+		run 0 $bpftool -j map
 	done
+	lacks struct_ops $out
 }
 
 # Live objects by kmalloc cache, and memory per CPU in kB. Shrinking takes what is free out of caches

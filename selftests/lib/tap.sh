@@ -26,6 +26,15 @@ ok()
 	fi
 }
 
+# is_whole_tap: reads TAP, in which each plan counts the tests that are there, and none has failed. A program
+# that has said nothing, or has planned no test without a reason, has not tested anything.
+is_whole_tap()
+{
+	awk '/^(not )?ok / { tests++; failed += /^not/ }
+		/^1\.\.[0-9]+/ { plans++; planned += substr($1, 4); empty += $1 == "1..0" && !/# SKIP ./ }
+		END { exit !(plans && planned == tests && !failed && !empty) }'
+}
+
 # subtest NAME COMMAND...: the command's TAP. $output is what it says.
 subtest()
 {
@@ -34,6 +43,7 @@ subtest()
 	output=$("$@")
 	status=$?
 	echo "$output" | sed 's/^/    /'
+	[ $status -ne 0 ] || echo "$output" | is_whole_tap || { status=1; echo "# this is not whole TAP"; }
 	result $status "$test_name"
 }
 

@@ -2,30 +2,41 @@
 #define _GNU_SOURCE
 #include "screen.h"
 
-#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <term.h>
 #include <unistd.h>
-#include <wchar.h>
+
+#include "text.h"
 
 /* The bytes of an escape sequence come at once; a person's next key does not. */
 #define ESCAPE_DELAY_MS	25
 
-/* No cell is wider. */
-#define CELL_LEN 512
-
 static bool colours;	/* the terminal has them, and NO_COLOR does not forbid them */
+
+/* newterm() takes a terminal of type "dumb", but all that it can do is to write one text over the other. */
+static bool can_move_cursor(void)
+{
+	int known;
+	bool can;
+
+	if (setupterm(NULL, STDOUT_FILENO, &known) != OK)
+		return false;
+	can = cursor_address && clear_screen;
+	del_curterm(cur_term);
+	return can;
+}
 
 SCREEN *screen_open(void)
 {
 	const char *no_color = getenv("NO_COLOR");
 	SCREEN *screen;
 
-	setlocale(LC_ALL, "");
-	screen = newterm(NULL, stdout, stdin);
+	text_use_locale();
+	screen = can_move_cursor() ? newterm(NULL, stdout, stdin) : NULL;
 	if (!screen)
 		return NULL;
 	cbreak();
@@ -38,7 +49,8 @@ SCREEN *screen_open(void)
 	if (colours) {
 		start_color();
 		use_default_colors();
-		init_pair(COLOUR_WARNING, COLOR_YELLOW, -1);
+		/* Both can be read on black and on white. Yellow cannot. */
+		init_pair(COLOUR_WARNING, COLOR_MAGENTA, -1);
 		init_pair(COLOUR_LOSS, COLOR_RED, -1);
 	}
 	return screen;
@@ -49,45 +61,44 @@ chtype colour(enum colour which)
 	return colours ? COLOR_PAIR(which) | A_BOLD : A_BOLD;
 }
 
-void put(int y, int x, const char *text)
+/* Names are UTF-8: cut by the cells they take, not by bytes. The cursor is where the text begins. */
+static void add_text(const char *text, int width)
 {
-	if (y >= 0 && y < LINES && x < COLS)
-		mvaddnstr(y, x, text, COLS - x);
+	int cells = 0;
+	wchar_t wide;
+
+	while (*text) {
+		cells += text_next(&text, &wide);
+		if (cells > width)
+			return;
+		addnwstr(&wide, 1);
+	}
 }
 
-/* Names are UTF-8: cut and pad by the cells they take, not by bytes. */
+void put(int y, int x, const char *text)
+{
+	if (y < 0 || y >= LINES || x >= COLS)
+		return;
+	move(y, x);
+	add_text(text, COLS - x);
+}
+
 void put_cell(int y, int x, int width, bool right, const char *text)
 {
-	wchar_t wide[CELL_LEN];
-	size_t len = mbstowcs(wide, text, CELL_LEN - 1);
-	int cells = 0;
-	size_t fit = 0;
+	int cells = text_cells(text);
 
 	if (width > COLS - x)
 		width = COLS - x;
 	if (y >= LINES || width <= 0)
 		return;
-	if (len == (size_t)-1)
-		len = mbstowcs(wide, "?", CELL_LEN - 1);
-	while (fit < len) {
-		int w = wcwidth(wide[fit]);
-
-		if (w < 0) {
-			wide[fit] = L'?';
-			w = 1;
-		}
-		if (cells + w > width)
-			break;
-		cells += w;
-		fit++;
-	}
 	mvprintw(y, x, "%*s", width, "");
-	mvaddnwstr(y, right ? x + width - cells : x, wide, fit);
+	move(y, right && cells < width ? x + width - cells : x);
+	add_text(text, width);
 }
 
 void flow_put(struct flow *flow, chtype attributes, const char *text)
 {
-	int len = strlen(text);
+	int len = text_cells(text);
 
 	if (flow->x && flow->x + len > COLS) {
 		flow->x = 0;
@@ -164,7 +175,7 @@ bool prompt_key(char *text, unsigned int size, int key)
 			text[len - 1] = '\0';
 		return false;
 	}
-	if (((key >= '0' && key <= '9') || key == '.') && len + 1 < size) {
+	if (((key >= '0' && key <= '9') || key == '.' || key == ',') && len + 1 < size) {
 		text[len] = key;
 		text[len + 1] = '\0';
 	}

@@ -17,8 +17,8 @@ enum colour {
 };
 
 /*
- * Returns NULL if the terminal's type is not known. There are colours unless NO_COLOR is set and not
- * empty.
+ * Returns NULL if the terminal's type is not known, or if it cannot move its cursor. There are colours unless
+ * NO_COLOR is set and not empty.
  */
 SCREEN *screen_open(void);
 

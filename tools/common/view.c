@@ -12,6 +12,7 @@
 #include "args.h"
 #include "clock.h"
 #include "diag.h"
+#include "text.h"
 
 int view_open(struct view *view, const char *next)
 {
@@ -83,16 +84,14 @@ static void set_delay(struct view *view, double seconds)
 
 static void delay_key(struct view *view, int key)
 {
-	char *end;
 	double seconds;
 
 	if (!prompt_key(view->prompt, sizeof(view->prompt), key))
 		return;
 	view->mode = VIEW_TABLE;
-	seconds = strtod(view->prompt, &end);
-	if (end == view->prompt)
+	if (!view->prompt[0])
 		return;
-	if (*end)
+	if (!read_decimal(view->prompt, &seconds))
 		view->complaint = "That is not a number of seconds.";
 	else
 		set_delay(view, seconds);

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "parsers.h"
+
+#include <err.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "files.h"
+#include "policy.h"
+#include "symbols.h"
+#include "tap.h"
+#include "text.h"
+#include "vm.h"
+#include "why_holders.h"
+
+/* A policy with parameters of all kinds. */
+#define POLICY_FILE "build/selftests/policy/fault.bpf.o"
+
+static struct policy policy;
+
+/* What a terminal may get, of less than @size bytes. */
+static bool is_clean(const char *what, const char *text, size_t size)
+{
+	if (strnlen(text, size) == size)
+		return complain("%s does not end", what);
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ')
+			return complain("%s has the byte 0x%02x", what, (unsigned char)*text);
+	return true;
+}
+
+/* --- command lines and comms --- */
+
+static const struct sample name_samples[] = {
+	SAMPLE("qemu-system-x86_64\0-name\0guest=web,debug-threads=on\0-S\0-machine\0pc,accel=kvm\0"),
+	SAMPLE("/usr/bin/qemu-system-x86_64\0-fw_cfg\0-name\0-name\0debug-threads=on,guest=a,,1\0-nographic\0"),
+	SAMPLE("cloud-hypervisor\0--api-socket\0path=/run/vc/vm/web/clh-api.sock\0"),
+	SAMPLE("./firecracker\0--id\0vm-4711\0--api-sock=/run/firecracker.socket\0"),
+	SAMPLE("crosvm\0run\0-s\0/run/web.sock\0--name=b\xc3\xbcro-7\0"),
+	SAMPLE("memattr-guest\n"),
+	SAMPLE("0::/system.slice/system-crosvm.slice/crosvm@web.service\n"),
+};
+
+/* Few names would be cut if they had all the room that they have in the tools. */
+#define NAME_SIZE 12
+
+static bool parse_name(const char *input, size_t len)
+{
+	char *name = malloc(NAME_SIZE);
+	bool good;
+
+	if (!name)
+		err(1, "malloc");
+	fake_files(input, len);
+	vm_name(getpid(), name, NAME_SIZE);
+	fake_files(NULL, 0);
+	good = *name ? is_clean("the name", name, NAME_SIZE) : complain("the name is empty");
+	free(name);
+	return good;
+}
+
+/* --- files of the kernel --- */
+
+static const struct sample status_samples[] = {
+	SAMPLE("Name:\tvmsh\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t4711\nNgid:\t0\nPid:\t4712\n"),
+};
+
+static bool parse_status(const char *input, size_t len)
+{
+	fake_files(input, len);
+	vm_process(getpid());
+	fake_files(NULL, 0);
+	return true;
+}
+
+static const struct sample policy_samples[] = {
+	SAMPLE("policy: none\n"),
+	SAMPLE("policy: ratelimit\nscope: all\nlink_id: 12\nbudget_us: 5000\n"),
+	SAMPLE("policy: none\nexit_policy: fault\nexit_kind: bad-return\nexit_code: -22\n"
+	       "exit_text: convert() returned -22, which it must not\n"),
+	SAMPLE("4711\n"),
+};
+
+static bool parse_policy(const char *input, size_t len)
+{
+	const struct vm vm = { .pid = 1, .creator_tid = 1, .fd = 3 };
+	struct vm_policy read;
+
+	fake_files(input, len);
+	vm_policy_read(&vm, &read);
+	fake_files(NULL, 0);
+	return strnlen(read.policy, sizeof(read.policy)) < sizeof(read.policy) &&
+	       strnlen(read.exit_policy, sizeof(read.exit_policy)) < sizeof(read.exit_policy) &&
+	       strnlen(read.exit_kind, sizeof(read.exit_kind)) < sizeof(read.exit_kind) &&
+	       strnlen(read.exit_text, sizeof(read.exit_text)) < sizeof(read.exit_text);
+}
+
+static const struct sample ring_samples[] = {
+	SAMPLE("SqMask:\t0x3\nUserFiles:\t0\nUserBufs:\t2\n    0: 0x7f0000001000/4096\n    1: 0x7f0000003000/8192\n"),
+};
+
+static bool parse_ring(const char *input, size_t len)
+{
+	struct holders holders;
+
+	fake_files(input, len);
+	holders_find(getpid(), 0x7f0000003800, &holders);
+	fake_files(NULL, 0);
+	return holders.io_uring_fd >= NO_FD;
+}
+
+static const struct sample symbol_samples[] = {
+	SAMPLE("ffffffff81000000 T _stext\nffffffff81000040 t kvm_vcpu_ioctl\t[kvm]\nffffffffc0a00000 t bpf_prog_1\t[bpf]\n"
+	       "ffffffff82000000 D init_task\n0000000000000000 A fixed_percpu_data\n"),
+};
+
+static bool parse_symbols(const char *input, size_t len)
+{
+	struct symbols *symbols;
+	bool good = true;
+
+	fake_files(input, len);
+	symbols = symbols_read();
+	fake_files(NULL, 0);
+	if (!symbols)
+		return complain("no memory");
+	for (uint64_t address = 1; good && address; address <<= 4)
+		good = *symbols_name(symbols, address) && *symbols_name(symbols, address - 1) &&
+		       *symbols_name(symbols, UINT64_MAX - address);
+	symbols_free(symbols);
+	return good;
+}
+
+/* --- what people write --- */
+
+static const struct sample parameter_samples[] = {
+	SAMPLE("convert_ret=-22"), SAMPLE("pause_us=2s"), SAMPLE("pause_us=1500ns"), SAMPLE("turns=8M"),
+	SAMPLE("turns=0x10"), SAMPLE("flag=yes"), SAMPLE("flag=off"), SAMPLE("zap_start_add=-0x10"), SAMPLE("nosuch=1"),
+	SAMPLE("attach_ret=99999999999999999999"), SAMPLE("turns="), SAMPLE("turns"),
+};
+
+static bool parse_parameter(const char *input, size_t len)
+{
+	(void)len;
+	params_set(&policy, input);
+	return params_value(&policy, "turns") <= 8000000 && params_value(&policy, "flag") <= 1;
+}
+
+static const struct sample number_samples[] = {
+	SAMPLE("0.5"), SAMPLE("0,5"), SAMPLE("3600"), SAMPLE(".25"), SAMPLE("1,"),
+	SAMPLE("0.11111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111"),
+};
+
+/* Reads it as the C library does where numbers have a point, which accepts more. */
+static bool parse_decimal(const char *input, size_t len)
+{
+	char *copy = strdup(input), *separator, *end;
+	double number, expected;
+	bool good;
+
+	if (!copy)
+		err(1, "strdup");
+	separator = strchr(copy, ',');
+	if (separator)
+		*separator = '.';
+	expected = strtod(copy, &end);
+	good = !read_decimal(input, &number) ||
+	       (!*end && strspn(copy, "0123456789.") == strlen(copy) && number >= 0 &&
+		(isinf(number) ? len > 300 : fabs(number - expected) <= expected * 1e-9));
+	free(copy);
+	return good;
+}
+
+/* --- what is drawn --- */
+
+static const struct sample text_samples[] = {
+	SAMPLE("instance-00001234"), SAMPLE("b\xc3\xbcro-7"), SAMPLE("\xe4\xbb\xae\xe6\x83\xb3"), SAMPLE("e\xcc\x81"),
+};
+
+static bool parse_text(const char *input, size_t len)
+{
+	int cells = text_cells(input);
+
+	return cells >= 0 && (size_t)cells <= len;
+}
+
+#define PARSER(name, samples, parse) { (name), (samples), sizeof(samples) / sizeof((samples)[0]), (parse) }
+
+const struct parser parsers[] = {
+	PARSER("name", name_samples, parse_name),
+	PARSER("status", status_samples, parse_status),
+	PARSER("memattr_policy", policy_samples, parse_policy),
+	PARSER("io_uring", ring_samples, parse_ring),
+	PARSER("kallsyms", symbol_samples, parse_symbols),
+	PARSER("parameter", parameter_samples, parse_parameter),
+	PARSER("decimal", number_samples, parse_decimal),
+	PARSER("text", text_samples, parse_text),
+};
+const size_t parser_count = sizeof(parsers) / sizeof(parsers[0]);
+
+void prepare_parsers(void)
+{
+	setenv("LC_ALL", "C.UTF-8", 1);
+	text_use_locale();
+	if (policy_open(&policy, POLICY_FILE))
+		errx(1, "cannot open %s; to build it: make fuzz-tests", POLICY_FILE);
+	/* Parsers report what is wrong; sanitizers write to the descriptor itself. */
+	stderr = fopen("/dev/null", "we");
+	if (!stderr)
+		err(1, "/dev/null");
+}
