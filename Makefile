@@ -22,7 +22,7 @@ help: ## show this list
 
 # --- what to make --------------------------------------------------------
 
-.PHONY: demo check check-debug bench kernel shell kernel-deb kernel-tree patches install deps clean
+.PHONY: demo check check-debug bench kernel modules kernel-debian shell kernel-deb kernel-tree patches install deps clean
 
 demo: kernel tools policies guest ## show the whole path: a guest converts memory, without and with a policy, then in place
 	@selftests/demo
@@ -49,6 +49,12 @@ kernel: deps ## build the patched kernel for the test VM
 .PHONY: kernel-stock kernel-debug
 kernel-stock kernel-debug: kernel-%: deps
 	@$(K) build $* >/dev/null
+
+modules: deps ## build KVM's modules for Debian's own kernel (the newest, or DEBIAN_KERNEL=6.12.y+debN-amd64), print where
+	@$(K) modules
+
+kernel-debian: deps
+	@$(K) build debian >/dev/null
 
 shell: kernel tools policies guest ## open a root shell in the test VM (KERNEL=stock or KERNEL=debug selects another kernel)
 	@selftests/vm/run -i --kernel $(KERNEL) -- bash
