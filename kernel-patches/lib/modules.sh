@@ -237,6 +237,21 @@ build_modules()	# [RELEASE]
 	build_modules_for "$release" "$sw_protected_vm"
 }
 
+# Writes the sources of the modules into a directory.
+export_module_sources()	# DIRECTORY
+{
+	local release dir version base tree
+
+	[ -d "$1" ] || die "module-sources: which directory?"
+	init_cache
+	release=$(debian_release)
+	dir=$(debian_part headers "$release")
+	version=$(cat "$dir/version")
+	base=$(module_base "$release" "$version")
+	tree=$(module_tree "$base" "$release")
+	repo_git archive "$tree" | tar -C "$1" -xf -
+}
+
 # --- for the test VM -----------------------------------------------------
 
 assemble_debian()	# ARTIFACTS IMAGE MODULES
@@ -278,4 +293,50 @@ print_debian_path()
 	artifacts=$cache/kernel/debian-${modules##*-}
 	[ -d "$artifacts" ] || exit 1
 	echo "$artifacts"
+}
+
+# --- all versions --------------------------------------------------------
+
+# Prints what is true of RELEASE: it "applies", it "builds", it "boots". What does not work is in the log.
+check_release()	# RELEASE LOG
+{
+	local sources result=''
+
+	export DEBIAN_KERNEL=$1
+	sources=$(scratch)
+	if "$here/kernel" module-sources "$sources" >>"$2" 2>&1; then
+		result=applies
+		if ! type "$(compiler_of "$(headers_of "$1")")" >/dev/null 2>&1; then
+			result+=" (not built: $(compiler_of "$(headers_of "$1")") is missing)"
+		elif "$here/kernel" build debian >>"$2" 2>&1; then
+			result+=" builds"
+			! "$top/selftests/vm/run" --kernel debian -- test -c /dev/kvm >>"$2" 2>&1 || result+=" boots"
+		fi
+	fi
+	echo "$result"
+}
+
+# Tries the kernels that Debian 12 and 13 offer, or those that are named.
+check_versions()	# [RELEASE...]
+{
+	local releases=("$@") suite release result log=$cache/log/check-versions.log failed=0
+
+	init_cache
+	: >"$log"
+	if [ $# = 0 ]; then
+		for suite in bookworm trixie; do
+			mapfile -t -O ${#releases[@]} releases < <(offered_releases "$suite")
+		done
+	fi
+	for release in "${releases[@]}"; do
+		result=$(check_release "$release" "$log")
+		printf '%-28s %s\n' "$release" "${result:-does not apply}"
+		case $result in
+		'applies builds boots')
+			grep -qxF "$release" "$debian_dir/releases" || say "$release is missing in debian/releases" ;;
+		*'is missing)') ;;
+		*) failed=1 ;;
+		esac
+	done
+	[ $failed = 0 ] || die "what went wrong is in $log"
 }
