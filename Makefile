@@ -24,18 +24,25 @@ help: ## show this list
 
 # --- what to make --------------------------------------------------------
 
-.PHONY: demo check check-debug bench kernel shell kernel-deb kernel-tree patches install deps clean
+.PHONY: demo check check-debug bench kernel modules kernel-debian shell kernel-deb kernel-tree patches install deps clean
 
-demo: kernel tools policies guest ## show the whole path: a guest converts memory, without and with a policy, then in place
+demo: kernel-debian tools policies guest ## show the whole path: a guest converts memory, without and with a policy, then in place
 	@selftests/demo
 
-check: kernel kernel-stock tools policies guest tests ## run all tests, on the release kernel
+check: kernel kernel-stock kernel-debian tools policies guest tests ## run all tests, on the release kernel
 	@$(PROVE) selftests/*.t
 
 # 24 compares instruction counts, which mean nothing on a debug kernel.
 check-debug: kernel-debug kernel-stock tools policies guest tests ## run tests with KASAN, lockdep and fault injection
 	@MEMATTR_KERNEL=debug $(PROVE) selftests/debug/*.t $(filter-out selftests/24%,$(wildcard selftests/2*.t)) \
 		selftests/3[01]*.t selftests/43*.t
+
+# 32 is about the stock kernel.
+DEBIAN_TESTS := $(filter-out selftests/32%,$(wildcard $(addprefix selftests/,16*.t 20*.t 27*.t 3*.t 4*.t)))
+
+.PHONY: check-debian
+check-debian: kernel-debian kernel-stock tools policies guest tests ## run the tests of guests, policies and tools on Debian's own kernel
+	@MEMATTR_KERNEL=debian $(PROVE) $(DEBIAN_TESTS)
 
 .PHONY: lint
 lint: tools guest tests bench-tests ## check the code with shellcheck, perl, clang-tidy and checkpatch
@@ -51,6 +58,12 @@ kernel: deps ## build the patched kernel for the test VM
 .PHONY: kernel-stock kernel-debug
 kernel-stock kernel-debug: kernel-%: deps
 	@$(K) build $* >/dev/null
+
+modules: deps ## build KVM's modules for Debian's own kernel (the newest, or DEBIAN_KERNEL=6.12.y+debN-amd64), print where
+	@$(K) modules
+
+kernel-debian: deps
+	@$(K) build debian >/dev/null
 
 shell: kernel tools policies guest ## open a root shell in the test VM (KERNEL=stock or KERNEL=debug selects another kernel)
 	@selftests/vm/run -i --kernel $(KERNEL) -- bash
@@ -73,7 +86,7 @@ clean: ## delete build/
 
 # Where libbpf and bpftool are is known only once they are built, which needs the
 # packages.  Make reads $(B)/deps.mk again when it has changed.
-NEED_LIBBPF := demo check check-debug lint bench shell tools policies guest tests install \
+NEED_LIBBPF := demo check check-debian check-debug lint bench shell tools policies guest tests install \
 	kvm-tests policy-tests tool-tests bench-tests store-tests fuzz-tests fuzz $(B)/%
 ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
 -include $(B)/deps.mk

@@ -26,7 +26,7 @@ $(TESTS)/%.o: selftests/%.c $(B)/tools.flags | $(KVM_UAPI)/linux/kvm.h
 	$(CC) $(TESTS_CFLAGS) -MMD -MP -c $< -o $@
 
 $(TESTS_LIB): $(patsubst %.c,$(B)/%.o,$(wildcard selftests/lib/*.c)) \
-		$(addprefix $(B)/tools/common/,exit_kinds.o json.o kvm_btf.o)
+		$(addprefix $(B)/tools/common/,exit_kinds.o json.o kvm_btf.o kvm_core.o)
 	@rm -f $@
 	$(AR) rcs $@ $^
 

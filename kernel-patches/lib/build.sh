@@ -33,7 +33,7 @@ known_kind()	# KIND
 {
 	case $1 in
 	stock|patched|debug) ;;
-	*) die "which kernel: stock, patched or debug?" ;;
+	*) die "which kernel: stock, patched, debug or debian?" ;;
 	esac
 }
 
@@ -220,6 +220,10 @@ build_kernel()	# KIND
 {
 	local base tree artifacts
 
+	if [ "$1" = debian ]; then
+		build_debian
+		return
+	fi
 	known_kind "$1"
 	base=$(find_base)
 	tree=$(tree_of "$1" "$base")
@@ -237,6 +241,10 @@ print_path()	# KIND
 {
 	local base tree artifacts
 
+	if [ "$1" = debian ]; then
+		print_debian_path
+		return
+	fi
 	known_kind "$1"
 	base=$(find_base known)
 	tree=$(tree_of "$1" "$base")

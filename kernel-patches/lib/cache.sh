@@ -77,7 +77,7 @@ init_cache()
 {
 	[ ! -e "$cache/CACHEDIR.TAG" ] || [ ! -d "$repo" ] || return 0
 	need git
-	mkdir -p "$cache"/{tmp,source,series,kernel,libbpf,log}
+	mkdir -p "$cache"/{tmp,source,series,kernel,libbpf,debian,log}
 	[ -d "$repo" ] || create_repo
 	echo 'Signature: 8a477f597d28d172789f06886806bc55' >"$cache/CACHEDIR.TAG"
 }
@@ -86,6 +86,6 @@ clean_cache()
 {
 	[ -e "$cache" ] || return 0
 	[ -e "$cache/CACHEDIR.TAG" ] || die "$cache does not look like this project's cache"
-	rm -rf "$cache"/{tmp,source,series,kernel,libbpf,log,steps,linux.git,src-*,each-*,CACHEDIR.TAG}
+	rm -rf "$cache"/{tmp,source,series,kernel,libbpf,debian,log,steps,linux.git,src-*,each-*,modules-*,apt-*,CACHEDIR.TAG}
 	rmdir "$cache" 2>/dev/null || say "$cache holds other files, which stay"
 }

@@ -1,8 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <err.h>
+#include <string.h>
 
 #include "kvm_btf.h"
+#include "kvm_core.h"
 #include "policy.h"
+
+const struct bpf_object_open_opts *kvm_open_options(void)
+{
+	/* It stays open: the caller loads the object later, or more than one. */
+	static struct kvm_core core;
+	int err = core.options ? 0 : kvm_core_open(&core);
+
+	if (err)
+		errx(1, "cannot read KVM's types: %s", strerror(-err));
+	return core.options;
+}
 
 struct bpf_map *find_policy(const struct bpf_object *object)
 {
@@ -28,7 +41,7 @@ struct bpf_map *open_policy(const char *file, int vm_fd, struct bpf_object **obj
 	struct bpf_map *policy;
 	int32_t *member;
 
-	*object = bpf_object__open(file);
+	*object = bpf_object__open_file(file, kvm_open_options());
 	policy = *object ? find_policy(*object) : NULL;
 	member = policy ? policy_member(*object, policy, "vm_fd") : NULL;
 	if (!member)

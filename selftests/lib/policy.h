@@ -6,6 +6,8 @@
 #include <bpf/libbpf.h>
 #include <stdint.h>
 
+/* Options with which each BPF object must be opened, see kvm_core.h. Failure ends the program. */
+const struct bpf_object_open_opts *kvm_open_options(void);
 /* Returns the object's struct_ops map, or NULL. */
 struct bpf_map *find_policy(const struct bpf_object *object);
 /*

@@ -40,6 +40,7 @@ typedef __u64 u64;
 #include "chaos.h"
 #include "chaos.skel.h"
 #include "exits.skel.h"
+#include "policy.h"
 #include "testvm.h"
 
 #define GUEST "build/bin/memattr-guest"
@@ -191,11 +192,11 @@ static void reweigh(struct chaos_bpf *policy)
 	policy->bss->loop_turns = 1 << below(15);
 }
 
-static struct chaos_bpf *load_policy(bool all)
+static struct chaos_bpf *load_chaos(bool all)
 {
 	/* With a budget that no call meets, one that loops exceed, and none. */
 	static const u32 budgets[] = { 0, 0, 0, 1, 50, 500, 5000, 50000 };
-	struct chaos_bpf *policy = chaos_bpf__open();
+	struct chaos_bpf *policy = chaos_bpf__open_opts(kvm_open_options());
 	int vm_fd = all ? -1 : VM_FD;
 
 	if (!policy)
@@ -372,8 +373,8 @@ static void run_loader(unsigned int i)
 	close_range(COUNTS_FD + 1, ~0U, 0);
 	/* Keeps the place. */
 	dup2(STDERR_FILENO, VM_FD);
-	policies[0] = load_policy(all);
-	policies[1] = load_policy(all);
+	policies[0] = load_chaos(all);
+	policies[1] = load_chaos(all);
 	shared->loaded[i] = true;
 	for (int cycles = 5 + below(40); cycles > 0; cycles--)
 		govern(policies, all);
@@ -842,8 +843,8 @@ int main(int argc, char **argv)
 		err(1, "bpf_map_create");
 	if (exit_kinds_load(&kinds))
 		errx(1, "KVM's BTF has no enum kvm_memattr_exit_kind");
-	exits = exits_bpf__open_and_load();
-	if (!exits || exits_bpf__attach(exits))
+	exits = exits_bpf__open_opts(kvm_open_options());
+	if (!exits || exits_bpf__load(exits) || exits_bpf__attach(exits))
 		err(1, "the tracepoint kvm_memattr_exit");
 
 	while (now_ns() < end_ns) {

@@ -17,6 +17,7 @@
 
 #include "parts.h"
 #include "parts.skel.h"
+#include "policy.h"
 #include "tap.h"
 #include "testvm.h"
 #include "touch.h"
@@ -48,9 +49,9 @@ static void create_vm(void)
 }
 
 /* It is attached until this process ends. */
-static void load_policy(void)
+static void load_parts(void)
 {
-	policy = parts_bpf__open();
+	policy = parts_bpf__open_opts(kvm_open_options());
 	if (!policy)
 		err(1, "cannot open parts");
 	policy->struct_ops.parts->vm_fd = vm_fd;
@@ -178,6 +179,6 @@ static const struct test_part parts[] = {
 int main(int argc, char **argv)
 {
 	create_vm();
-	load_policy();
+	load_parts();
 	return run_part(argc, argv, parts, sizeof(parts) / sizeof(*parts));
 }

@@ -366,7 +366,7 @@ static int load(const char *file, int32_t vm_fd)
 {
 	int32_t *member;
 
-	object = bpf_object__open_file(file, NULL);
+	object = bpf_object__open_file(file, kvm_open_options());
 	if (!object)
 		return -errno;
 	earlier_ops = ops;

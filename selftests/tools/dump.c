@@ -12,6 +12,7 @@
 
 #include "dump.h"
 #include "dump.skel.h"
+#include "policy.h"
 
 static int print_fault(void *ctx, void *record, size_t size)
 {
@@ -31,8 +32,8 @@ int main(int argc, char **argv)
 
 	if (!pid)
 		errx(2, "usage: dump PID");
-	bpf = dump_bpf__open_and_load();
-	if (!bpf || dump_bpf__attach(bpf))
+	bpf = dump_bpf__open_opts(kvm_open_options());
+	if (!bpf || dump_bpf__load(bpf) || dump_bpf__attach(bpf))
 		errx(1, "cannot attach");
 	ring = ring_buffer__new(bpf_map__fd(bpf->maps.faults), print_fault, &pid, NULL);
 	if (!ring)

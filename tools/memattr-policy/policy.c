@@ -122,11 +122,13 @@ int policy_open(struct policy *policy, const char *file)
 	if (ret)
 		return ret;
 
-	policy->obj = bpf_object__open_file(path, NULL);
+	policy->core_err = kvm_core_open(&policy->core);
+	policy->obj = bpf_object__open_file(path, policy->core.options);
 	if (!policy->obj) {
 		char text[128];
 
 		libbpf_strerror(-errno, text, sizeof(text));
+		policy_close(policy);
 		return diag_fail(EXIT_NO_POLICY, "compile it as 'make policies' does",
 				 "%s is not a policy: %s", path, text);
 	}
@@ -139,6 +141,7 @@ int policy_open(struct policy *policy, const char *file)
 void policy_close(struct policy *policy)
 {
 	bpf_object__close(policy->obj);
+	kvm_core_close(&policy->core);
 	*policy = (struct policy){};
 }
 
@@ -170,9 +173,10 @@ static bool system_lacks_something(int err, struct diag *why)
 
 int policy_load(struct policy *policy, bool verbose)
 {
-	int err = bpf_object__load(policy->obj);
+	int err = policy->core_err ?: bpf_object__load(policy->obj);
 	struct diag why;
 
+	kvm_core_close(&policy->core);
 	if (!err)
 		return EXIT_OK;
 	if (system_lacks_something(err, &why))

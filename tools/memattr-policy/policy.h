@@ -4,6 +4,7 @@
 #define MEMATTR_POLICY_H
 
 #include "diag.h"
+#include "kvm_core.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -29,6 +30,8 @@ enum exit_code {
 
 struct policy {
 	struct bpf_object *obj;
+	struct kvm_core core;
+	int core_err;		/* only for those who load it, which they then can't */
 	struct bpf_map *ops;	/* its kvm_memattr_ops; NULL for audit, which is not a policy */
 	const char *name;
 };

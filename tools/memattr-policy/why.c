@@ -2,6 +2,7 @@
 /* why: waits until a conversion in place fails because a page is in use, and says who uses it. */
 #define _GNU_SOURCE
 #include "command.h"
+#include "kvm_core.h"
 #include "why.skel.h"
 #include "why_report.h"
 
@@ -71,14 +72,20 @@ static int find_vm_id(const struct vm *vm, uint64_t *id)
 
 static int load(struct why *why, uint64_t vm_id)
 {
+	struct kvm_core core;
 	struct diag diag;
-	int err;
+	int err = kvm_core_open(&core);
 
-	why->bpf = why_bpf__open();
-	if (!why->bpf)
+	if (err)
+		return diag_fail(EXIT_SYSTEM, NULL, "why: cannot read KVM's types: %s", strerror(-err));
+	why->bpf = why_bpf__open_opts(core.options);
+	if (!why->bpf) {
+		kvm_core_close(&core);
 		return diag_fail(EXIT_FAILED, NULL, "why: %s", strerror(errno));
+	}
 	why->bpf->rodata->only_vm_id = vm_id;
 	err = why_bpf__load(why->bpf);
+	kvm_core_close(&core);
 	if (err) {
 		diag_bpf_load(&diag, err);
 		return diag_print(&diag, EXIT_SYSTEM);

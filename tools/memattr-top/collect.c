@@ -14,6 +14,7 @@
 #include "bpf_maps.h"
 #include "clock.h"
 #include "hooks.h"
+#include "kvm_core.h"
 #include "memattr-top.skel.h"
 
 /* Userspace's knowledge of a VM. */
@@ -45,14 +46,18 @@ struct collector {
 
 static int load(struct collector *c, struct diag *why)
 {
-	int err;
+	struct kvm_core core;
+	int err = kvm_core_open(&core);
 
-	c->bpf = memattr_top_bpf__open();
-	err = c->bpf ? ladder_select(&ladder, &c->hooks, c->bpf->obj) : -errno;
+	if (!err) {
+		c->bpf = memattr_top_bpf__open_opts(core.options);
+		err = c->bpf ? ladder_select(&ladder, &c->hooks, c->bpf->obj) : -errno;
+	}
 	if (!err)
 		err = bpf_map__set_max_entries(c->bpf->maps.cpus, c->cpu_count);
 	if (!err)
 		err = memattr_top_bpf__load(c->bpf);
+	kvm_core_close(&core);
 	if (err) {
 		diag_bpf_load(why, err);
 		return err;

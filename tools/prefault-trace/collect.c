@@ -14,6 +14,7 @@
 #include "bpf_maps.h"
 #include "clock.h"
 #include "hooks.h"
+#include "kvm_core.h"
 #include "prefault-trace.skel.h"
 #include "stacks.h"
 #include "use.h"
@@ -57,10 +58,13 @@ static int size_maps(struct collector *c)
 
 static int load(struct collector *c, struct diag *why)
 {
-	int err;
+	struct kvm_core core;
+	int err = kvm_core_open(&core);
 
-	c->bpf = prefault_trace_bpf__open();
-	err = c->bpf ? hooks_select(&c->hooks, c->bpf) : -errno;
+	if (!err) {
+		c->bpf = prefault_trace_bpf__open_opts(core.options);
+		err = c->bpf ? hooks_select(&c->hooks, c->bpf) : -errno;
+	}
 	if (!err)
 		err = size_maps(c);
 	if (!err) {
@@ -68,6 +72,7 @@ static int load(struct collector *c, struct diag *why)
 		c->bpf->rodata->fold_stacks = c->options.fold_stacks;
 		err = prefault_trace_bpf__load(c->bpf);
 	}
+	kvm_core_close(&core);
 	if (err) {
 		diag_bpf_load(why, err);
 		return err;
