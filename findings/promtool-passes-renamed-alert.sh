@@ -5,7 +5,7 @@
 # Expected: Prometheus's page "Unit testing for rules" calls alertname in alert_rule_test the name
 #           of the alert to be tested, and exp_alerts the alerts that are expected to fire under
 #           it. A name that none of the rule_files defines cannot be tested, so promtool should
-#           say so, as it does for a rule file that is missing and for a field that it does not know.
+#           say so: it does warn of a missing rule file and does refuse an unknown field.
 # Seen:     If no alerts are expected, the test passes with SUCCESS and status 0, without a warning.
 #           The same goes for promql_expr_test with a metric that neither the series nor the rules
 #           have. Here the alert was renamed in the rules and does fire at that time.
