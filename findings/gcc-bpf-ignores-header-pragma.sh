@@ -2,10 +2,11 @@
 # GCC makes no CO-RE relocation for types from the header that bpftool writes for BPF programs.
 #
 # Version:  gcc-bpf 14.2 (14.2.0-19+2) and bpftool 7.5.0, both of Debian 13.
-# Expected: GCC's manual documents -mco-re and the attribute preserve_access_index for BPF, and
-#           bpftool-gen(8) shows "btf dump file ... format c" as the way to make vmlinux.h. That
-#           header marks all its types at once. So a program that GCC compiles with vmlinux.h
-#           should be relocated to the kernel's layout, or the compiler should refuse it.
+# Expected: GCC's manual documents the attribute preserve_access_index ("BPF Type Attributes") and
+#           -mco-re, and the kernel's Documentation/bpf/libbpf/libbpf_overview.rst makes vmlinux.h
+#           with "bpftool btf dump ... format c". That header marks all its types at once. So a
+#           program that GCC compiles with vmlinux.h should be relocated to the layout of the kernel
+#           that loads it, or the compiler should refuse it.
 # Seen:     The header uses "#pragma clang attribute push", which GCC ignores; a warning appears
 #           with -Wall only, and the status is 0. The program reads the offset of the build
 #           machine's kernel on every other kernel. With the attribute written at
