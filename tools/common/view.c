@@ -13,12 +13,15 @@
 #include "clock.h"
 #include "diag.h"
 
-int view_open(struct view *view, const char *next)
+int view_open(struct view *view, const char *tool)
 {
+	char next[64];
+
 	view->signals = screen_signals();
 	view->screen = screen_open();
 	if (view->screen)
 		return EXIT_OK;
+	snprintf(next, sizeof(next), "%s -b, or another value of TERM", tool);
 	return diag_fail(EXIT_FAILED, next, "cannot open a screen on a terminal of type '%s'",
 			 getenv("TERM") ?: "");
 }
@@ -30,15 +33,14 @@ void view_close(struct view *view)
 	close(view->signals);
 }
 
-bool view_is_due(const struct view *view)
+bool view_is_due(struct view *view)
 {
-	return !view->quit && !view->paused && !view->ended && monotonic_ns() >= view->deadline_ns;
-}
+	uint64_t now_ns = monotonic_ns();
 
-void view_taken(struct view *view, uint64_t now_ns)
-{
-	view->taken_ns = now_ns;
-	view->deadline_ns = now_ns + view->delay_s * 1e9;
+	if (view->quit || view->paused || view->ended || now_ns < view->interval.deadline_ns)
+		return false;
+	interval_next(&view->interval, now_ns);
+	return true;
 }
 
 static int timeout_ms(const struct view *view)
@@ -47,10 +49,10 @@ static int timeout_ms(const struct view *view)
 
 	if (view->paused || view->ended)
 		return -1;
-	if (now_ns >= view->deadline_ns)
+	if (now_ns >= view->interval.deadline_ns)
 		return 0;
 	/* Round up: waking early would mean waking twice. */
-	return (view->deadline_ns - now_ns) / 1000000 + 1;
+	return (view->interval.deadline_ns - now_ns) / 1000000 + 1;
 }
 
 int view_wait(struct view *view)
@@ -78,7 +80,7 @@ static void set_delay(struct view *view, double seconds)
 		return;
 	}
 	view->delay_s = seconds;
-	view_taken(view, view->taken_ns);
+	interval_start(&view->interval, monotonic_ns(), seconds);
 }
 
 static void delay_key(struct view *view, int key)
@@ -138,7 +140,7 @@ static bool table_key(struct view *view, int key)
 	case ' ':
 		view->paused = !view->paused;
 		/* After a pause, show at once what happened meanwhile. */
-		view->deadline_ns = monotonic_ns();
+		view->interval.deadline_ns = monotonic_ns();
 		return true;
 	case '<':
 		table->sort = (table->sort + table->count - 1) % table->count;
