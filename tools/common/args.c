@@ -10,6 +10,7 @@
 
 enum {
 	KEY_TOTALS = 256,
+	KEY_CSV,
 	KEY_RECORD,
 	KEY_RECORD_LIMIT,
 	KEY_REPLAY,
@@ -43,6 +44,7 @@ long parse_number(const char *arg, const char *what, long min, long max, struct 
 static const struct argp_option options[] = {
 	{ .name = "batch", .key = 'b', .doc = "print plain lines instead of drawing a screen" },
 	{ .name = "json", .key = 'j', .doc = "print each interval as a JSON document on one line" },
+	{ .name = "csv", .key = KEY_CSV, .doc = "print comma-separated values" },
 	{ .name = "delay", .key = 'd', .arg = "SECONDS", .doc = "time between updates (default 1.0)" },
 	{ .name = "count", .key = 'n', .arg = "COUNT", .doc = "end after COUNT intervals" },
 	{ .name = "pid", .key = 'p', .arg = "PID", .doc = "show only the VMs of process or thread PID" },
@@ -90,6 +92,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'j':
 		args->format = &json_format;
+		return 0;
+	case KEY_CSV:
+		args->format = &csv_format;
 		return 0;
 	case 'd':
 		args->delay_s = parse_delay(arg, state);

@@ -14,7 +14,7 @@ struct format {
 	void (*end)(FILE *out, const struct tool *tool, const struct snapshot *now, const struct args *args);
 };
 
-extern const struct format table_format, json_format;
+extern const struct format table_format, json_format, csv_format;
 
 /* What a column's unit adds to its key, where the reader knows neither ns nor percent. */
 const char *unit_suffix(enum cell_unit unit);
