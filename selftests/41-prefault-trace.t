@@ -348,6 +348,29 @@ sub too_many {
 	like($trace->{said}, qr/try: a larger --series/, 'and what helps');
 }
 
+# Whatever ends it, the files are complete; and what was missed is not made up for.
+sub ways_to_end {
+	my $vmm = start_vmm(qw(-t 200));
+	my %trace = map { $_ => start_trace(qw(-b --totals -d 600 --folded), "/tmp/folded.$_", '--record', "/tmp/record.$_") }
+		qw(HUP TERM QUIT);
+	my $slow = start_trace(qw(-j -d 0.2));
+	finish_vmm($vmm);
+	for my $signal (sort keys %trace) {
+		is(stop($trace{$signal}, $signal), 0, "SIG$signal: ends with 0");
+		my ($status, $out) = run($TRACE, qw(-b --totals --folded -), '--replay', "/tmp/record.$signal");
+		is($out, read_file("/tmp/folded.$signal"), 'the record is complete, and has the stacks');
+		like($out, qr/^prefault-vmm-$vmm->{pid};/m, 'as does their file');
+	}
+	kill STOP => $slow->{pid};
+	sleep 3;
+	kill CONT => $slow->{pid};
+	sleep 2;
+	stop_trace($slow);
+	my @long = grep { $_ > 0.35e9 } my @ns = map { decode_json($_)->{interval_ns} } split /\n/, $slow->{text};
+	ok(@long >= 1 && (sort { $b <=> $a } @ns)[0] > 2.5e9, 'three seconds that were missed are one interval') or diag("@ns");
+	ok(!(grep { $_ < 0.05e9 } @ns[0 .. $#ns - 1]), 'and no short ones follow') or diag("@ns");
+}
+
 # VMs come and go at the same addresses: the next VM gets the room of the previous one, but not its counts.
 sub one_after_another {
 	my $trace = start_trace(qw(-j --totals -d 0.1 --series 8));
@@ -382,6 +405,8 @@ sub live {
 	my $vmm = start_vmm(qw(-v 2 -t 40 -m 10 -n aaa));
 	start_live(160, 30, $TRACE, '-d 0.3');
 	see(qr/no VM is running that has had a fault/, 'no VM yet');
+	start_live(160, 30, $TRACE, '-d 60');
+	see(qr/counting has begun; the first figures come after 60 s/, 'and what the screen waits for');
 	finish_vmm($vmm);
 	start_live(160, 30, $TRACE, '--totals -d 0.3 --replay /tmp/record');
 	see(qr/END OF RECORD/, 'a replay on the screen');
@@ -499,6 +524,7 @@ my %parts = (
 		no_windows();
 		too_many();
 		one_after_another();
+		ways_to_end();
 		live($did->{pf_taken});
 		no_tdp_mmu($modules);
 	},

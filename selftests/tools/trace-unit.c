@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The parts of prefault-trace that need no kernel: figures, rows, and records. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -450,6 +451,49 @@ static void test_changes(void **state)
 	snapshot_free(second);
 }
 
+/* The size of a record with so many intervals in which all series grow. */
+static size_t size_of_record(int intervals)
+{
+	struct snapshot *before = NULL, *now = NULL;
+	size_t size;
+	char *text;
+	FILE *file = open_memstream(&text, &size);
+
+	assert_non_null(file);
+	for (int i = 1; i <= intervals; i++) {
+		now = filled();
+		for (uint32_t vcpu = 10; vcpu < 14; vcpu++)
+			add_series(now, vcpu, private_4k, 1000 * i, 4000 + i);
+		for (int k = 0; k < 2000; k++) {
+			struct stack *stack = snapshot_add(now, LIST_STACKS);
+
+			assert_int_not_equal(asprintf(&stack->folded, "vmm;%0300d;[private_4K_write_fixed]", k), -1);
+		}
+		for (int k = 0; k < TRACE_SLOW - 1; k++) {
+			struct slow *slow = snapshot_add(now, LIST_SLOW);
+
+			slow->ns = 1000 + k;
+			assert_int_not_equal(asprintf(&slow->frames, "%0300d", k), -1);
+		}
+		snapshot_sort(now);
+		record_write(file, before, now);
+		snapshot_free(before);
+		before = now;
+	}
+	record_write_last(file, now);
+	snapshot_free(now);
+	fclose(file);
+	free(text);
+	return size;
+}
+
+/* Stacks and the slowest faults are not repeated. */
+static void test_size(void **state)
+{
+	(void)state;
+	assert_true(size_of_record(11) - size_of_record(1) < 10 * 5120);
+}
+
 /* A later version may know more: what this one does not know is skipped. */
 static void test_unknown_keys(void **state)
 {
@@ -523,6 +567,7 @@ int main(void)
 		cmocka_unit_test(test_not_measured),
 		cmocka_unit_test(test_record),
 		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_unknown_keys),
 		cmocka_unit_test(test_damaged_record),
 		cmocka_unit_test(test_words),

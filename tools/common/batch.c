@@ -168,7 +168,12 @@ static int next_interval(struct batch *b, bool *ended)
 	if (b->format->interval)
 		err = b->format->interval(b->out.text, b->tool, b->before, b->now, b->args);
 	say_empty(b->tool, b->now, b->args, &b->empty);
-	return err ?: output_flush(&b->out);
+	if (b->source->over) {
+		fprintf(stderr, "%s: process %d has ended\n", b->tool->name, b->args->pid);
+		*ended = true;
+	}
+	err = err ?: output_flush(&b->out);
+	return !err && output_is_closed(&b->out) ? -EPIPE : err;
 }
 
 static int print_intervals(struct batch *b)

@@ -370,7 +370,9 @@ static void run(struct live *live, struct diag *why)
 		if (!take_snapshot(live, why)) {
 			if (why->cause[0])
 				return;
-			view->ended = true;
+			view->ended = "END OF RECORD";
+		} else if (live->source.over) {
+			view->ended = "THE PROCESS HAS ENDED";
 		} else if (live->args->count && !--left) {
 			return;
 		}

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -86,6 +87,13 @@ int output_close(struct output *output)
 		unlink(output->name);
 	*output = (struct output){};
 	return err;
+}
+
+bool output_is_closed(const struct output *output)
+{
+	struct pollfd fd = { .fd = output->fd };
+
+	return poll(&fd, 1, 0) == 1 && fd.revents & POLLERR;
 }
 
 bool output_is(const struct output *output, int fd)

@@ -26,6 +26,9 @@ int output_flush(struct output *output);
 /* Also frees an output that was not opened. What is still held is not written. */
 int output_close(struct output *output);
 
+/* Returns whether it is a pipe that nobody reads any more, which else only a write would tell. */
+bool output_is_closed(const struct output *output);
+
 /* Returns whether both are one regular file. */
 bool output_is(const struct output *output, int fd);
 

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "record.h"
@@ -46,7 +48,7 @@ int source_open(struct source *source, const struct tool *tool, const struct arg
 {
 	int status = EXIT_OK;
 
-	*source = (struct source){ .tool = tool, .args = args };
+	*source = (struct source){ .tool = tool, .args = args, .process = -1 };
 	if (args->replay) {
 		source->replay = record_open(tool, args->replay, why);
 		if (!source->replay)
@@ -57,6 +59,9 @@ int source_open(struct source *source, const struct tool *tool, const struct arg
 		source->collector = tool->open(args, why);
 		if (!source->collector)
 			return EXIT_SYSTEM;
+		/* Another process may get its number later. */
+		if (args->pid)
+			source->process = pidfd_open(args->pid, 0);
 	}
 	status = open_files(source, why);
 	if (status) {
@@ -93,6 +98,13 @@ static int record_snapshot(struct source *source, struct snapshot *s, struct dia
 	return err ? cannot(why, source->record.name, err) : EXIT_OK;
 }
 
+static bool has_ended(int process)
+{
+	struct pollfd fd = { .fd = process, .events = POLLIN };
+
+	return process >= 0 && poll(&fd, 1, 0) == 1;
+}
+
 struct snapshot *source_next(struct source *source, struct diag *why)
 {
 	struct snapshot *s;
@@ -100,6 +112,8 @@ struct snapshot *source_next(struct source *source, struct diag *why)
 	*why = (struct diag){};
 	if (source->replay)
 		return record_read(source->replay, why);
+	/* A process gives back its VMs before it is seen to have ended. */
+	source->over = has_ended(source->process);
 	s = source->tool->snapshot(source->collector);
 	if (!s)
 		diag_set(why, "", "out of memory");
@@ -170,6 +184,8 @@ int source_close(struct source *source)
 		source->tool->close(source->collector);
 	if (source->replay)
 		record_close(source->replay);
+	if (source->process >= 0)
+		close(source->process);
 	if (why.cause[0])
 		return diag_print(&why, status ?: EXIT_FAILED);
 	return status;

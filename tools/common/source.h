@@ -14,6 +14,8 @@ struct source {
 	void *collector;	/* NULL: from the record */
 	struct record_reader *replay;
 	struct output record, folded;
+	int process;		/* pidfd of the only process that is wanted; -1: none, or it is not known */
+	bool over;		/* that process has ended: there is nothing more to come */
 	struct snapshot *recorded;	/* what the record has so far; a record holds changes */
 	bool record_full;
 };

@@ -207,7 +207,7 @@ void view_title(const struct view *view, const char *text)
 	attron(A_BOLD);
 	put(0, 0, text);
 	if (view->ended || view->paused)
-		put(0, strlen(text) + 2, view->ended ? "END OF RECORD" : "PAUSED");
+		put(0, strlen(text) + 2, view->ended ?: "PAUSED");
 	attroff(A_BOLD);
 }
 

@@ -29,7 +29,7 @@ struct view {
 	double delay_s;
 
 	bool paused, quit;
-	bool ended;	/* there are no more snapshots */
+	const char *ended;	/* why there are no more snapshots; NULL: there are */
 	struct interval interval;
 
 	enum view_mode mode;
