@@ -74,7 +74,7 @@ sub golden_screens {
 sub wide_screens {
 	my $record = make_record('frames', qw(--frames 24 --slow 1));
 	for my $size ('80x60', '300x20', '400x20') {
-		my $screen = screen_of($size, "$TRACE -d 0.1 --replay $record", qr/Slowest.*_24/s, 'l');
+		my $screen = screen_of($size, "$TRACE -d 0.1 --replay $record", qr/\ASlowest.*_24/s, 'l');
 		my $text = $screen =~ s/\s*\n\s*//gr;
 		my @missing = grep { index($text, sprintf 'kvm_some_rather_long_function_name_%02d', $_) < 0 } 1 .. 24;
 		is("@missing", '', "$size: all frames");

@@ -82,19 +82,22 @@ static void check_args(struct args *args, struct argp_state *state)
 		argp_error(state, "the screen takes its keys from stdin: add --batch, or name a file");
 }
 
+static const struct format *format_of(int key)
+{
+	return key == 'b' ? &table_format : key == 'j' ? &json_format : &csv_format;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct args *args = state->input;
 
 	switch (key) {
 	case 'b':
-		args->format = args->format ?: &table_format;
-		return 0;
 	case 'j':
-		args->format = &json_format;
-		return 0;
 	case KEY_CSV:
-		args->format = &csv_format;
+		/* -b with another one is that one. */
+		if (key != 'b' || !args->format)
+			args->format = format_of(key);
 		return 0;
 	case 'd':
 		args->delay_s = parse_delay(arg, state);
@@ -122,7 +125,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s' is not an option", arg);
-		return 0;
+		__attribute__((fallthrough));
 	case ARGP_KEY_END:
 		check_args(args, state);
 		return 0;

@@ -111,12 +111,9 @@ void say_cost(const struct tool *tool, const struct snapshot *now)
 
 static bool has_vm(const struct snapshot *s, pid_t pid)
 {
-	for (size_t i = 0; i < s->lists[0].count; i++) {
-		const struct snapshot_vm *vm = snapshot_item(s, 0, i);
-
-		if (!pid || vm->pid == pid || vm->creator_tid == pid)
+	for (size_t i = 0; i < s->lists[0].count; i++)
+		if (vm_is_of(snapshot_item(s, 0, i), pid))
 			return true;
-	}
 	return false;
 }
 

@@ -49,16 +49,14 @@ static void write_histogram(FILE *out, const struct histogram *histogram)
 		fputc('-', out);
 }
 
-static uint64_t load_unsigned(const void *at, size_t size)
+/* The lowest bytes come first. */
+static uint64_t load(const struct field *field, const char *at)
 {
-	return size == 1 ? *(const uint8_t *)at : size == 2 ? *(const uint16_t *)at :
-	       size == 4 ? *(const uint32_t *)at : *(const uint64_t *)at;
-}
+	int unused_bits = 64 - 8 * field->size;
+	uint64_t number = 0;
 
-static int64_t load_signed(const void *at, size_t size)
-{
-	return size == 1 ? *(const int8_t *)at : size == 2 ? *(const int16_t *)at :
-	       size == 4 ? *(const int32_t *)at : *(const int64_t *)at;
+	memcpy(&number, at, field->size);
+	return field->type == FIELD_SIGNED ? (uint64_t)((int64_t)(number << unused_bits) >> unused_bits) : number;
 }
 
 static void write_item(FILE *out, const struct list_type *type, const char *word, const void *item)
@@ -69,9 +67,9 @@ static void write_item(FILE *out, const struct list_type *type, const char *word
 
 		fputc(' ', out);
 		if (f->type == FIELD_UNSIGNED)
-			fprintf(out, "%" PRIu64, load_unsigned(at, f->size));
+			fprintf(out, "%" PRIu64, load(f, at));
 		else if (f->type == FIELD_SIGNED)
-			fprintf(out, "%" PRId64, load_signed(at, f->size));
+			fprintf(out, "%" PRId64, (int64_t)load(f, at));
 		else if (f->type == FIELD_HISTOGRAM)
 			write_histogram(out, (const void *)at);
 		else
@@ -247,7 +245,6 @@ static bool read_number(const struct field *field, char *text, char *at)
 	text += negative;
 	if (!read_unsigned(&text, field->max ?: most, &number) || *text)
 		return false;
-	/* The lowest bytes come first. */
 	number = negative ? -number : number;
 	memcpy(at, &number, field->size);
 	return true;
@@ -440,7 +437,8 @@ static int merge_list(struct snapshot *s, int list, const struct snapshot *befor
 	s->lists[list] = (struct list){};
 	while (!err && (at < fresh.count || then < before->lists[list].count)) {
 		void *old = snapshot_item(before, list, then), *new = fresh.items + at * type->size, *item;
-		int order = at == fresh.count ? -1 : then == before->lists[list].count ? 1 : type->compare(old, new);
+		int order = at == fresh.count ? -1 :
+			    then == before->lists[list].count ? 1 : type->compare(old, new);
 
 		if (order >= 0) {
 			item = snapshot_add(s, list);

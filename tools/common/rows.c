@@ -103,6 +103,12 @@ static int compare_pids(const void *a, const void *b)
 	return snapshot_compare_vms(left, right);
 }
 
+/* The thread that created the VM stands for its process. */
+bool vm_is_of(const struct snapshot_vm *vm, pid_t pid)
+{
+	return !pid || vm->pid == pid || vm->creator_tid == pid;
+}
+
 const struct snapshot_vm **vms_of(const struct snapshot *s, pid_t pid, size_t *count)
 {
 	const struct snapshot_vm **vms = calloc(s->lists[0].count + 1, sizeof(*vms));
@@ -111,7 +117,7 @@ const struct snapshot_vm **vms_of(const struct snapshot *s, pid_t pid, size_t *c
 	for (size_t i = 0; vms && i < s->lists[0].count; i++) {
 		const struct snapshot_vm *vm = snapshot_item(s, 0, i);
 
-		if (!pid || vm->pid == pid || vm->creator_tid == pid)
+		if (vm_is_of(vm, pid))
 			vms[(*count)++] = vm;
 	}
 	if (vms)

@@ -53,6 +53,9 @@ void row_walk_end(struct row_walk *walk);
 /* Fills in a row, which is valid until the next one. */
 struct row row_make(const struct row_walk *walk, const struct snapshot_vm *vm, long vcpu);
 
+/* Returns whether it is a VM of this process, or of any if @pid is 0. */
+bool vm_is_of(const struct snapshot_vm *vm, pid_t pid);
+
 /* Returns the VMs of the process, in the order of their pids. The caller frees the array. NULL: out of memory. */
 const struct snapshot_vm **vms_of(const struct snapshot *s, pid_t pid, size_t *count);
 

@@ -123,11 +123,40 @@ static void sort_key(struct view *view, int key)
 	}
 }
 
-/* Returns false if the key is not one that every view has. */
-static bool table_key(struct view *view, int key)
+/* Returns false if the key is not about the columns. */
+static bool column_key(struct view *view, int key)
 {
 	struct table *table = &view->table;
 
+	switch (key) {
+	case '<':
+		table->sort = (table->sort + table->count - 1) % table->count;
+		return true;
+	case '>':
+		table->sort = (table->sort + 1) % table->count;
+		return true;
+	case KEY_F(6):
+		view->sort_choice = table->sort;
+		view->mode = VIEW_SORT;
+		return true;
+	case 'R':
+		view->reverse = !view->reverse;
+		return true;
+	case KEY_LEFT:
+		if (table->skipped > 0)
+			table->skipped--;
+		return true;
+	case KEY_RIGHT:
+		if (table->fixed + table->skipped < table->count - 1)
+			table->skipped++;
+		return true;
+	}
+	return false;
+}
+
+/* Returns false if the key is not one that every view has. */
+static bool table_key(struct view *view, int key)
+{
 	switch (key) {
 	case 'q':
 		view->quit = true;
@@ -142,19 +171,6 @@ static bool table_key(struct view *view, int key)
 		/* After a pause, show at once what happened meanwhile. */
 		view->interval.deadline_ns = monotonic_ns();
 		return true;
-	case '<':
-		table->sort = (table->sort + table->count - 1) % table->count;
-		return true;
-	case '>':
-		table->sort = (table->sort + 1) % table->count;
-		return true;
-	case KEY_F(6):
-		view->sort_choice = table->sort;
-		view->mode = VIEW_SORT;
-		return true;
-	case 'R':
-		view->reverse = !view->reverse;
-		return true;
 	case 't':
 		view->totals = !view->totals;
 		return true;
@@ -167,16 +183,8 @@ static bool table_key(struct view *view, int key)
 	case '-':
 		set_delay(view, step_delay(view->delay_s, key == '+'));
 		return true;
-	case KEY_LEFT:
-		if (table->skipped > 0)
-			table->skipped--;
-		return true;
-	case KEY_RIGHT:
-		if (table->fixed + table->skipped < table->count - 1)
-			table->skipped++;
-		return true;
 	}
-	return false;
+	return column_key(view, key);
 }
 
 int view_key(struct view *view)

@@ -2,13 +2,12 @@
 /* Policies that have left their VMs, and why. */
 #include "figures.h"
 
-#include <string.h>
-
+#include "rows.h"
 #include "screen.h"
 
 static bool is_shown(const struct top_vm *vm, const struct args *args)
 {
-	return vm->left[0] && (!args->pid || vm->vm.pid == args->pid || vm->vm.creator_tid == args->pid);
+	return vm->left[0] && vm_is_of(&vm->vm, args->pid);
 }
 
 bool has_left(const struct snapshot *now, const struct args *args)

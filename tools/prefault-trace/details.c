@@ -135,8 +135,7 @@ static void slow_object(struct json *json, const struct slow *slow)
 	free(frames);
 }
 
-/* Returns the next one at or after *@at that is wanted, or NULL. */
-static const struct slow *next_slow(const struct snapshot *now, const struct args *args, size_t *at)
+const struct slow *next_slow(const struct snapshot *now, const struct args *args, size_t *at)
 {
 	while (*at < now->lists[LIST_SLOW].count) {
 		const struct slow *slow = snapshot_item(now, LIST_SLOW, (*at)++);

@@ -130,6 +130,9 @@ void json_slowest(struct json *json, const struct snapshot *now, const struct ar
 void print_slowest(FILE *out, const struct snapshot *now, const struct args *args);
 void write_folded(FILE *out, const struct snapshot *last, pid_t pid);
 
+/* Returns the next of the slowest faults at or after *@at that is wanted, or NULL. */
+const struct slow *next_slow(const struct snapshot *now, const struct args *args, size_t *at);
+
 /* slowest.c */
 bool has_slowest(const struct snapshot *now, const struct args *args);
 int draw_slowest(int y, int end, const struct snapshot *now, const struct args *args);

@@ -34,23 +34,19 @@ static int draw_frames(int y, int end, const char *frames)
 	return y;
 }
 
-static bool is_shown(const struct slow *slow, const struct args *args)
-{
-	return !args->pid || slow->pid == args->pid;
-}
-
 bool has_slowest(const struct snapshot *now, const struct args *args)
 {
-	for (size_t i = 0; i < now->lists[LIST_SLOW].count; i++)
-		if (is_shown(snapshot_item(now, LIST_SLOW, i), args))
-			return true;
-	return false;
+	size_t at = 0;
+
+	return next_slow(now, args, &at);
 }
 
 int draw_slowest(int y, int end, const struct snapshot *now, const struct args *args)
 {
 	int left = ((const struct trace_args *)args)->slowest;
+	const struct slow *slow;
 	char text[256], ns[16];
+	size_t at = 0;
 
 	attron(A_BOLD);
 	put(y++, 0, "Slowest faults since the start");
@@ -58,11 +54,7 @@ int draw_slowest(int y, int end, const struct snapshot *now, const struct args *
 	if (!has_slowest(now, args))
 		put(y, 0, now->measured & MEASURE_FAULT_ENDS ? "none so far" :
 		    "n/a: on this kernel the duration of a fault cannot be measured");
-	for (size_t i = 0; i < now->lists[LIST_SLOW].count && left > 0 && y < end; i++) {
-		const struct slow *slow = snapshot_item(now, LIST_SLOW, i);
-
-		if (!is_shown(slow, args))
-			continue;
+	while (left-- > 0 && y < end && (slow = next_slow(now, args, &at))) {
 		format_ns(ns, sizeof(ns), slow->ns);
 		snprintf(text, sizeof(text), "%5s  gpa 0x%" PRIx64 "  %s-%d  vCPU %u  %s %s %s %s", ns,
 			 slow->gpa, slow->name, slow->pid, slow->vcpu, kind_alias(slow->kind.alias),
@@ -70,7 +62,6 @@ int draw_slowest(int y, int end, const struct snapshot *now, const struct args *
 			 kind_result(slow->kind.event, slow->kind.result));
 		put_cell(y++, 0, COLS, false, text);
 		y = draw_frames(y, end, slow->frames);
-		left--;
 	}
 	return y;
 }
