@@ -285,8 +285,8 @@ sub live {
 	see_order('aaa', 'space: goes on, the VM that ended is dropped');
 	press('t');
 
-	resize(120, 30);
-	see($WIDE, '120x30: wide headings');
+	resize(140, 30);
+	see($WIDE, '140x30: wide headings');
 	resize(41, 8);
 	see(qr/^ +PID NAME +EXITS >PRIV >SHRD EFFPG\n.* aaa /ms, '41x8: what fits');
 	resize(40, 8);

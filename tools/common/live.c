@@ -33,6 +33,7 @@ struct live {
 };
 
 #define FIGURE_WIDTH	5
+#define NAME_WIDER	8
 #define TITLE_LEN	16
 
 /* Room is enough for the units' "/s" only if all columns fit with it. */
@@ -57,7 +58,8 @@ static int total_width(const struct tool *tool, bool wide)
 static void place_columns(struct live *live, char titles[][TITLE_LEN])
 {
 	const struct tool *tool = live->tool;
-	bool wide = COLS >= total_width(tool, true);
+	/* Names have a better use for a little room than headings. */
+	bool wide = COLS >= total_width(tool, true) + NAME_WIDER;
 	int rest = COLS - total_width(tool, wide);
 
 	for (int i = 0; i < tool->column_count; i++) {
