@@ -202,7 +202,7 @@ sub see_order {
 }
 
 my $NARROW = qr/^    PID NAME      EXITS >PRIV >SHRD EFFPG REQPG ZAPPG  DENY   P50   P99 POLICY$/m;
-my $WIDE = qr/^ +PID NAME +EXITS\/s +>PRIV\/s +>SHRD\/s +EFFPG\/s +REQPG\/s +ZAPPG\/s +DENY\/s +P50 +P99 POLICY +HELD\/s LEFT$/m;
+my $WIDE = qr/^ +PID NAME +EXITS\/s +>PRIV\/s +>SHRD\/s +EFFPG\/s +REQPG\/s +ZAPPG\/s +DENY\/s +P50 +P99 POLICY +HELD\/s +FAIL\/s LEFT$/m;
 my $COLOUR = qr/\e\[(?:\d+;)*[349][0-7]/;
 
 sub live {

@@ -232,7 +232,7 @@ static void test_not_measured(void **state)
 	} cases[] = {
 		{ MEASURE_EXITS, { "exits" } },
 		{ MEASURE_CONVERSIONS, { "to_priv", "to_shared", "eff_pg" } },
-		{ MEASURE_REQUESTS, { "req_pg", "denied", "p50", "p99", "held" } },
+		{ MEASURE_REQUESTS, { "req_pg", "denied", "p50", "p99", "held", "failed" } },
 		{ MEASURE_ZAPS, { "zap_pg" } },
 	};
 	struct snapshot *s = snapshot_at(1);

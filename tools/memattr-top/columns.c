@@ -91,6 +91,7 @@ const struct column columns[] = {
 	  .help = "the policy that governs the VM" },
 	{ "held", "HELD", NUMBER(held), .needs = MEASURE_REQUESTS, .warns = true,
 	  .help = "conversions in place that failed because a page was in use" },
+	{ "failed", "FAIL", NUMBER(failed), .needs = MEASURE_REQUESTS, .warns = true, .help = "requests that failed, held ones too" },
 	{ "left", "LEFT", UNIT_TEXT, .from = FROM_TEXT, .text = left_text, .width = 10,
 	  .help = "why the policy before left, l shows more" },
 };
