@@ -16,7 +16,8 @@ chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
 my %tool = map { $_ => "build/bin/$_" } qw(memattr-top prefault-trace);
 my $TRACE = $tool{'prefault-trace'};
 my $TMP = "/tmp/screens-$$";
-my @TMUX = ('tmux', '-L', "screens-$$", '-f', '/dev/null');
+# Each screen has a server of its own: one that is ending would take the next screen with it.
+my $servers = 0;
 mkdir $TMP or die "$TMP: $!";
 
 # The records are of this zone's times, and have names that are not ASCII.
@@ -42,19 +43,20 @@ sub make_record {
 sub screen_of {
 	my ($size, $command, $seen, @keys) = @_;
 	my ($width, $height) = split /x/, $size;
-	run(@TMUX, 'new-session', '-d', '-x', $width, '-y', $height, $command);
+	my @tmux = ('tmux', '-L', "screens-$$-" . $servers++, '-f', '/dev/null');
+	run(@tmux, 'new-session', '-d', '-x', $width, '-y', $height, $command);
 	my $end = time + PATIENCE_S;
 	my $screen = '';
 	while (time < $end) {
-		($screen) = (run(@TMUX, qw(capture-pane -p)))[1];
+		($screen) = (run(@tmux, qw(capture-pane -p)))[1];
 		if ($screen =~ /END OF RECORD/ && @keys) {
-			run(@TMUX, 'send-keys', splice @keys);
+			run(@tmux, 'send-keys', splice @keys);
 			next;
 		}
 		last if !@keys && $screen =~ $seen;
 		select undef, undef, undef, 0.05;
 	}
-	run(@TMUX, 'kill-server');
+	run(@tmux, 'kill-server');
 	return $screen;
 }
 
