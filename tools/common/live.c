@@ -77,7 +77,8 @@ static void place_columns(struct live *live, char titles[][TITLE_LEN])
 		};
 		/* What remains goes to the names, and then to other text. */
 		if (place->text && rest > 0) {
-			int more = rest < VM_NAME_LEN / 2 ? rest : VM_NAME_LEN / 2;
+			int most = place->cut_middle ? VM_NAME_LEN / 2 : NAME_WIDER;
+			int more = rest < most ? rest : most;
 
 			place->width += more;
 			rest -= more;

@@ -134,7 +134,8 @@ void vm_table_update(struct vm_table *t)
 		if (owner->birth != shared->birth) {
 			meet(t, owner, shared);
 			owner->listed = true;
-		} else if (!t->end_reported && has_vanished(t, owner, shared)) {
+		} else if (!t->end_reported && !shared->ended && has_vanished(t, owner, shared)) {
+			owner->vanished = true;
 			bpf_map_delete_elem(bpf_map__fd(t->slots), &shared->kvm);
 			new_epoch(t);
 			shared->ended = true;

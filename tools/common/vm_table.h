@@ -18,6 +18,7 @@ struct vm_owner {
 	struct vm vm;
 	bool listed;		/* it is in the snapshot that is being made */
 	bool ended;		/* and for the last time */
+	bool vanished;		/* without a report of the kernel */
 };
 
 struct vm_table {

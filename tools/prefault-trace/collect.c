@@ -134,7 +134,7 @@ static void find_use(struct collector *c, uint32_t slot, struct trace_vm *vm)
 	}
 	if (!vm->vm.ended)
 		use_read(use, shared->dir, c->vm_count);
-	else if (c->table.end_reported)
+	else if (!c->table.owners[slot].vanished)
 		use->last = (struct vm_use){
 			.time_ns = monotonic_ns(),
 			.mapped = shared->prefaulted,
