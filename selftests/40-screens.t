@@ -110,6 +110,20 @@ sub figure_names {
 	is("@missing", '', 'and the manual names each');
 }
 
+# What is not known is null in JSON and empty in CSV, text too.
+sub unknown {
+	my $record = "$TMP/stock";
+	write_file($record, read_file(record_of('memattr-top')) =~ s/^measured .*/measured exits/mr);
+	my @vms = map { @{ decode_json($_)->{vms} } } split /\n/, (run($tool{'memattr-top'}, '-j', '--replay', $record))[1];
+	my %known = map { my $vm = $_; map { ($_ => 1) } grep { defined $vm->{$_} } keys %$vm } @vms;
+	is(join(' ', sort keys %known), 'ended exits fd name pid', 'the rest is null');
+	my ($heading, $line) = split /\n/, (run($tool{'memattr-top'}, '--csv', '--replay', $record))[1];
+	my %field;
+	@field{split /,/, $heading} = split /,/, $line;
+	is(join(' ', sort grep { length $field{$_} } keys %field), 'ended exits interval_ns name pid time',
+	   'and empty in CSV');
+}
+
 # --- files ---
 
 sub files {
@@ -185,6 +199,7 @@ sub linear {
 golden_screens();
 wide_screens();
 figure_names($_) for sort keys %tool;
+unknown();
 files();
 odd_names();
 linear();

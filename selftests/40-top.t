@@ -305,7 +305,7 @@ sub live {
 	start_live(80, 24, $TOP, "-p $aaa->{pid}");
 	see(qr/ 1 VM of one process /, '-p: of one process');
 	end_guest($aaa);
-	see(qr/THE PROCESS HAS ENDED/, 'it is gone: says so');
+	see(qr/PROCESS ENDED/, 'it is gone: says so');
 	kill TERM => running('memattr-top');
 	see_end('SIGTERM: the same');
 	start_live(80, 24, $TOP, '-n 1 -d 1');

@@ -23,6 +23,11 @@ const char *column_text(const struct column *column, const struct row *row)
 	return column->text ? column->text(row) : NULL;
 }
 
+bool text_is_none(const struct column *column, const char *text)
+{
+	return column->text != row_name && (!strcmp(text, "n/a") || !strcmp(text, "-"));
+}
+
 /* Numbers have no units, so that scripts can use them as they are: pages, and us for latencies. */
 static int heading(const struct column *column, bool totals, char text[HEADING_LEN])
 {

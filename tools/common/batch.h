@@ -21,6 +21,8 @@ const char *unit_suffix(enum cell_unit unit);
 
 /* Returns a column's text, or NULL if it has a number. */
 const char *column_text(const struct column *column, const struct row *row);
+/* Returns whether that text stands for nothing, for formats that say so in their own way. */
+bool text_is_none(const struct column *column, const char *text);
 
 /* Returns the exit status, which is 0 after a signal that stop_catch() catches. */
 int batch_run(const struct tool *tool, struct source *source, const struct args *args, const struct clock *clock);

@@ -38,9 +38,9 @@ static void print_row(FILE *out, const struct tool *tool, const struct row *row)
 		const char *text = column_text(&tool->columns[i], row);
 
 		fputc(',', out);
-		if (text)
+		if (text && !text_is_none(&tool->columns[i], text))
 			quote(out, text);
-		else if (row->cells[i].kind == CELL_NUMBER)
+		else if (!text && row->cells[i].kind == CELL_NUMBER)
 			fprintf(out, tool->columns[i].unit == UNIT_PERCENT ? "%.6f" : "%.0f", row->cells[i].number);
 	}
 	fprintf(out, ",%d\n", row->vm->ended);

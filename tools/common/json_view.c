@@ -24,9 +24,9 @@ static void figures(struct json *json, const struct tool *tool, const struct row
 		if (column->unit == UNIT_NAME || !strcmp(column->key, "name"))
 			continue;
 		snprintf(key, sizeof(key), "%s%s", column->key, unit_suffix(column->unit));
-		if (text)
+		if (text && !text_is_none(column, text))
 			json_string(json, key, text);
-		else if (cell->kind != CELL_NUMBER)
+		else if (text || cell->kind != CELL_NUMBER)
 			json_null(json, key);
 		else if (column->unit == UNIT_PERCENT)
 			json_real(json, key, cell->number);

@@ -375,7 +375,7 @@ static void run(struct live *live, struct diag *why)
 				return;
 			view->ended = "END OF RECORD";
 		} else if (live->source.over) {
-			view->ended = "THE PROCESS HAS ENDED";
+			view->ended = "PROCESS ENDED";
 		} else if (live->args->count && !--left) {
 			return;
 		}
