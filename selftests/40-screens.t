@@ -153,6 +153,8 @@ sub files {
 	is(scalar(split /\n/, $out), 5, 'five of them');
 	fails_with("$_: refused", 2, qr/prefault-trace: /, $TRACE, split) for '-j --folded -', '-b --record - --folded -',
 		'--replay -', '--folded -', '-b --record-limit 3', '-b --record-limit 0 --record x';
+	$out = (run($TRACE, qw(-b --folded -), '--replay', make_record('lost', qw(--stacks 1 --lost 7))))[1];
+	like($out, qr/^\[7_stacks_lost\] 0$/m, 'folded stacks tell what is missing');
 	($status) = run('bash', '-c', "$TRACE -b --replay $record --folded $TMP/folded | head -1; exit \${PIPESTATUS[0]}");
 	is($status, 0, 'a reader that has read enough');
 	is(scalar(split /\n/, read_file("$TMP/folded")), 5, 'the stacks are complete');

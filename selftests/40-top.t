@@ -139,6 +139,27 @@ sub denied {
 	is($line->{POLICY}, 'ratelimit', 'the policy');
 }
 
+# After an ejection there is no policy, but not as if there had never been one.
+sub ejected {
+	my $guest = start_guest('--name', 'freed', qw(--scenario churn --duration 1000 --rate 50));
+	my $loader = load_policy('build/selftests/policy/fault.bpf.o', '--pid', $guest->{pid}, 'convert_ret=7');
+	go_guest($guest);
+	# It ends when its policy has been ejected.
+	stop($loader);
+	my ($status, $out) = run($TOP, qw(-b -n 1 -d 0.2));
+	my ($line) = grep { $_->{NAME} eq 'freed' } lines($out);
+	like("$line->{POLICY} $line->{LEFT}", qr/^ejected fault:bad-\S+$/, 'an ejected policy, and why it left');
+	start_live(80, 24, $TOP, '-d 0.2');
+	see(qr/ ejected$.*^Policies that have left.*freed  ejected fault:bad-\S+: ./ms, 'on the screen, too');
+	press('q');
+	see_end('q: ends');
+	# A thread stands for its process.
+	my ($tid) = grep { $_ != $guest->{pid} } map { m{(\d+)$} } glob "/proc/$guest->{pid}/task/*";
+	($status, $out) = run($TOP, qw(-b -n 1 -d 0.2 -p), $tid);
+	is(join(' ', map { $_->{NAME} } lines($out)), 'freed', "-p with a vCPU's thread");
+	end_guest($guest);
+}
+
 # A VM that ends is shown in one more interval, and each VM has a line of its own.
 sub intervals {
 	my $one = start_guest('--name', 'one', qw(--scenario churn --count 100));
@@ -360,6 +381,7 @@ my %parts = (
 		is($line->{POLICY}, 'none', 'no policy');
 		plausible_latency($line, $counted);
 		denied();
+		ejected();
 		intervals();
 		live();
 		many();

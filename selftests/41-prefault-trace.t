@@ -361,6 +361,8 @@ sub ways_to_end {
 		is($out, read_file("/tmp/folded.$signal"), 'the record is complete, and has the stacks');
 		like($out, qr/^prefault-vmm-$vmm->{pid};/m, 'as does their file');
 	}
+	my ($status, $out, $err) = run('bash', '-c', "set -o pipefail; $TRACE -b -n 2 -d 0.1 --record - | $TRACE -b --replay -");
+	ok($status == 0 && $out =~ /^TIME .*\n/, 'a record through a pipe') or diag($err);
 	kill STOP => $slow->{pid};
 	sleep 3;
 	kill CONT => $slow->{pid};
