@@ -70,7 +70,8 @@ int output_flush(struct output *output)
 	if (!err)
 		err = write_all(output->fd, output->held, output->held_size);
 	output->written += output->held_size;
-	rewind(output->text);
+	if (fseek(output->text, 0, SEEK_SET) && !err)
+		err = -errno;
 	return err;
 }
 
@@ -83,7 +84,7 @@ int output_close(struct output *output)
 	free(output->held);
 	if (output->name && output->fd > STDERR_FILENO && close(output->fd))
 		err = -errno;
-	if (output->created && !output->written)
+	if (output->name && output->created && !output->written)
 		unlink(output->name);
 	*output = (struct output){};
 	return err;

@@ -18,6 +18,18 @@
 
 #define NO_FIELD (-1)
 
+/* No version of a record will have more for a line. */
+#define KEYS_MAX 64
+
+static const struct field hook_fields[] = {
+	FIELD(FIELD_TEXT, struct snapshot_hook, "metric", metric),
+	FIELD(FIELD_TEXT, struct snapshot_hook, "hook", hook),
+	FIELD(FIELD_TEXT, struct snapshot_hook, "note", note),
+};
+
+/* Its keys are always these, in this order. */
+static const struct list_type hook_type = { .word = "hook", .fields = hook_fields, .field_count = 3 };
+
 /* --- writing --- */
 
 /* Blanks separate values, newlines end them: both are escaped, as is whatever else is not a visible character. */
@@ -93,15 +105,8 @@ void record_write_header(FILE *out, const struct tool *tool, const struct snapsh
 		if (first->measured & 1U << bit)
 			fprintf(out, " %s", tool->measures[bit]);
 	fputc('\n', out);
-	for (int i = 0; i < first->hook_count; i++) {
-		fputs("hook ", out);
-		write_text(out, first->hooks[i].metric);
-		fputc(' ', out);
-		write_text(out, first->hooks[i].hook);
-		fputc(' ', out);
-		write_text(out, first->hooks[i].note);
-		fputc('\n', out);
-	}
+	for (int i = 0; i < first->hook_count; i++)
+		write_item(out, &hook_type, hook_type.word, &first->hooks[i]);
 	write_keys(out, &snapshot_type);
 	for (int list = 0; list < tool->list_count; list++)
 		write_keys(out, &tool->lists[list]);
@@ -149,7 +154,7 @@ void record_write_last(FILE *out, const struct snapshot *last)
 struct layout {
 	const struct list_type *type;
 	size_t count;
-	int *fields;	/* or NO_FIELD */
+	int fields[KEYS_MAX];	/* or NO_FIELD */
 };
 
 struct record_reader {
@@ -306,18 +311,11 @@ static void read_keys(struct record_reader *r, char *rest)
 
 	if (!layout || layout->count)
 		return;
-	while ((key = strsep(&rest, " "))) {
-		int *fields = reallocarray(layout->fields, layout->count + 1, sizeof(*fields));
-
-		if (!fields) {
-			r->damaged = true;
-			return;
-		}
-		layout->fields = fields;
-		fields[layout->count] = NO_FIELD;
+	while ((key = strsep(&rest, " ")) && layout->count < KEYS_MAX) {
+		layout->fields[layout->count] = NO_FIELD;
 		for (size_t i = 0; i < layout->type->field_count; i++)
 			if (!strcmp(layout->type->fields[i].key, key))
-				fields[layout->count] = i;
+				layout->fields[layout->count] = i;
 		layout->count++;
 	}
 }
@@ -334,20 +332,10 @@ static void read_measured(struct record_reader *r, char *rest)
 
 static void read_hook(struct record_reader *r, char *rest)
 {
-	struct snapshot_hook *hook = &r->before->hooks[r->before->hook_count];
-	char *metric = strsep(&rest, " "), *site = strsep(&rest, " "), *note = strsep(&rest, " ");
+	static const struct layout layout = { &hook_type, 3, { 0, 1, 2 } };
 
-	if (!note || r->before->hook_count == HOOKS_MAX) {
-		r->damaged = true;
-		return;
-	}
-	read_text(metric);
-	read_text(site);
-	read_text(note);
-	snprintf(hook->metric, sizeof(hook->metric), "%s", metric);
-	snprintf(hook->hook, sizeof(hook->hook), "%s", site);
-	snprintf(hook->note, sizeof(hook->note), "%s", note);
-	r->before->hook_count++;
+	if (r->before->hook_count < HOOKS_MAX)
+		read_item(r, &layout, rest, &r->before->hooks[r->before->hook_count++]);
 }
 
 /* Says whose record it is, if it is one. */
@@ -395,8 +383,6 @@ struct record_reader *record_open(const struct tool *tool, const char *name, str
 
 void record_close(struct record_reader *r)
 {
-	for (int i = 0; i < 1 + LISTS_MAX; i++)
-		free(r->layouts[i].fields);
 	snapshot_free(r->before);
 	snapshot_free(r->last);
 	if (r->file)
