@@ -46,14 +46,16 @@ sub screen_of {
 	my @tmux = ('tmux', '-L', "screens-$$-" . $servers++, '-f', '/dev/null');
 	run(@tmux, 'new-session', '-d', '-x', $width, '-y', $height, $command);
 	my $end = time + PATIENCE_S;
-	my $screen = '';
+	my ($screen, $before) = ('', '');
+	# A screen that is half drawn changes until the next look.
 	while (time < $end) {
-		($screen) = (run(@tmux, qw(capture-pane -p)))[1];
+		$before = $screen;
+		$screen = (run(@tmux, qw(capture-pane -p)))[1];
 		if ($screen =~ /END OF RECORD/ && @keys) {
 			run(@tmux, 'send-keys', splice @keys);
 			next;
 		}
-		last if !@keys && $screen =~ $seen;
+		last if !@keys && $screen =~ $seen && $screen eq $before;
 		select undef, undef, undef, 0.05;
 	}
 	run(@tmux, 'kill-server');
