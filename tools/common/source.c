@@ -95,7 +95,12 @@ static int record_snapshot(struct source *source, struct snapshot *s, struct dia
 	snapshot_free(source->recorded);
 	source->recorded = snapshot_hold(s);
 	err = output_flush(&source->record);
-	return err ? cannot(why, source->record.name, err) : EXIT_OK;
+	if (!err)
+		return EXIT_OK;
+	/* Nothing will be added to it, nor is it reported again at the end. */
+	snapshot_free(source->recorded);
+	source->recorded = NULL;
+	return cannot(why, source->record.name, err);
 }
 
 static bool has_ended(int process)
