@@ -35,11 +35,18 @@ sub running {
 
 sub arguments {
 	usage_ok($TOP, '-d 0', '-d -1', '-d x', '-d 1x', '-d nan', '-d 9999', '-n 0', '-n x', '-p 0', '-p -3', '-p x',
-		 '--nonsense', 'word');
+		 '--nonsense', 'word', '--record a --replay b', '--record-limit 0', '--record-limit 1');
 }
 
 sub unit_tests {
+<<<<<<< HEAD
 	unit_tests_ok('build/selftests/tools/top-unit', 'what needs no kernel');
+=======
+	for my $unit (qw(engine-unit top-unit)) {
+		my ($status, $out, $err) = run("build/selftests/tools/$unit");
+		is($status, 0, "$unit, which needs no kernel") or diag($out, $err);
+	}
+>>>>>>> i13-engine
 }
 
 # --- batch ---
@@ -136,6 +143,27 @@ sub denied {
 	is($line->{POLICY}, 'ratelimit', 'the policy');
 }
 
+# After an ejection there is no policy, but not as if there had never been one.
+sub ejected {
+	my $guest = start_guest('--name', 'freed', qw(--scenario churn --duration 1000 --rate 50));
+	my $loader = load_policy('build/selftests/policy/fault.bpf.o', '--pid', $guest->{pid}, 'convert_ret=7');
+	go_guest($guest);
+	# It ends when its policy has been ejected.
+	stop($loader);
+	my ($status, $out) = run($TOP, qw(-b -n 1 -d 0.2));
+	my ($line) = grep { $_->{NAME} eq 'freed' } lines($out);
+	like("$line->{POLICY} $line->{LEFT}", qr/^ejected fault:bad-\S+$/, 'an ejected policy, and why it left');
+	start_live(80, 24, $TOP, '-d 0.2');
+	see(qr/ ejected$.*^Policies that have left.*freed  ejected fault:bad-\S+: ./ms, 'on the screen, too');
+	press('q');
+	see_end('q: ends');
+	# A thread stands for its process.
+	my ($tid) = grep { $_ != $guest->{pid} } map { m{(\d+)$} } glob "/proc/$guest->{pid}/task/*";
+	($status, $out) = run($TOP, qw(-b -n 1 -d 0.2 -p), $tid);
+	is(join(' ', map { $_->{NAME} } lines($out)), 'freed', "-p with a vCPU's thread");
+	end_guest($guest);
+}
+
 # A VM that ends is shown in one more interval, and each VM has a line of its own.
 sub intervals {
 	my $one = start_guest('--name', 'one', qw(--scenario churn --count 100));
@@ -199,7 +227,7 @@ sub see_order {
 }
 
 my $NARROW = qr/^    PID NAME      EXITS >PRIV >SHRD EFFPG REQPG ZAPPG  DENY   P50   P99 POLICY$/m;
-my $WIDE = qr/^ +PID NAME +EXITS\/s +>PRIV\/s +>SHRD\/s +EFFPG\/s +REQPG\/s +ZAPPG\/s +DENY\/s +P50 +P99 POLICY$/m;
+my $WIDE = qr/^ +PID NAME +EXITS\/s +>PRIV\/s +>SHRD\/s +EFFPG\/s +REQPG\/s +ZAPPG\/s +DENY\/s +P50 +P99 POLICY +HELD\/s +FAIL\/s LEFT$/m;
 my $COLOUR = qr/\e\[(?:\d+;)*[349][0-7]/;
 
 sub live {
@@ -235,7 +263,7 @@ sub live {
 	press('R');
 	see_order('aaa bbb', 'R: from A');
 	press('F6');
-	see(qr/^ Sort by.*^ DENY/ms, 'F6: a menu');
+	see(qr/^ Sort by.*^ denied/ms, 'F6: a menu');
 	press('Down', 'R', 'Escape');
 	see_gone(qr/Sort by/, 'Esc: leaves it');
 	see_order('aaa bbb', 'and nothing has changed');
@@ -244,7 +272,7 @@ sub live {
 	see_order('bbb aaa', 'it is by process');
 
 	press('h');
-	see(qr/^REQPG  pages asked for.*^VM end +fentry:kvm_/ms, 'h: help');
+	see(qr/^VM end +fentry:kvm_.*^REQPG  pages asked for/ms, 'h: help');
 	press('x');
 	see($NARROW, 'any key: back');
 	press('?');
@@ -282,8 +310,8 @@ sub live {
 	see_order('aaa', 'space: goes on, the VM that ended is dropped');
 	press('t');
 
-	resize(120, 30);
-	see($WIDE, '120x30: wide headings');
+	resize(140, 30);
+	see($WIDE, '140x30: wide headings');
 	resize(41, 8);
 	see(qr/^ +PID NAME +EXITS >PRIV >SHRD EFFPG\n.* aaa /ms, '41x8: what fits');
 	resize(40, 8);
@@ -302,7 +330,7 @@ sub live {
 	start_live(80, 24, $TOP, "-p $aaa->{pid}");
 	see(qr/ 1 VM of one process /, '-p: of one process');
 	end_guest($aaa);
-	see(qr/process $aaa->{pid} has no VM/, 'it is gone: says so');
+	see(qr/PROCESS ENDED/, 'it is gone: says so');
 	kill TERM => running('memattr-top');
 	see_end('SIGTERM: the same');
 	start_live(80, 24, $TOP, '-n 1 -d 1');
@@ -357,6 +385,7 @@ my %parts = (
 		is($line->{POLICY}, 'none', 'no policy');
 		plausible_latency($line, $counted);
 		denied();
+		ejected();
 		intervals();
 		live();
 		many();

@@ -163,12 +163,12 @@ sub json {
 	is(ref $document, 'HASH', 'JSON') or diag($text);
 	my $vm = $document->{vms}[0];
 	my @series = map { @{ $_->{series} } } @{ $vm->{vcpus} };
-	is($vm->{faults}{count}, $did->{pf_taken}, 'the same faults');
+	is($vm->{faults}, $did->{pf_taken}, 'the same faults');
 	is(sum0(map { $_->{event} eq 'fault' ? $_->{count} : 0 } @series), $did->{pf_taken},
 	   'the kinds of them add up');
-	is(sum0(map { $_->[1] } @{ $vm->{faults}{ns}{histogram} }), $did->{pf_taken},
+	is(sum0(map { $_->[1] } @{ $vm->{fault_ns}{histogram} }), $did->{pf_taken},
 	   'and so does the histogram');
-	is($vm->{calls}{count}, $did->{calls}, 'the same calls');
+	is($vm->{calls}, $did->{calls}, 'the same calls');
 	ok((grep { $_->{event} eq 'fault' && $_->{alias} eq 'shared' && $_->{access} eq 'exec' &&
 		   $_->{result} eq 'fixed' && $_->{level} eq '4K' } @series), 'the fault on the guest\'s code');
 	is($document->{lost_events}, 0, 'nothing lost');
@@ -178,7 +178,7 @@ sub json {
 	is_deeply([ map { $_->{ns} } @slowest ], [ sort { $b <=> $a } map { $_->{ns} } @slowest ], 'in order');
 	ok(!(grep { $_->{gpa} >= 1 << 32 || $_->{pid} != $did->{pid} } @slowest), 'where they were');
 	my $exact = max(map { $_->{ns} } @slowest);
-	my $read = $vm->{faults}{ns}{max};
+	my $read = $vm->{max_ns};
 	ok(abs($read - $exact) <= $exact * MAX_ERROR, 'the slowest is the maximum') or diag("$read, $exact");
 	ok(!(grep { !grep { /^kvm_vcpu_ioctl$/ } @{ $_->{stack} } } @slowest), 'with the kernel\'s stacks');
 	ok(!(grep { grep { /bpf|^0x/ } @{ $_->{stack} } } @slowest), 'nothing of the tracing in them') or
@@ -187,7 +187,7 @@ sub json {
 	my @stacks = map { [ /^(\S+) (\d+)$/ ] } split /\n/, $folded;
 	ok(!(grep { @$_ != 2 || $_->[0] !~ /^prefault-vmm-$did->{pid};.*;kvm_vcpu_ioctl;.*\[/ } @stacks),
 	   'folded stacks') or diag($folded);
-	is(sum0(map { $_->[1] } @stacks), $vm->{faults}{ns}{total} + $vm->{calls}{ns}{total},
+	is(sum0(map { $_->[1] } @stacks), $vm->{fault_ns}{total} + $vm->{call_ns}{total},
 	   'they sum up to all of the time');
 }
 
@@ -206,14 +206,14 @@ sub percentiles {
 	waitpid $pid, 0;
 	is($?, 0, 'every fault is in the dump');
 	is(@ns, $did->{pf_taken}, 'all there were');
-	my $faults = last_vm($trace->{text}, $vmm->{pid})->{faults};
-	is($faults->{count}, @ns, 'and all are counted');
-	is($faults->{ns}{total}, sum0(@ns), 'their time is exact');
+	my $vm = last_vm($trace->{text}, $vmm->{pid});
+	is($vm->{faults}, @ns, 'and all are counted');
+	is($vm->{fault_ns}{total}, sum0(@ns), 'their time is exact');
 	my %percents = (p50 => 50, p90 => 90, p99 => 99, p99_9 => 99.9, max => 100);
 	for my $name (sort keys %percents) {
 		my $exact = $ns[POSIX::ceil($percents{$name} * @ns / 100) - 1];
-		ok(abs($faults->{ns}{$name} - $exact) <= $exact * MAX_ERROR, "$name within 7 %") or
-			diag("$faults->{ns}{$name}, not $exact");
+		ok(abs($vm->{fault_ns}{$name} - $exact) <= $exact * MAX_ERROR, "$name within 7 %") or
+			diag("$vm->{fault_ns}{$name}, not $exact");
 	}
 	like($trace->{said}, qr/lost: 0 events/, 'nothing lost');
 }
@@ -232,7 +232,7 @@ sub two_vms {
 	stop_trace($all);
 	for my $vmm ($one, $two) {
 		my $last = last_vm($all->{text}, $vmm->{pid});
-		is($last->{faults}{count}, $did{$vmm->{pid}}{pf_taken}, 'the last figures have all of it');
+		is($last->{faults}, $did{$vmm->{pid}}{pf_taken}, 'the last figures have all of it');
 		ok($last->{ended}, 'and that it ended');
 	}
 	my @documents = map { decode_json($_) } split /\n/, $all->{text};
@@ -297,10 +297,10 @@ sub use_of_living {
 	close $vmm->{in};
 	waitpid $vmm->{pid}, 0;
 	stop_trace($trace);
-	is_deeply($last->{use}, { prefaulted_pages => 100, touched_pages => 50, unused_pages => 50,
+	is_deeply($last->{use}, { mapped_pages => 100, touched_pages => 50, unused_pages => 50,
 				  untouched_pages => 0 }, 'at its end: 50 of 100 pages') or diag(explain(\@seen));
-	ok(!(grep { $_->{prefaulted_pages} < $_->{touched_pages} + $_->{unused_pages} + $_->{untouched_pages} }
-	     grep { defined $_->{prefaulted_pages} } @seen), 'never more than were mapped');
+	ok(!(grep { $_->{mapped_pages} < $_->{touched_pages} + $_->{unused_pages} + $_->{untouched_pages} }
+	     grep { defined $_->{mapped_pages} } @seen), 'never more than were mapped');
 }
 
 # Tests a policy that proposes 9 pages around each fault on private memory.
@@ -318,10 +318,9 @@ sub count_windows {
 # A policy that wants 9 pages around each fault of private memory.
 sub windows {
 	my $vm = count_windows(90, 'window_end_add=9');
-	is($vm->{faults}{private}, 10, 'has one fault for 9 pages');
-	is_deeply($vm->{windows}, { count => 10, proposed_pages => 90, granted_pages => 90 },
-		  'a window for each') or diag(explain($vm->{windows}));
-	is("$vm->{mapped_ahead}{new_pages} $vm->{mapped_ahead}{old_pages}", '80 10',
+	is($vm->{private}, 10, 'has one fault for 9 pages');
+	is("@$vm{qw(windows wanted_pg granted_pg)}", '10 90 90', 'a window for each') or diag(explain($vm));
+	is("@$vm{qw(new_pg old_pg)}", '80 10',
 	   'the page that faulted was mapped already');
 	is($vm->{use}{touched_pages}, 80, 'all of them were of use');
 	is_deeply([ map { "$_->{reason} $_->{count}" } grep { $_->{event} eq 'window' }
@@ -332,7 +331,7 @@ sub windows {
 sub no_windows {
 	for my $wanted ('window_end_add=0', 'window_start_add=100000 window_end_add=100009') {
 		my $vm = count_windows(9, split ' ', $wanted);
-		is("$vm->{faults}{private} $vm->{windows}{count}", '9 0', "no window for $wanted");
+		is("$vm->{private} $vm->{windows}", '9 0', "no window for $wanted");
 	}
 }
 
@@ -346,6 +345,31 @@ sub too_many {
 	is($line->{FAULTS} + $lost, $did->{pf_taken}, 'no room: what is not counted is lost');
 	cmp_ok($lost, '>', 0, 'and told');
 	like($trace->{said}, qr/try: a larger --series/, 'and what helps');
+}
+
+# Whatever ends it, the files are complete; and what was missed is not made up for.
+sub ways_to_end {
+	my $vmm = start_vmm(qw(-t 200));
+	my %trace = map { $_ => start_trace(qw(-b --totals -d 600 --folded), "/tmp/folded.$_", '--record', "/tmp/record.$_") }
+		qw(HUP TERM QUIT);
+	my $slow = start_trace(qw(-j -d 0.2));
+	finish_vmm($vmm);
+	for my $signal (sort keys %trace) {
+		is(stop($trace{$signal}, $signal), 0, "SIG$signal: ends with 0");
+		my ($status, $out) = run($TRACE, qw(-b --totals --folded -), '--replay', "/tmp/record.$signal");
+		is($out, read_file("/tmp/folded.$signal"), 'the record is complete, and has the stacks');
+		like($out, qr/^prefault-vmm-$vmm->{pid};/m, 'as does their file');
+	}
+	my ($status, $out, $err) = run('bash', '-c', "set -o pipefail; $TRACE -b -n 2 -d 0.1 --record - | $TRACE -b --replay -");
+	ok($status == 0 && $out =~ /^TIME .*\n/, 'a record through a pipe') or diag($err);
+	kill STOP => $slow->{pid};
+	sleep 3;
+	kill CONT => $slow->{pid};
+	sleep 2;
+	stop_trace($slow);
+	my @long = grep { $_ > 0.35e9 } my @ns = map { decode_json($_)->{interval_ns} } split /\n/, $slow->{text};
+	ok(@long >= 1 && (sort { $b <=> $a } @ns)[0] > 2.5e9, 'three seconds that were missed are one interval') or diag("@ns");
+	ok(!(grep { $_ < 0.05e9 } @ns[0 .. $#ns - 1]), 'and no short ones follow') or diag("@ns");
 }
 
 # VMs come and go at the same addresses: the next VM gets the room of the previous one, but not its counts.
@@ -363,7 +387,7 @@ sub one_after_another {
 	}
 	stop_trace($trace);
 	for my $did (@did) {
-		push @counted, last_vm($trace->{text}, $did->{pid})->{faults}{count};
+		push @counted, last_vm($trace->{text}, $did->{pid})->{faults};
 	}
 	is("@counted", join(' ', map { $_->{pf_taken} } @did), 'VMs one after another');
 	like($trace->{said}, qr/lost: 0 events/, 'take up no more room than one');
@@ -382,6 +406,8 @@ sub live {
 	my $vmm = start_vmm(qw(-v 2 -t 40 -m 10 -n aaa));
 	start_live(160, 30, $TRACE, '-d 0.3');
 	see(qr/no VM is running that has had a fault/, 'no VM yet');
+	start_live(160, 30, $TRACE, '-d 60');
+	see(qr/counting has begun; the first figures come after 60 s/, 'and what the screen waits for');
 	finish_vmm($vmm);
 	start_live(160, 30, $TRACE, '--totals -d 0.3 --replay /tmp/record');
 	see(qr/END OF RECORD/, 'a replay on the screen');
@@ -499,6 +525,7 @@ my %parts = (
 		no_windows();
 		too_many();
 		one_after_another();
+		ways_to_end();
 		live($did->{pf_taken});
 		no_tdp_mmu($modules);
 	},

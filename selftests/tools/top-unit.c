@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What of memattr-top needs no kernel: the histogram, and how a snapshot pair becomes a table. */
+/* The parts of memattr-top that need no kernel: the histogram, and how two snapshots become a table. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "figures.h"
 #include "format.h"
 #include "rows.h"
 
@@ -75,98 +76,151 @@ static void test_h2_percentile(void **state)
 	assert_int_equal(h2_percentile(counts, 99.5), h2_middle(h2_bucket(1000000)));
 }
 
-static struct snapshot_vm vm_of(uint64_t birth, pid_t pid, uint64_t exits)
-{
-	struct snapshot_vm vm = { .birth = birth, .pid = pid, .creator_tid = pid, .exits = exits };
+static const struct tool tool = {
+	.name = "memattr-top",
+	.columns = columns,
+	.lists = top_lists,
+	.list_count = 1,
+	.figures_size = sizeof(struct figures),
+	.figures = fill_figures,
+};
 
-	strcpy(vm.name, "vm");
+static int column(const char *key)
+{
+	for (int i = 0; i < column_count; i++)
+		if (!strcmp(columns[i].key, key))
+			return i;
+	fail_msg("no column %s", key);
+	return -1;
+}
+
+static struct snapshot *snapshot_at(uint64_t seconds)
+{
+	struct snapshot *s = snapshot_new(top_lists, 1);
+
+	assert_non_null(s);
+	s->time_ns = seconds * 1000000000;
+	s->measured = ALL;
+	return s;
+}
+
+static struct top_vm *add_vm(struct snapshot *s, uint64_t birth, pid_t pid, uint64_t exits)
+{
+	struct top_vm *vm = snapshot_add(s, 0);
+
+	assert_non_null(vm);
+	vm->vm = (struct snapshot_vm){ .birth = birth, .pid = pid, .creator_tid = pid, .name = "vm" };
+	vm->numbers.exits = exits;
 	return vm;
 }
 
-static struct rows build(const struct snapshot *before, const struct snapshot *now,
+static void set_latency(struct top_vm *vm, uint64_t ns, uint64_t count, uint64_t also_ns)
+{
+	__u64 buckets[H2_BUCKETS] = {};
+
+	buckets[h2_bucket(ns)] += count;
+	buckets[h2_bucket(also_ns)]++;
+	free(vm->latency.counts);
+	assert_int_equal(histogram_set(&vm->latency, buckets), 0);
+}
+
+/* The rows, which point to a pair that the next call overwrites. */
+static struct rows build(const struct snapshot *before, const struct snapshot *now, bool totals,
 			 struct rows_options options)
 {
+	static struct pair pair;
+	struct tool all = tool;
 	struct rows rows;
 
-	assert_int_equal(rows_build(&rows, before, now, &options), 0);
+	all.column_count = column_count;
+	pair = pair_of(before, now, totals);
+	assert_int_equal(rows_build(&rows, &all, &pair, &options), 0);
 	return rows;
 }
 
-static void assert_number(const struct row *row, enum column column, double number)
+static void assert_number(const struct row *row, const char *key, double number)
 {
-	assert_int_equal(row->cells[column].kind, CELL_NUMBER);
-	assert_true(row->cells[column].number == number);
+	const struct cell *cell = &row->cells[column(key)];
+
+	assert_int_equal(cell->kind, CELL_NUMBER);
+	assert_true(cell->number == number);
+}
+
+static void assert_none(const struct row *row, const char *key)
+{
+	assert_int_equal(row->cells[column(key)].kind, CELL_NO_SAMPLE);
 }
 
 static void test_rates(void **state)
 {
-	struct snapshot_vm then = vm_of(1, 100, 1000), now_vms[2];
-	struct snapshot before = { .time_ns = 1000000000, .measured = ALL, .vms = &then, .vm_count = 1 };
-	struct snapshot now = { .time_ns = 3000000000, .measured = ALL, .vms = now_vms, .vm_count = 2 };
+	struct snapshot *before = snapshot_at(1), *now = snapshot_at(3);
+	struct top_vm *vm = add_vm(before, 1, 100, 1000);
+	const struct rows_options by_exits = { .sort = column("exits") };
 	struct rows rows;
 
 	(void)state;
-	then.counts.to_private = 5;
-	then.counts.latency[h2_bucket(10)] = 1000;
-	now_vms[0] = then;
-	now_vms[0].exits = 1500;
-	now_vms[0].counts.to_private = 6;
-	now_vms[0].counts.latency[h2_bucket(3)] = 1;
-	now_vms[1] = vm_of(2, 200, 40);
+	vm->numbers.to_private = 5;
+	set_latency(vm, 10, 1000, 10);
+	vm = add_vm(now, 1, 100, 1500);
+	vm->numbers.to_private = 6;
+	set_latency(vm, 10, 1000, 10);
+	vm->latency.counts[0]++;
+	add_vm(now, 2, 200, 40);
 
-	rows = build(&before, &now, (struct rows_options){ .sort = COLUMN_EXITS });
+	rows = build(before, now, false, by_exits);
 	assert_int_equal(rows.count, 2);
-	assert_number(&rows.rows[0], COLUMN_PID, 100);
-	assert_number(&rows.rows[0], COLUMN_EXITS, 250);
-	assert_number(&rows.rows[0], COLUMN_TO_PRIVATE, 0.5);
-	/* Of the interval, not of all the time. */
-	assert_number(&rows.rows[0], COLUMN_P50_NS, 3);
-	assert_number(&rows.rows[0], COLUMN_P99_NS, 3);
+	assert_number(&rows.rows[0], "pid", 100);
+	assert_number(&rows.rows[0], "exits", 250);
+	assert_number(&rows.rows[0], "to_priv", 0.5);
+	assert_number(&rows.rows[0], "p50", 10);
 	/* It was not there before: counted from nothing. */
-	assert_number(&rows.rows[1], COLUMN_EXITS, 20);
-	assert_int_equal(rows.rows[1].cells[COLUMN_P50_NS].kind, CELL_NO_SAMPLE);
+	assert_number(&rows.rows[1], "exits", 20);
+	assert_none(&rows.rows[1], "p50");
 	rows_free(&rows);
 
-	rows = build(&before, &now, (struct rows_options){ .totals = true, .sort = COLUMN_EXITS });
-	assert_number(&rows.rows[0], COLUMN_EXITS, 1500);
-	assert_number(&rows.rows[0], COLUMN_TO_PRIVATE, 6);
-	assert_number(&rows.rows[0], COLUMN_P50_NS, 10);
+	/* The interval's latencies, not those of all the time. */
+	set_latency(vm, 10, 1000, 3);
+	set_latency((struct top_vm *)snapshot_item(before, 0, 0), 10, 999, 10);
+	rows = build(before, now, false, by_exits);
+	assert_number(&rows.rows[0], "p50", 3);
+	assert_number(&rows.rows[0], "p99", 3);
+	rows_free(&rows);
+
+	rows = build(before, now, true, by_exits);
+	assert_number(&rows.rows[0], "exits", 1500);
+	assert_number(&rows.rows[0], "to_priv", 6);
+	assert_number(&rows.rows[0], "p50", 10);
 	rows_free(&rows);
 
 	/* The first screen: rates would be invented. */
-	rows = build(NULL, &now, (struct rows_options){ .sort = COLUMN_EXITS });
-	assert_int_equal(rows.rows[0].cells[COLUMN_EXITS].kind, CELL_NO_SAMPLE);
-	assert_int_equal(rows.rows[0].cells[COLUMN_P50_NS].kind, CELL_NO_SAMPLE);
+	rows = build(NULL, now, false, by_exits);
+	assert_none(&rows.rows[0], "exits");
+	assert_none(&rows.rows[0], "p50");
 	rows_free(&rows);
+	snapshot_free(before);
+	snapshot_free(now);
 }
 
-/* The same process number and the same slot, but another VM. */
-static void test_reused_identity(void **state)
+/* The same process number and the same slot, but another VM; or an idle VM, without a birth, gets its first events. */
+static void check_new_vm(uint64_t birth, uint64_t exits)
 {
-	struct snapshot_vm then = vm_of(1, 100, 1000), next = vm_of(2, 100, 10);
-	struct snapshot before = { .time_ns = 0, .measured = ALL, .vms = &then, .vm_count = 1 };
-	struct snapshot now = { .time_ns = 1000000000, .measured = ALL, .vms = &next, .vm_count = 1 };
-	struct rows rows = build(&before, &now, (struct rows_options){});
+	struct snapshot *before = snapshot_at(0), *now = snapshot_at(1);
+	struct rows rows;
 
-	(void)state;
-	assert_number(&rows.rows[0], COLUMN_EXITS, 10);
+	add_vm(before, birth, 100, exits);
+	add_vm(now, 7, 100, 10);
+	rows = build(before, now, false, (struct rows_options){});
+	assert_number(&rows.rows[0], "exits", 10);
 	rows_free(&rows);
+	snapshot_free(before);
+	snapshot_free(now);
 }
 
-/* A VM that was idle so far, listed without a birth, gets its first events. */
-static void test_first_events(void **state)
+static void test_new_vms(void **state)
 {
-	struct snapshot_vm idle = vm_of(0, 100, 0), busy = vm_of(7, 100, 10);
-	struct snapshot before = { .time_ns = 0, .measured = ALL, .vms = &idle, .vm_count = 1 };
-	struct snapshot now = { .time_ns = 1000000000, .measured = ALL, .vms = &busy, .vm_count = 1 };
-	struct rows rows = build(&before, &before, (struct rows_options){ .totals = true });
-
 	(void)state;
-	assert_number(&rows.rows[0], COLUMN_EXITS, 0);
-	rows_free(&rows);
-	rows = build(&before, &now, (struct rows_options){});
-	assert_number(&rows.rows[0], COLUMN_EXITS, 10);
-	rows_free(&rows);
+	check_new_vm(1, 1000);
+	check_new_vm(0, 0);
 }
 
 /* n/a whatever the counters hold, and never 0. */
@@ -174,61 +228,70 @@ static void test_not_measured(void **state)
 {
 	static const struct {
 		unsigned int missing;
-		enum column columns[6];	/* PID ends it */
+		const char *keys[7];
 	} cases[] = {
-		{ MEASURE_EXITS, { COLUMN_EXITS } },
-		{ MEASURE_CONVERSIONS,
-		  { COLUMN_TO_PRIVATE, COLUMN_TO_SHARED, COLUMN_EFFECTIVE_PAGES } },
-		{ MEASURE_REQUESTS,
-		  { COLUMN_REQUESTED_PAGES, COLUMN_DENIED, COLUMN_P50_NS, COLUMN_P99_NS,
-		    COLUMN_HELD } },
-		{ MEASURE_ZAPS, { COLUMN_ZAP_PAGES } },
+		{ MEASURE_EXITS, { "exits" } },
+		{ MEASURE_CONVERSIONS, { "to_priv", "to_shared", "eff_pg" } },
+		{ MEASURE_REQUESTS, { "req_pg", "denied", "p50", "p99", "held", "failed" } },
+		{ MEASURE_ZAPS, { "zap_pg" } },
 	};
-	struct snapshot_vm vm = vm_of(1, 100, 1);
+	struct snapshot *s = snapshot_at(1);
 
 	(void)state;
-	vm.counts.latency[0] = 1;
+	set_latency(add_vm(s, 1, 100, 1), 1, 1, 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct snapshot s = { .measured = ALL & ~cases[i].missing, .vms = &vm, .vm_count = 1 };
-		struct rows rows = build(NULL, &s, (struct rows_options){ .totals = true });
+		struct rows rows;
 		int missing = 0, expected = 0;
 
-		while (cases[i].columns[expected])
-			assert_int_equal(rows.rows[0].cells[cases[i].columns[expected++]].kind,
+		s->measured = ALL & ~cases[i].missing;
+		rows = build(NULL, s, true, (struct rows_options){});
+		while (cases[i].keys[expected])
+			assert_int_equal(rows.rows[0].cells[column(cases[i].keys[expected++])].kind,
 					 CELL_NOT_MEASURED);
-		for (int column = 0; column < COLUMN_COUNT; column++)
-			missing += rows.rows[0].cells[column].kind == CELL_NOT_MEASURED;
+		for (int c = 0; c < column_count; c++)
+			missing += rows.rows[0].cells[c].kind == CELL_NOT_MEASURED;
 		assert_int_equal(missing, expected);
 		rows_free(&rows);
 	}
+	snapshot_free(s);
 }
 
-static void check_policy(const struct snapshot_vm *vm, unsigned int measured, const char *text)
+static void check_policy(struct snapshot *s, const char *policy, const char *left)
 {
-	struct snapshot s = { .measured = measured, .vms = (void *)vm, .vm_count = 1 };
-	struct rows rows = build(NULL, &s, (struct rows_options){});
+	struct rows rows = build(NULL, s, false, (struct rows_options){});
 
-	assert_string_equal(rows.rows[0].policy, text);
+	assert_string_equal(columns[column("policy")].text(&rows.rows[0]), policy);
+	assert_string_equal(columns[column("left")].text(&rows.rows[0]), left);
 	rows_free(&rows);
 }
 
 static void test_policy(void **state)
 {
-	struct snapshot_vm vm = vm_of(1, 100, 1);
+	struct snapshot *s = snapshot_at(1);
+	struct top_vm *vm = add_vm(s, 1, 100, 1);
 
 	(void)state;
-	check_policy(&vm, ALL & ~MEASURE_POLICY, "n/a");
-	check_policy(&vm, ALL, "-");
-	vm.policy_known = true;
-	check_policy(&vm, ALL, "none");
-	strcpy(vm.policy, "seal");
-	check_policy(&vm, ALL, "seal");
+	s->measured = ALL & ~MEASURE_POLICY;
+	check_policy(s, "n/a", "n/a");
+	s->measured = ALL;
+	check_policy(s, "-", "-");
+	vm->policy_known = true;
+	check_policy(s, "none", "-");
+	strcpy(vm->left, "seal:unreg");
+	check_policy(s, "none", "seal:unreg");
+	vm->ejected = true;
+	check_policy(s, "ejected", "seal:unreg");
+	strcpy(vm->policy, "seal");
+	check_policy(s, "seal", "seal:unreg");
+	snapshot_free(s);
 }
 
-static void check_order(struct rows_options options, const struct snapshot *s, const char *order)
+static void check_order(const char *sort, struct rows_options options, const struct snapshot *s, const char *order)
 {
-	struct rows rows = build(NULL, s, options);
+	struct rows rows;
 
+	options.sort = column(sort);
+	rows = build(NULL, s, true, options);
 	assert_int_equal(rows.count, strlen(order));
 	for (size_t i = 0; i < rows.count; i++)
 		assert_int_equal(rows.rows[i].vm->pid, order[i] - '0');
@@ -237,27 +300,28 @@ static void check_order(struct rows_options options, const struct snapshot *s, c
 
 static void test_order_and_filter(void **state)
 {
-	struct snapshot_vm vms[3] = { vm_of(1, 3, 10), vm_of(2, 1, 30), vm_of(3, 2, 10) };
-	struct snapshot s = { .measured = ALL, .vms = vms, .vm_count = 3 };
+	struct snapshot *s = snapshot_at(1);
+	struct top_vm *vm;
 
 	(void)state;
-	strcpy(vms[0].name, "a");
-	strcpy(vms[1].name, "c");
-	strcpy(vms[2].name, "b");
-	vms[2].counts.latency[5] = 1;
-	vms[2].creator_tid = 9;
+	strcpy(add_vm(s, 1, 3, 10)->vm.name, "a");
+	strcpy(add_vm(s, 2, 1, 30)->vm.name, "c");
+	vm = add_vm(s, 3, 2, 10);
+	strcpy(vm->vm.name, "b");
+	set_latency(vm, 5, 1, 5);
+	vm->vm.creator_tid = 9;
 
-	check_order((struct rows_options){ .totals = true, .sort = COLUMN_EXITS }, &s, "123");
-	check_order((struct rows_options){ .totals = true, .sort = COLUMN_EXITS, .reverse = true },
-		    &s, "231");
-	check_order((struct rows_options){ .totals = true, .sort = COLUMN_PID }, &s, "123");
-	check_order((struct rows_options){ .totals = true, .sort = COLUMN_NAME }, &s, "321");
+	check_order("exits", (struct rows_options){}, s, "123");
+	check_order("exits", (struct rows_options){ .reverse = true }, s, "231");
+	check_order("pid", (struct rows_options){}, s, "123");
+	check_order("name", (struct rows_options){}, s, "321");
 	/* Those without a latency come last. */
-	check_order((struct rows_options){ .totals = true, .sort = COLUMN_P99_NS }, &s, "213");
-	check_order((struct rows_options){ .totals = true, .pid = 3 }, &s, "3");
+	check_order("p99", (struct rows_options){}, s, "213");
+	check_order("pid", (struct rows_options){ .pid = 3 }, s, "3");
 	/* The thread that created the VM stands for its process. */
-	check_order((struct rows_options){ .totals = true, .pid = 9 }, &s, "2");
-	check_order((struct rows_options){ .totals = true, .pid = 4 }, &s, "");
+	check_order("pid", (struct rows_options){ .pid = 9 }, s, "2");
+	check_order("pid", (struct rows_options){ .pid = 4 }, s, "");
+	snapshot_free(s);
 }
 
 static void assert_count(double count, const char *expected)
@@ -317,8 +381,7 @@ int main(void)
 		cmocka_unit_test(test_h2_order),
 		cmocka_unit_test(test_h2_percentile),
 		cmocka_unit_test(test_rates),
-		cmocka_unit_test(test_reused_identity),
-		cmocka_unit_test(test_first_events),
+		cmocka_unit_test(test_new_vms),
 		cmocka_unit_test(test_not_measured),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_order_and_filter),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What of prefault-trace needs no kernel: sums, rows, and records. */
+/* The parts of prefault-trace that need no kernel: figures, rows, and records. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "figures.h"
 #include "kinds.h"
 #include "record.h"
 #include "rows.h"
@@ -26,7 +28,7 @@ static int compare_numbers(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* Of values spread over many orders of magnitude, as latencies are. */
+/* Values spread over many orders of magnitude, as latencies are. */
 static void test_percentiles(void **state)
 {
 	enum { COUNT = 100000 };
@@ -52,17 +54,6 @@ static void test_percentiles(void **state)
 	free(values);
 }
 
-static struct snapshot_series series_of(uint32_t vcpu, struct trace_kind kind, uint64_t count,
-					uint64_t ns)
-{
-	struct snapshot_series series = {
-		.birth = 1, .vcpu = vcpu, .kind = kind, .count = count, .ns = count * ns, .max_ns = ns,
-	};
-
-	series.latency[h2_bucket(ns)] = count;
-	return series;
-}
-
 static const struct trace_kind private_4k = { EVENT_FAULT, ALIAS_PRIVATE, 1, ACCESS_WRITE, RESULT_FIXED, 0, 0 };
 static const struct trace_kind shared_2m = { EVENT_FAULT, ALIAS_SHARED, 2, ACCESS_READ, RESULT_FIXED, 0, 0 };
 static const struct trace_kind failed = { EVENT_FAULT, ALIAS_PRIVATE, 0, ACCESS_READ, -EFAULT, 0, 0 };
@@ -77,262 +68,474 @@ static const struct trace_kind window = {
 	.event = EVENT_WINDOW, .alias = ALIAS_PRIVATE, .access = ACCESS_UNKNOWN, .reason = REASON_CONVERT,
 };
 
-static void assert_cell(const struct row *row, enum column column, double number)
+static const struct tool tool = {
+	.name = "prefault-trace",
+	.columns = columns,
+	.lists = trace_lists,
+	.list_count = LIST_COUNT,
+	.measures = (const char *const []){ "faults", "fault_ends", "calls", "pages", "late", "windows", "use", NULL },
+	.figures_size = sizeof(struct figures),
+	.figures = fill_figures,
+	.next_vcpu = next_vcpu,
+};
+
+static int column(const char *key)
 {
-	assert_int_equal(row->cells[column].kind, CELL_NUMBER);
-	assert_true(row->cells[column].number == number);
+	for (int i = 0; i < column_count; i++)
+		if (!strcmp(columns[i].key, key))
+			return i;
+	fail_msg("no column %s", key);
+	return -1;
 }
 
-static void sort_series(struct snapshot *s)
+static struct snapshot *snapshot_at(uint64_t time_ns)
 {
-	qsort(s->series, s->series_count, sizeof(*s->series), snapshot_compare_series);
+	struct snapshot *s = snapshot_new(trace_lists, LIST_COUNT);
+
+	assert_non_null(s);
+	s->time_ns = time_ns;
+	s->measured = ALL;
+	return s;
+}
+
+static struct trace_vm *add_vm(struct snapshot *s, uint64_t birth, struct vm_use use)
+{
+	struct trace_vm *vm = snapshot_add(s, LIST_VMS);
+
+	assert_non_null(vm);
+	vm->vm = (struct snapshot_vm){ .birth = birth, .pid = 7, .fd = -1, .name = "vm" };
+	vm->use = use;
+	return vm;
+}
+
+static struct series *add_series(struct snapshot *s, uint32_t vcpu, struct trace_kind kind, uint64_t count, uint64_t ns)
+{
+	struct series *series = snapshot_add(s, LIST_SERIES);
+	__u64 buckets[H2_BUCKETS] = {};
+
+	assert_non_null(series);
+	*series = (struct series){
+		.birth = 1, .vcpu = vcpu, .kind = kind, .count = count, .ns = count * ns, .max_ns = ns,
+	};
+	buckets[h2_bucket(ns)] = count;
+	assert_int_equal(histogram_set(&series->latency, buckets), 0);
+	return series;
+}
+
+static struct rows build(const struct snapshot *before, const struct snapshot *now, bool totals, bool vcpus)
+{
+	static struct pair pair;
+	const struct rows_options options = { .vcpus = vcpus, .sort = column("faults") };
+	struct tool all = tool;
+	struct rows rows;
+
+	all.column_count = column_count;
+	pair = pair_of(before, now, totals);
+	assert_int_equal(rows_build(&rows, &all, &pair, &options), 0);
+	return rows;
+}
+
+static void assert_cell(const struct row *row, const char *key, double number)
+{
+	const struct cell *cell = &row->cells[column(key)];
+
+	assert_int_equal(cell->kind, CELL_NUMBER);
+	assert_true(cell->number == number);
+}
+
+static void assert_none(const struct row *row, const char *key)
+{
+	assert_int_equal(row->cells[column(key)].kind, CELL_NO_SAMPLE);
+}
+
+static void add_all_kinds(struct snapshot *s)
+{
+	struct series *series;
+
+	add_vm(s, 1, (struct vm_use){});
+	add_series(s, 0, private_4k, 30, 100);
+	add_series(s, 0, shared_2m, 4, 3);
+	add_series(s, 1, failed, 2, 5);
+	series = add_series(s, 1, call, 3, 7);
+	series->pages = 600;
+	series->done_pages = 500;
+	series = add_series(s, 1, map, 5, 0);
+	series->pages = 480;
+	series->done_pages = 320;
+	add_series(s, 1, unknown, 1, 0);
+	snapshot_sort(s);
 }
 
 static void test_rows(void **state)
 {
-	struct snapshot_vm vm = { .birth = 1, .pid = 7, .fd = -1, .name = "vm" };
-	struct snapshot_series then[] = { series_of(0, private_4k, 10, 100) };
-	struct snapshot_series series[] = {
-		series_of(0, private_4k, 30, 100), series_of(0, shared_2m, 4, 3),
-		series_of(1, failed, 2, 5), series_of(1, call, 3, 7), series_of(1, map, 5, 0),
-		series_of(1, unknown, 1, 0),
-	};
-	struct snapshot before = { .time_ns = 1, .measured = ALL, .vms = &vm, .vm_count = 1,
-				   .series = then, .series_count = 1 };
-	struct snapshot now = { .time_ns = 2000000001, .measured = ALL, .vms = &vm, .vm_count = 1,
-				.series = series, .series_count = 6 };
-	struct rows_options options = { .sort = COLUMN_FAULTS };
+	struct snapshot *before = snapshot_at(1), *now = snapshot_at(2000000001);
 	struct rows rows;
 
 	(void)state;
-	series[3].pages = 600;
-	series[3].done_pages = 500;
-	series[4].pages = 480;
-	series[4].done_pages = 320;
-	sort_series(&now);
+	add_vm(before, 1, (struct vm_use){});
+	add_series(before, 0, private_4k, 10, 100);
+	add_all_kinds(now);
 
-	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
+	rows = build(before, now, false, false);
 	assert_int_equal(rows.count, 1);
 	/* Per second, of two. */
-	assert_cell(&rows.rows[0], COLUMN_FAULTS, (20 + 4 + 2 + 1) / 2.0);
-	assert_cell(&rows.rows[0], COLUMN_PRIVATE, 11);
-	assert_cell(&rows.rows[0], COLUMN_NEW_PAGES, 160);
+	assert_cell(&rows.rows[0], "faults", (20 + 4 + 2 + 1) / 2.0);
+	assert_cell(&rows.rows[0], "private", 11);
+	assert_cell(&rows.rows[0], "new_pg", 160);
 	rows_free(&rows);
 
-	options.totals = true;
-	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
-	assert_cell(&rows.rows[0], COLUMN_FAULTS, 37);
-	assert_cell(&rows.rows[0], COLUMN_SHARED, 4);
-	assert_cell(&rows.rows[0], COLUMN_4K, 30);
-	assert_cell(&rows.rows[0], COLUMN_2M, 4);
-	assert_cell(&rows.rows[0], COLUMN_FAILED, 2);
-	assert_cell(&rows.rows[0], COLUMN_OTHER, 0);
-	assert_cell(&rows.rows[0], COLUMN_CALLS, 3);
-	assert_cell(&rows.rows[0], COLUMN_DONE_PAGES, 500);
-	assert_cell(&rows.rows[0], COLUMN_OLD_PAGES, 160);
-	assert_cell(&rows.rows[0], COLUMN_CALL_P99_NS, 7);
+	rows = build(before, now, true, false);
+	assert_cell(&rows.rows[0], "faults", 37);
+	assert_cell(&rows.rows[0], "shared", 4);
+	assert_cell(&rows.rows[0], "at_4k", 30);
+	assert_cell(&rows.rows[0], "at_2m", 4);
+	assert_cell(&rows.rows[0], "failed", 2);
+	assert_cell(&rows.rows[0], "other", 0);
+	assert_cell(&rows.rows[0], "calls", 3);
+	assert_cell(&rows.rows[0], "done_pg", 500);
+	assert_cell(&rows.rows[0], "old_pg", 160);
+	assert_cell(&rows.rows[0], "c_p99", 7);
 	rows_free(&rows);
 
-	options.vcpus = true;
-	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
+	rows = build(before, now, true, true);
 	assert_int_equal(rows.count, 2);
-	assert_cell(&rows.rows[0], COLUMN_VCPU, 0);
-	assert_cell(&rows.rows[0], COLUMN_CALLS, 0);
-	assert_int_equal(rows.rows[0].cells[COLUMN_CALL_P50_NS].kind, CELL_NO_SAMPLE);
-	assert_cell(&rows.rows[1], COLUMN_CALLS, 3);
+	assert_cell(&rows.rows[0], "vcpu", 0);
+	assert_cell(&rows.rows[0], "calls", 0);
+	assert_none(&rows.rows[0], "c_p50");
+	assert_cell(&rows.rows[1], "calls", 3);
 	rows_free(&rows);
-
-	options.pid = 8;
-	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
-	assert_int_equal(rows.count, 0);
-	rows_free(&rows);
+	snapshot_free(before);
+	snapshot_free(now);
 }
 
-/* Of what was mapped ahead: since the VM was created, or since the snapshot before. */
-static void test_use(void **state)
+static struct rows build_use(struct vm_use then, struct vm_use use)
 {
-	struct snapshot_vm earlier = { .birth = 1, .use = { 1, 100, 10, 90 } };
-	struct snapshot_vm vm = { .birth = 1, .use = { 2000000001, 400, 20, 80 } };
-	struct snapshot_series series[] = { series_of(0, late, 6, 100), series_of(NO_VCPU, window, 2, 0) };
-	struct snapshot before = { .time_ns = 1, .measured = ALL, .vms = &earlier, .vm_count = 1 };
-	struct snapshot now = { .time_ns = 2000000001, .measured = ALL, .vms = &vm, .vm_count = 1,
-				.series = series, .series_count = 2 };
-	struct rows_options options = {};
+	struct snapshot *before = snapshot_at(1), *now = snapshot_at(2000000001);
 	struct rows rows;
 
+	add_vm(before, 1, then);
+	add_vm(now, 1, use);
+	rows = build(before, now, false, false);
+	snapshot_free(before);
+	snapshot_free(now);
+	return rows;
+}
+
+/* Counts of pages that were mapped ahead: since the VM was created, or since the snapshot before. */
+static void test_use(void **state)
+{
+	const struct vm_use then = { 1, 100, 10, 90 }, now = { 2000000001, 400, 20, 80 };
+	struct rows rows = build_use(then, now);
+
 	(void)state;
-	series[1].pages = 900;
-	series[1].done_pages = 512;
-	sort_series(&now);
-	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
-	assert_cell(&rows.rows[0], COLUMN_TOUCHED, 150);
-	assert_cell(&rows.rows[0], COLUMN_UNUSED, 5);
-	assert_cell(&rows.rows[0], COLUMN_UNTOUCHED, 80);
-	assert_cell(&rows.rows[0], COLUMN_USED_PERCENT, 75);
-	assert_cell(&rows.rows[0], COLUMN_PREFAULTED, 3);
+	assert_cell(&rows.rows[0], "touched_pg", 150);
+	assert_cell(&rows.rows[0], "unused_pg", 5);
+	assert_cell(&rows.rows[0], "untouched_pg", 80);
+	assert_cell(&rows.rows[0], "used", 75);
 	rows_free(&rows);
 
 	/* Not asked in this interval: no rate. */
-	vm.use = earlier.use;
-	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
-	assert_int_equal(rows.rows[0].cells[COLUMN_TOUCHED].kind, CELL_NO_SAMPLE);
-	assert_int_equal(rows.rows[0].cells[COLUMN_UNUSED].kind, CELL_NO_SAMPLE);
-	assert_cell(&rows.rows[0], COLUMN_UNTOUCHED, 90);
+	rows = build_use(then, then);
+	assert_none(&rows.rows[0], "touched_pg");
+	assert_none(&rows.rows[0], "unused_pg");
+	assert_cell(&rows.rows[0], "untouched_pg", 90);
 	rows_free(&rows);
 
 	/* Not seen before, and then its statistics were set to 0. */
-	earlier.use.time_ns = 0;
-	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
-	assert_int_equal(rows.rows[0].cells[COLUMN_TOUCHED].kind, CELL_NO_SAMPLE);
+	rows = build_use((struct vm_use){}, now);
+	assert_none(&rows.rows[0], "touched_pg");
 	rows_free(&rows);
-	earlier.use.time_ns = 1;
-	vm.use = (struct snapshot_use){ 2000000001, 0, 0, 80 };
-	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
-	assert_cell(&rows.rows[0], COLUMN_TOUCHED, 0);
-	assert_cell(&rows.rows[0], COLUMN_UNUSED, 0);
-	assert_int_equal(rows.rows[0].cells[COLUMN_USED_PERCENT].kind, CELL_NO_SAMPLE);
+	rows = build_use(then, (struct vm_use){ 2000000001, 0, 0, 80 });
+	assert_cell(&rows.rows[0], "touched_pg", 0);
+	assert_cell(&rows.rows[0], "unused_pg", 0);
+	assert_none(&rows.rows[0], "used");
 	rows_free(&rows);
+}
 
-	/* Neither a conversion nor these belong to a vCPU. */
-	options = (struct rows_options){ .totals = true, .vcpus = true };
-	assert_int_equal(rows_build(&rows, &before, &now, &options), 0);
+/* Neither a conversion nor the use of pages belongs to a vCPU. */
+static void test_no_vcpu(void **state)
+{
+	struct snapshot *now = snapshot_at(2000000001);
+	struct series *series;
+	struct rows rows;
+
+	(void)state;
+	add_vm(now, 1, (struct vm_use){ 2000000001, 400, 20, 80 });
+	series = add_series(now, NO_VCPU, window, 2, 0);
+	series->pages = 900;
+	series->done_pages = 512;
+	add_series(now, 0, late, 6, 100);
+	snapshot_sort(now);
+	rows = build(NULL, now, true, true);
 	assert_int_equal(rows.count, 2);
-	assert_cell(&rows.rows[0], COLUMN_VCPU, 0);
-	assert_int_equal(rows.rows[0].cells[COLUMN_UNTOUCHED].kind, CELL_NO_SAMPLE);
-	assert_int_equal(rows.rows[1].cells[COLUMN_VCPU].kind, CELL_NO_SAMPLE);
-	assert_cell(&rows.rows[1], COLUMN_WINDOWS, 2);
-	assert_cell(&rows.rows[1], COLUMN_PROPOSED_PAGES, 900);
-	assert_cell(&rows.rows[1], COLUMN_GRANTED_PAGES, 512);
+	assert_cell(&rows.rows[0], "vcpu", 0);
+	assert_cell(&rows.rows[0], "prefaulted", 6);
+	assert_none(&rows.rows[0], "untouched_pg");
+	assert_none(&rows.rows[1], "vcpu");
+	assert_cell(&rows.rows[1], "windows", 2);
+	assert_cell(&rows.rows[1], "wanted_pg", 900);
+	assert_cell(&rows.rows[1], "granted_pg", 512);
 	rows_free(&rows);
+	snapshot_free(now);
 }
 
 /* Never 0. */
 static void test_not_measured(void **state)
 {
-	struct snapshot_vm vm = { .birth = 1, .pid = 7 };
-	struct snapshot_series series = series_of(0, unknown, 3, 0);
-	struct snapshot now = { .measured = MEASURE_FAULTS, .vms = &vm, .vm_count = 1,
-				.series = &series, .series_count = 1 };
-	struct rows_options options = { .totals = true };
+	struct snapshot *now = snapshot_at(1);
 	struct rows rows;
 
 	(void)state;
-	assert_int_equal(rows_build(&rows, NULL, &now, &options), 0);
-	assert_cell(&rows.rows[0], COLUMN_FAULTS, 3);
-	for (int column = COLUMN_PRIVATE; column < COLUMN_COUNT; column++)
-		assert_int_equal(rows.rows[0].cells[column].kind, CELL_NOT_MEASURED);
+	now->measured = MEASURE_FAULTS;
+	add_vm(now, 1, (struct vm_use){});
+	add_series(now, 0, unknown, 3, 0);
+	rows = build(NULL, now, true, false);
+	assert_cell(&rows.rows[0], "faults", 3);
+	for (int i = column("faults") + 1; i < column_count; i++)
+		assert_int_equal(rows.rows[0].cells[i].kind, CELL_NOT_MEASURED);
 	rows_free(&rows);
+	snapshot_free(now);
 }
 
 static struct snapshot *filled(void)
 {
-	struct snapshot *s = calloc(1, sizeof(*s));
+	struct snapshot *s = snapshot_at(12345678901);
+	struct slow *slow;
+	struct stack *stack;
 
-	assert_non_null(s);
-	s->time_ns = 12345678901;
 	s->wall = 1795281974;
-	s->measured = ALL;
 	s->lost_events = 3;
 	s->cost.known = true;
 	s->cost.ns = UINT64_MAX;
-	s->folded = true;
+	s->has_stacks = true;
+	s->hook_count = METRIC_COUNT;
 	for (int i = 0; i < METRIC_COUNT; i++)
 		snprintf(s->hooks[i].metric, sizeof(s->hooks[i].metric), "metric %d", i);
 	strcpy(s->hooks[1].note, "a note");
-	s->vm_count = 1;
-	s->vms = calloc(1, sizeof(*s->vms));
-	s->vms[0] = (struct snapshot_vm){ .birth = 1, .pid = 7, .fd = -1, .ended = true,
-					  .use = { 7, UINT64_MAX, 2, 3 }, .name = "two words" };
-	s->series_count = 4;
-	s->series = calloc(4, sizeof(*s->series));
-	s->series[0] = series_of(0, private_4k, UINT64_MAX, 1);
-	s->series[1] = series_of(4000000000, late, 5, 1);
-	s->series[2] = series_of(4000000000, failed, 5, UINT64_MAX);
-	s->series[3] = series_of(NO_VCPU, window, 5, 0);
-	s->slow_count = 1;
-	s->slow = calloc(1, sizeof(*s->slow));
-	s->slow[0] = (struct snapshot_slow){ .ns = 9, .gpa = UINT64_MAX, .pid = 7, .kind = failed,
-					     .name = "a b", .frames = strdup("") };
-	s->stack_count = 1;
-	s->stacks = calloc(1, sizeof(*s->stacks));
-	s->stacks[0] = (struct snapshot_stack){ .count = 1, .ns = 2, .pid = 7,
-						.folded = strdup("a;b;[c d]") };
+	strcpy(add_vm(s, 1, (struct vm_use){ 7, UINT64_MAX, 2, 3 })->vm.name, "t\two \n 50%%");
+	add_series(s, 0, private_4k, UINT64_MAX, 1);
+	add_series(s, 4000000000, late, 5, 1);
+	add_series(s, 4000000000, failed, 5, UINT64_MAX);
+	add_series(s, NO_VCPU, window, 5, 0);
+	slow = snapshot_add(s, LIST_SLOW);
+	*slow = (struct slow){ .ns = 9, .gpa = UINT64_MAX, .pid = 7, .kind = failed, .name = "a b",
+			       .frames = strdup("") };
+	stack = snapshot_add(s, LIST_STACKS);
+	*stack = (struct stack){ .count = 1, .ns = 2, .pid = 7, .folded = strdup("a\tb;[c d]") };
+	snapshot_sort(s);
 	return s;
 }
 
-static char *written(const struct snapshot *s)
+/* A record of these snapshots. */
+static char *written(const struct snapshot *first, const struct snapshot *second)
 {
 	char *text;
 	size_t size;
 	FILE *file = open_memstream(&text, &size);
 
 	assert_non_null(file);
-	assert_int_equal(record_write_header(file), 0);
-	assert_int_equal(record_write(file, s), 0);
+	record_write_header(file, &tool, first);
+	record_write(file, NULL, first);
+	if (second)
+		record_write(file, first, second);
+	record_write_last(file, first);
 	fclose(file);
 	return text;
 }
 
-static int read_back(const char *text, size_t len, struct snapshot **s)
+static struct record_reader *open_text(const char *text, size_t len)
 {
-	FILE *file = fmemopen((void *)text, len, "r");
-	int err;
+	const char *path = "/tmp/trace-unit.record";
+	FILE *file = fopen(path, "w");
+	struct record_reader *reader;
+	struct diag why = {};
 
-	*s = NULL;
 	assert_non_null(file);
-	err = record_read_header(file);
-	if (!err)
-		err = record_read(file, s);
+	fwrite(text, 1, len, file);
 	fclose(file);
-	return err;
+	reader = record_open(&tool, path, &why);
+	remove(path);
+	assert_true(reader || why.cause[0]);
+	return reader;
+}
+
+/* Reads all of it, with nothing that is not there. Returns how many snapshots it has, or -1 if it is damaged. */
+static int read_all(const char *text, size_t len, struct snapshot **first, struct snapshot **last)
+{
+	struct record_reader *reader = open_text(text, len);
+	struct diag why = {};
+	struct snapshot *s;
+	int count = 0;
+
+	*first = *last = NULL;
+	if (!reader)
+		return -1;
+	for (; (s = record_read(reader, &why)); count++) {
+		if (!*first)
+			*first = snapshot_hold(s);
+		snapshot_free(*last);
+		*last = s;
+	}
+	record_close(reader);
+	return why.cause[0] ? -1 : count;
 }
 
 static void test_record(void **state)
 {
-	struct snapshot *s = filled(), *copy;
-	char *text = written(s), *again;
+	struct snapshot *s = filled(), *copy, *last, *end;
+	char *text = written(s, NULL), *again;
+	const struct series *series;
+	const struct trace_vm *vm;
+	struct record_reader *reader;
+	struct diag why = {};
 
 	(void)state;
-	assert_int_equal(read_back(text, strlen(text), &copy), 0);
-	assert_non_null(copy);
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): not after the line above */
+	assert_int_equal(read_all(text, strlen(text), &copy, &last), 1);
 	assert_int_equal(copy->cost.ns, UINT64_MAX);
-	assert_int_equal(copy->vms[0].fd, -1);
-	assert_string_equal(copy->vms[0].name, "two words");
-	assert_int_equal(copy->series[2].kind.result, -EFAULT);
-	assert_int_equal(copy->series[2].latency[H2_BUCKETS - 1], 5);
-	assert_true(copy->series[1].kind.prefaulted);
-	assert_int_equal(copy->series[3].kind.reason, REASON_CONVERT);
-	assert_true(copy->vms[0].use.time_ns == 7 && copy->vms[0].use.prefaulted == UINT64_MAX);
-	again = written(copy);
-	assert_string_equal(again, text);
+	assert_string_equal(copy->hooks[1].note, "a note");
+	vm = snapshot_item(copy, LIST_VMS, 0);
+	assert_int_equal(vm->vm.fd, -1);
+	assert_true(vm->use.time_ns == 7 && vm->use.mapped == UINT64_MAX);
+	/* Nothing that reaches a terminal is a command. */
+	assert_string_equal(vm->vm.name, "t?wo ? 50%%");
+	series = snapshot_item(copy, LIST_SERIES, 1);
+	assert_true(series->kind.prefaulted || series->kind.result == -EFAULT);
+	reader = open_text(text, strlen(text));
+	end = record_read_last(reader, &why);
+	assert_int_equal(end->lists[LIST_STACKS].count, 1);
+	assert_string_equal(((struct stack *)snapshot_item(end, LIST_STACKS, 0))->folded, "a?b;[c d]");
+	record_close(reader);
+
+	/* What was read is written as it was. */
+	again = written(copy, NULL);
+	assert_int_equal(strncmp(strstr(again, "\nseries"), strstr(text, "\nseries"), 200), 0);
 	free(again);
+	snapshot_free(end);
 	snapshot_free(copy);
+	snapshot_free(last);
 	free(text);
 	snapshot_free(s);
+}
+
+/* Only what is new is written, and what is not there is as before, until its VM is gone. */
+static void test_changes(void **state)
+{
+	struct snapshot *first = filled(), *second = filled(), *a, *b;
+	struct series *series = snapshot_item(second, LIST_SERIES, 0);
+	char *text;
+
+	(void)state;
+	series->count += 5;
+	text = written(first, second);
+	assert_null(strstr(strstr(strstr(text, "\nseries ") + 1, "\nend") + 1, "\nslow"));
+	assert_int_equal(read_all(text, strlen(text), &a, &b), 2);
+	assert_int_equal(b->lists[LIST_SERIES].count, 4);
+	assert_int_equal(b->lists[LIST_SLOW].count, 1);
+	for (int i = 0; i < 4; i++)
+		assert_true(item_equal(&trace_lists[LIST_SERIES], snapshot_item(b, LIST_SERIES, i),
+				       snapshot_item(second, LIST_SERIES, i)));
+	snapshot_free(a);
+	snapshot_free(b);
+	free(text);
+	second->lists[LIST_VMS].count = second->lists[LIST_SERIES].count = 0;
+	text = written(first, second);
+	assert_int_equal(read_all(text, strlen(text), &a, &b), 2);
+	assert_int_equal(b->lists[LIST_SERIES].count, 0);
+	snapshot_free(a);
+	snapshot_free(b);
+	free(text);
+	snapshot_free(first);
+	/* Freed as what it was. */
+	second->lists[LIST_VMS].count = 1;
+	second->lists[LIST_SERIES].count = 4;
+	snapshot_free(second);
+}
+
+/* The size of a record with so many intervals in which all series grow. */
+static size_t size_of_record(int intervals)
+{
+	struct snapshot *before = NULL, *now = NULL;
+	size_t size;
+	char *text;
+	FILE *file = open_memstream(&text, &size);
+
+	assert_non_null(file);
+	for (int i = 1; i <= intervals; i++) {
+		now = filled();
+		for (uint32_t vcpu = 10; vcpu < 14; vcpu++)
+			add_series(now, vcpu, private_4k, 1000 * i, 4000 + i);
+		for (int k = 0; k < 2000; k++) {
+			struct stack *stack = snapshot_add(now, LIST_STACKS);
+
+			assert_int_not_equal(asprintf(&stack->folded, "vmm;%0300d;[private_4K_write_fixed]", k), -1);
+		}
+		for (int k = 0; k < TRACE_SLOW - 1; k++) {
+			struct slow *slow = snapshot_add(now, LIST_SLOW);
+
+			slow->ns = 1000 + k;
+			assert_int_not_equal(asprintf(&slow->frames, "%0300d", k), -1);
+		}
+		snapshot_sort(now);
+		record_write(file, before, now);
+		snapshot_free(before);
+		before = now;
+	}
+	record_write_last(file, now);
+	snapshot_free(now);
+	fclose(file);
+	free(text);
+	return size;
+}
+
+/* Stacks and the slowest faults are not repeated. */
+static void test_size(void **state)
+{
+	(void)state;
+	assert_true(size_of_record(11) - size_of_record(1) < 10 * 5120);
+}
+
+/* A later version may know more: what this one does not know is skipped. */
+static void test_unknown_keys(void **state)
+{
+	static const char text[] =
+		"memattr-record 3 prefault-trace\nmeasured faults colour\nnews of the day\nkeys snapshot moon time_ns\n"
+		"keys vm birth shoe pid\nkeys moon phase\nsnapshot full 17\nvm 3 42 7\nmoon 1 2\nend\n";
+	struct snapshot *s, *last;
+	const struct trace_vm *vm;
+
+	(void)state;
+	assert_int_equal(read_all(text, strlen(text), &s, &last), 1);
+	vm = snapshot_item(s, LIST_VMS, 0);
+	assert_true(s->time_ns == 17 && s->measured == MEASURE_FAULTS && vm->vm.birth == 3 && vm->vm.pid == 7);
+	assert_int_equal(s->lists[LIST_VMS].count, 1);
+	snapshot_free(s);
+	snapshot_free(last);
 }
 
 /* Whatever is cut off or spoiled: an answer, and nothing that is not there. */
 static void test_damaged_record(void **state)
 {
-	struct snapshot *s = filled(), *copy;
-	char *text = written(s);
-	size_t len = strlen(text);
+	struct snapshot *s = filled(), *first, *last;
+	char *text = written(s, NULL);
+	size_t len = strlen(text), begin = strstr(text, "\nsnapshot ") - text;
 
 	(void)state;
-	for (size_t cut = 1; cut < len; cut++) {
-		int err = read_back(text, cut, &copy);
+	for (size_t cut = begin + 2; cut < len; cut++) {
+		int count = read_all(text, cut, &first, &last);
 
-		assert_true(err || !copy);
+		assert_true(count <= 0 || (count == 1 && text[cut - 1] == '\n'));
+		snapshot_free(first);
+		snapshot_free(last);
 	}
 	for (size_t at = 0; at < len; at++) {
-		static const char spoilers[] = "\n\t :-x9\0";
+		static const char spoilers[] = "\n\t %:-x9\0";
 		char right = text[at];
 
 		for (size_t i = 0; i < sizeof(spoilers); i++) {
 			text[at] = spoilers[i];
-			if (!read_back(text, len, &copy))
-				snapshot_free(copy);
+			read_all(text, len, &first, &last);
+			snapshot_free(first);
+			snapshot_free(last);
 		}
 		text[at] = right;
 	}
@@ -360,8 +563,12 @@ int main(void)
 		cmocka_unit_test(test_percentiles),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_use),
+		cmocka_unit_test(test_no_vcpu),
 		cmocka_unit_test(test_not_measured),
 		cmocka_unit_test(test_record),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_unknown_keys),
 		cmocka_unit_test(test_damaged_record),
 		cmocka_unit_test(test_words),
 	};

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Arguments and exit codes that memattr-top and prefault-trace have in common. */
+/* Exit codes of all tools, and the options that memattr-top and prefault-trace have in common. */
 #ifndef MEMATTR_ARGS_H
 #define MEMATTR_ARGS_H
 
 #include <argp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 /*
  * With a shorter delay nobody can read the screen, and drawing it costs more than counting. Nobody
@@ -12,15 +15,50 @@
 #define DELAY_MIN_S 0.1
 #define DELAY_MAX_S 3600.0
 
-/* The codes agree with those of memattr-policy. */
+/* The exit codes of all tools. Scripts must be able to tell these outcomes apart. */
 enum exit_code {
 	EXIT_OK = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
+	EXIT_FAILED = 1,	/* any failure that is not listed below */
+	EXIT_USAGE = 2,		/* options, parameters */
 	EXIT_SYSTEM = 3,	/* the kernel lacks something, or the process lacks rights */
-	EXIT_NO_VM = 4,		/* there is no such process */
+	EXIT_NO_VM = 4,		/* no such process or VM */
+	EXIT_BUSY = 5,		/* there is a policy already */
+	EXIT_NO_POLICY = 6,	/* the file is not a policy, or the verifier refuses it */
+	EXIT_NOTHING = 7,	/* memattr-policy why: nothing has happened that could be explained */
+	EXIT_EJECTED = 10,	/* the kernel ejected the policy */
+	EXIT_VM_ENDED = 11,	/* the VM is gone, and the policy with it */
 };
 
+struct format;
+
+/* The options that every tool has. */
+struct args {
+	const struct format *format;	/* of batch output; NULL: the screen */
+	double delay_s;
+	unsigned long count;	/* intervals until the end; 0: no end */
+	pid_t pid;		/* only VMs of this process; 0: all VMs */
+	bool totals;		/* since each VM was first seen, not per second */
+	bool verbose;
+	const char *record, *replay;
+	uint64_t record_limit;	/* bytes; 0: none */
+
+	/* Set by tools that have such things. */
+	const char *folded;	/* file for stacks */
+	bool vcpus;		/* a row for each vCPU */
+
+	bool stdout_is_file;	/* "-" is the name of an output file */
+};
+
+/* A child for the tool's own parser, which passes on a struct args at ARGP_KEY_INIT. */
+extern const struct argp args_argp;
+
+/* What all tools' help says about their exit status. */
+#define ARGS_EXIT_STATUS \
+	"Exit status: 0 after q, the last interval or a signal; 1 after a failure at run time; 2 for wrong arguments; " \
+	"3 if the kernel lacks something or this process lacks rights; 4 if there is no process PID. "
+
+/* Both report what is wrong, and end the program. */
 double parse_delay(const char *arg, struct argp_state *state);
+long parse_number(const char *arg, const char *what, long min, long max, struct argp_state *state);
 
 #endif

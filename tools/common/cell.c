@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "cell.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "format.h"
-#include "vm.h"
 
 int cell_compare(const struct cell *a, const struct cell *b)
 {
@@ -34,25 +33,27 @@ static bool is_whole(enum cell_unit unit, bool totals)
 	return unit == UNIT_NAME || unit == UNIT_LEVEL || (unit == UNIT_COUNT && totals);
 }
 
-void cell_print(const struct cell *cell, enum cell_unit unit, bool totals, int width)
+void cell_print(FILE *out, const struct cell *cell, enum cell_unit unit, bool totals, int width)
 {
 	if (cell->kind == CELL_NOT_MEASURED)
-		printf(" %*s", width, "n/a");
+		fprintf(out, " %*s", width, "n/a");
 	else if (cell->kind == CELL_NO_SAMPLE)
-		printf(" %*s", width, "-");
+		fprintf(out, " %*s", width, "-");
 	else if (unit == UNIT_NS)
-		printf(" %*.3f", width, cell->number / 1000);
+		fprintf(out, " %*.3f", width, cell->number / 1000);
 	else
-		printf(" %*.*f", width, is_whole(unit, totals) ? 0 : 1, cell->number);
+		fprintf(out, " %*.*f", width, is_whole(unit, totals) ? 0 : 1, cell->number);
 }
 
-void word_print(const char *text, int width)
+void word_print(FILE *out, const char *text, int width)
 {
-	char word[VM_NAME_LEN];
+	int left = width > 0 ? width : -width;
 
-	snprintf(word, sizeof(word), "%s", text);
-	for (char *c = word; *c; c++)
-		if (*c == ' ')
-			*c = '_';
-	printf(" %*s", width, word);
+	fputc(' ', out);
+	for (int blanks = width - (int)strlen(text); blanks > 0; blanks--)
+		fputc(' ', out);
+	for (const char *c = text; *c; c++, left--)
+		fputc(*c == ' ' ? '_' : *c, out);
+	for (; width < 0 && left > 0; left--)
+		fputc(' ', out);
 }

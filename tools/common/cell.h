@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct cell {
 	enum {
@@ -16,6 +17,7 @@ struct cell {
 };
 
 enum cell_unit {
+	UNIT_TEXT,
 	UNIT_NAME,	/* the number says who, not how much */
 	UNIT_COUNT,	/* or a rate */
 	UNIT_LEVEL,	/* a count at this moment, never a rate */
@@ -30,10 +32,10 @@ int cell_compare(const struct cell *a, const struct cell *b);
 void cell_text(const struct cell *cell, enum cell_unit unit, char *text, size_t size);
 
 /*
- * Both print to stdout, after a blank, for scripts. Latencies are in us. Blanks in @text are replaced,
- * because blanks separate the columns.
+ * Both print after a blank, for scripts. Latencies are in us. Blanks in @text are replaced, because blanks separate
+ * the columns.
  */
-void cell_print(const struct cell *cell, enum cell_unit unit, bool totals, int width);
-void word_print(const char *text, int width);
+void cell_print(FILE *out, const struct cell *cell, enum cell_unit unit, bool totals, int width);
+void word_print(FILE *out, const char *text, int width);
 
 #endif

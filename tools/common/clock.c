@@ -2,7 +2,10 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <time.h>
+
+static sigset_t stop;
 
 uint64_t monotonic_ns(void)
 {
@@ -12,15 +15,22 @@ uint64_t monotonic_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-void catch_stop(sigset_t *stop)
+void stop_catch(void)
 {
-	sigemptyset(stop);
-	sigaddset(stop, SIGINT);
-	sigaddset(stop, SIGTERM);
-	sigprocmask(SIG_BLOCK, stop, NULL);
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+	sigemptyset(&stop);
+	for (unsigned int i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+		struct sigaction action;
+
+		if (!sigaction(signals[i], NULL, &action) && action.sa_handler != SIG_IGN)
+			sigaddset(&stop, signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &stop, NULL);
+	signal(SIGPIPE, SIG_IGN);
 }
 
-bool wait_until(uint64_t deadline_ns, const sigset_t *stop)
+static bool wait_until(uint64_t deadline_ns)
 {
 	for (;;) {
 		uint64_t now_ns = monotonic_ns();
@@ -30,9 +40,26 @@ bool wait_until(uint64_t deadline_ns, const sigset_t *stop)
 			left.tv_sec = (deadline_ns - now_ns) / 1000000000;
 			left.tv_nsec = (deadline_ns - now_ns) % 1000000000;
 		}
-		if (sigtimedwait(stop, NULL, &left) > 0)
+		if (sigtimedwait(&stop, NULL, &left) > 0)
 			return false;
 		if (errno == EAGAIN)
 			return true;
 	}
+}
+
+const struct clock system_clock = { .now_ns = monotonic_ns, .wait_until = wait_until };
+
+void interval_start(struct interval *interval, uint64_t now_ns, double seconds)
+{
+	interval->start_ns = now_ns;
+	interval->step_ns = seconds * 1e9;
+	interval_next(interval, now_ns);
+}
+
+void interval_next(struct interval *interval, uint64_t now_ns)
+{
+	/* After a late one, a deadline that is too near would end an interval in which hardly anything happened. */
+	uint64_t passed = (now_ns + interval->step_ns / 2 - interval->start_ns) / interval->step_ns;
+
+	interval->deadline_ns = interval->start_ns + (passed + 1) * interval->step_ns;
 }

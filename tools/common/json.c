@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
 #include "json.h"
+#include "utf8.h"
 
 #include <inttypes.h>
 
-/* Decodes the UTF-8 character at the start of @text. Returns its bytes, or 0 if it is not valid. */
-static int utf8_char(const unsigned char *text, uint32_t *code)
+/* Most characters are like this, and are passed on without a thought. */
+static bool is_plain(char c)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	int bytes = *text < 0x80 ? 1 : *text >> 5 == 6 ? 2 : *text >> 4 == 14 ? 3 :
-		    *text >> 3 == 30 ? 4 : 0;
-
-	*code = bytes < 2 ? *text : *text & (0x7f >> bytes);
-	for (int i = 1; i < bytes; i++) {
-		if (text[i] >> 6 != 2)
-			return 0;
-		*code = *code << 6 | (text[i] & 0x3f);
-	}
-	if (bytes && (*code < least[bytes] || *code > 0x10ffff || *code >> 11 == 0xd800 >> 11))
-		return 0;
-	return bytes;
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
 }
 
 /*
@@ -27,47 +17,50 @@ static int utf8_char(const unsigned char *text, uint32_t *code)
  */
 static void json_quote(struct json *json, const char *text)
 {
-	const unsigned char *c = (const unsigned char *)text;
 	uint32_t code;
 
-	fputc('"', json->out);
-	while (*c) {
-		int bytes = utf8_char(c, &code);
+	putc_unlocked('"', json->out);
+	while (*text) {
+		int bytes = is_plain(*text) ? 1 : utf8_char(text, &code);
 
-		if (!bytes)
+		if (is_plain(*text))
+			putc_unlocked(*text, json->out);
+		else if (!bytes)
 			fputs("\\ufffd", json->out);
 		else if (code == '"' || code == '\\')
-			fprintf(json->out, "\\%c", *c);
-		else if (code < ' ' || (code >= 0x7f && code < 0xa0))
+			fprintf(json->out, "\\%c", *text);
+		else if (utf8_is_control(code))
 			fprintf(json->out, "\\u%04x", code);
 		else
-			fwrite(c, bytes, 1, json->out);
-		c += bytes ?: 1;
+			fwrite(text, bytes, 1, json->out);
+		text += bytes ?: 1;
 	}
-	fputc('"', json->out);
+	putc_unlocked('"', json->out);
 }
 
+/* Keys are our own: they need no escapes. */
 static void json_before(struct json *json, const char *key)
 {
 	if (json->comma)
-		fputc(',', json->out);
+		putc_unlocked(',', json->out);
 	json->comma = true;
 	if (key) {
-		json_quote(json, key);
-		fputc(':', json->out);
+		putc_unlocked('"', json->out);
+		fputs_unlocked(key, json->out);
+		fputs_unlocked("\":", json->out);
 	}
 }
 
 static void json_open(struct json *json, const char *key, char bracket)
 {
 	json_before(json, key);
-	fputc(bracket, json->out);
+	putc_unlocked(bracket, json->out);
 	json->comma = false;
 }
 
 static void json_close(struct json *json, char bracket)
 {
-	fputc(bracket, json->out);
+	putc_unlocked(bracket, json->out);
 	json->comma = true;
 }
 
@@ -99,8 +92,24 @@ void json_string(struct json *json, const char *key, const char *value)
 
 void json_u64(struct json *json, const char *key, uint64_t value)
 {
+	char digits[20];
+	int at = sizeof(digits);
+
 	json_before(json, key);
-	fprintf(json->out, "%" PRIu64, value);
+	/* A document can have a million numbers. */
+	do {
+		digits[--at] = '0' + value % 10;
+		value /= 10;
+	} while (value);
+	fwrite_unlocked(digits + at, 1, sizeof(digits) - at, json->out);
+}
+
+void json_figure(struct json *json, const char *key, uint64_t value, bool known)
+{
+	if (known)
+		json_u64(json, key, value);
+	else
+		json_null(json, key);
 }
 
 void json_s64(struct json *json, const char *key, int64_t value)

@@ -23,6 +23,8 @@ void json_array_end(struct json *json);
 
 void json_string(struct json *json, const char *key, const char *value);
 void json_u64(struct json *json, const char *key, uint64_t value);
+/* Null if the figure is not known. */
+void json_figure(struct json *json, const char *key, uint64_t value, bool known);
 void json_s64(struct json *json, const char *key, int64_t value);
 /* With six decimals. @value is finite. */
 void json_real(struct json *json, const char *key, double value);

@@ -138,6 +138,7 @@ int screen_signals(void)
 	sigaddset(&caught, SIGINT);
 	sigaddset(&caught, SIGTERM);
 	sigaddset(&caught, SIGHUP);
+	sigaddset(&caught, SIGQUIT);
 	sigaddset(&caught, SIGWINCH);
 	sigprocmask(SIG_BLOCK, &caught, NULL);
 	return signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -2,6 +2,11 @@
 #define _GNU_SOURCE
 #include "table.h"
 
+#include "utf8.h"
+
+/* No column is wider. */
+#define TABLE_CELL_LEN 256
+
 void table_place(struct table *table)
 {
 	bool full = false;
@@ -31,12 +36,43 @@ void table_heading(const struct table *table, int y)
 	attroff(A_REVERSE);
 }
 
+/* Returns how many bytes at the start of @text take @cells cells, one for each character. */
+static size_t bytes_of(const char *text, int cells)
+{
+	uint32_t code;
+	size_t bytes = 0;
+
+	for (; cells > 0 && text[bytes]; cells--)
+		bytes += utf8_char(text + bytes, &code) ?: 1;
+	return bytes;
+}
+
+void cut_middle(char *to, size_t size, const char *text, int width)
+{
+	/* The end tells names apart more often than the start does. */
+	int head = (width - 1) / 3, length = 0;
+	uint32_t code;
+
+	for (const char *c = text; *c; c += utf8_char(c, &code) ?: 1)
+		length++;
+	if (length <= width || width < 3)
+		snprintf(to, size, "%s", text);
+	else
+		snprintf(to, size, "%.*s~%s", (int)bytes_of(text, head), text,
+			 text + bytes_of(text, length - (width - 1 - head)));
+}
+
 void table_cell(const struct table *table, int y, int column, chtype attributes, const char *text)
 {
 	const struct table_column *place = &table->columns[column];
+	char cut[4 * TABLE_CELL_LEN];
 
 	if (place->x < 0)
 		return;
+	if (place->cut_middle) {
+		cut_middle(cut, sizeof(cut), text, place->width);
+		text = cut;
+	}
 	attron(attributes);
 	put_cell(y, place->x, place->width, !place->text, text);
 	attroff(attributes);

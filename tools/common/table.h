@@ -10,6 +10,7 @@ struct table_column {
 	const char *title;	/* above it */
 	int width;
 	bool text;		/* left-aligned, and may be cut; half a number would be another number */
+	bool cut_middle;	/* cut in the middle: names often differ at their end */
 	int x;			/* negative: not on the screen */
 };
 
@@ -31,5 +32,8 @@ void table_cell(const struct table *table, int y, int column, chtype attributes,
 int table_menu(const struct table *table, int choice);
 
 #define TABLE_MENU_WIDTH 22
+
+/* Copies UTF-8 text that takes up to @width cells; of a longer one the middle is left out. */
+void cut_middle(char *to, size_t size, const char *text, int width);
 
 #endif

@@ -14,12 +14,15 @@
 #include "diag.h"
 #include "text.h"
 
-int view_open(struct view *view, const char *next)
+int view_open(struct view *view, const char *tool)
 {
+	char next[64];
+
 	view->signals = screen_signals();
 	view->screen = screen_open();
 	if (view->screen)
 		return EXIT_OK;
+	snprintf(next, sizeof(next), "%s -b, or another value of TERM", tool);
 	return diag_fail(EXIT_FAILED, next, "cannot open a screen on a terminal of type '%s'",
 			 getenv("TERM") ?: "");
 }
@@ -31,15 +34,14 @@ void view_close(struct view *view)
 	close(view->signals);
 }
 
-bool view_is_due(const struct view *view)
+bool view_is_due(struct view *view)
 {
-	return !view->quit && !view->paused && !view->ended && monotonic_ns() >= view->deadline_ns;
-}
+	uint64_t now_ns = monotonic_ns();
 
-void view_taken(struct view *view, uint64_t now_ns)
-{
-	view->taken_ns = now_ns;
-	view->deadline_ns = now_ns + view->delay_s * 1e9;
+	if (view->quit || view->paused || view->ended || now_ns < view->interval.deadline_ns)
+		return false;
+	interval_next(&view->interval, now_ns);
+	return true;
 }
 
 static int timeout_ms(const struct view *view)
@@ -48,10 +50,10 @@ static int timeout_ms(const struct view *view)
 
 	if (view->paused || view->ended)
 		return -1;
-	if (now_ns >= view->deadline_ns)
+	if (now_ns >= view->interval.deadline_ns)
 		return 0;
 	/* Round up: waking early would mean waking twice. */
-	return (view->deadline_ns - now_ns) / 1000000 + 1;
+	return (view->interval.deadline_ns - now_ns) / 1000000 + 1;
 }
 
 int view_wait(struct view *view)
@@ -79,7 +81,7 @@ static void set_delay(struct view *view, double seconds)
 		return;
 	}
 	view->delay_s = seconds;
-	view_taken(view, view->taken_ns);
+	interval_start(&view->interval, monotonic_ns(), seconds);
 }
 
 static void delay_key(struct view *view, int key)
@@ -120,25 +122,12 @@ static void sort_key(struct view *view, int key)
 	}
 }
 
-/* Returns false if the key is not one that every view has. */
-static bool table_key(struct view *view, int key)
+/* Returns false if the key is not about the columns. */
+static bool column_key(struct view *view, int key)
 {
 	struct table *table = &view->table;
 
 	switch (key) {
-	case 'q':
-		view->quit = true;
-		return true;
-	case 'h':
-	case '?':
-	case KEY_F(1):
-		view->mode = VIEW_HELP;
-		return true;
-	case ' ':
-		view->paused = !view->paused;
-		/* After a pause, show at once what happened meanwhile. */
-		view->deadline_ns = monotonic_ns();
-		return true;
 	case '<':
 		table->sort = (table->sort + table->count - 1) % table->count;
 		return true;
@@ -152,6 +141,35 @@ static bool table_key(struct view *view, int key)
 	case 'R':
 		view->reverse = !view->reverse;
 		return true;
+	case KEY_LEFT:
+		if (table->skipped > 0)
+			table->skipped--;
+		return true;
+	case KEY_RIGHT:
+		if (table->fixed + table->skipped < table->count - 1)
+			table->skipped++;
+		return true;
+	}
+	return false;
+}
+
+/* Returns false if the key is not one that every view has. */
+static bool table_key(struct view *view, int key)
+{
+	switch (key) {
+	case 'q':
+		view->quit = true;
+		return true;
+	case 'h':
+	case '?':
+	case KEY_F(1):
+		view->mode = VIEW_HELP;
+		return true;
+	case ' ':
+		view->paused = !view->paused;
+		/* After a pause, show at once what happened meanwhile. */
+		view->interval.deadline_ns = monotonic_ns();
+		return true;
 	case 't':
 		view->totals = !view->totals;
 		return true;
@@ -164,16 +182,8 @@ static bool table_key(struct view *view, int key)
 	case '-':
 		set_delay(view, step_delay(view->delay_s, key == '+'));
 		return true;
-	case KEY_LEFT:
-		if (table->skipped > 0)
-			table->skipped--;
-		return true;
-	case KEY_RIGHT:
-		if (table->fixed + table->skipped < table->count - 1)
-			table->skipped++;
-		return true;
 	}
-	return false;
+	return column_key(view, key);
 }
 
 int view_key(struct view *view)
@@ -204,7 +214,7 @@ void view_title(const struct view *view, const char *text)
 	attron(A_BOLD);
 	put(0, 0, text);
 	if (view->ended || view->paused)
-		put(0, strlen(text) + 2, view->ended ? "END OF RECORD" : "PAUSED");
+		put(0, strlen(text) + 2, view->ended ?: "PAUSED");
 	attroff(A_BOLD);
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A table that is redrawn after every interval and every key. This part knows what its keys change, and
- * when the next snapshot is due. The tool decides what is in the table, and what else is drawn.
+ * when the next snapshot is due; live.c decides what is drawn.
  */
 #ifndef MEMATTR_VIEW_H
 #define MEMATTR_VIEW_H
 
+#include "clock.h"
 #include "table.h"
 #include "truth.h"
 
@@ -17,7 +18,7 @@
 enum view_mode {
 	VIEW_TABLE,
 	VIEW_HELP,
-	VIEW_OTHER,	/* a page of the tool's own; any key leaves it, as with the help */
+	VIEW_PAGE,	/* of the tool's own; any key leaves it, as with the help */
 	VIEW_SORT,	/* menu */
 	VIEW_DELAY,	/* prompt */
 };
@@ -28,9 +29,8 @@ struct view {
 	double delay_s;
 
 	bool paused, quit;
-	bool ended;	/* there are no more snapshots */
-	uint64_t taken_ns;	/* when the last one was taken */
-	uint64_t deadline_ns;	/* when the next one is due */
+	const char *ended;	/* why there are no more snapshots; NULL: there are */
+	struct interval interval;
 
 	enum view_mode mode;
 	int sort_choice;	/* in the menu */
@@ -42,8 +42,8 @@ struct view {
 	bool has_keys;
 };
 
-/* Returns EXIT_OK, or reports the error with @next as what to try. */
-int view_open(struct view *view, const char *next);
+/* Returns EXIT_OK, or reports the error with what to try for @tool. */
+int view_open(struct view *view, const char *tool);
 void view_close(struct view *view);
 
 /* Waits for keys, for the next snapshot, or for a need to redraw the screen. Returns 0 or -errno. */
@@ -52,8 +52,8 @@ int view_wait(struct view *view);
 /* Handles keys that every view has. Returns the next key that is the tool's own, or ERR without any. */
 int view_key(struct view *view);
 
-bool view_is_due(const struct view *view);
-void view_taken(struct view *view, uint64_t now_ns);
+/* Returns whether the next snapshot is due, and then sets when the one after it is. */
+bool view_is_due(struct view *view);
 
 /* Draws the first line, with a word if the view is paused or the record has ended. */
 void view_title(const struct view *view, const char *text);

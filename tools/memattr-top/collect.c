@@ -1,47 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
-#include "collect.h"
+/* The collector reads BPF maps, debugfs and /proc, and makes snapshots. */
+#include "figures.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "bpf_maps.h"
 #include "clock.h"
+#include "exit_kinds.h"
 #include "hooks.h"
 #include "kvm_core.h"
 #include "memattr-top.skel.h"
-
-/* Userspace's knowledge of a VM. */
-struct owner {
-	uint64_t birth;		/* of the slot's VM when this was filled in: the slot may be another VM's by now */
-	struct vm vm;
-	char policy[VM_POLICY_NAME_LEN];
-	bool policy_known;
-};
+#include "vm_table.h"
 
 struct collector {
 	struct hooks hooks;
 	struct memattr_top_bpf *bpf;
 	int stats_fd;		/* the kernel times BPF programs for as long as it is open */
-	struct vm_slot *vms;	/* VM_SLOTS of them, shared with the kernel, as are counts and cpus */
-	struct top_counts *counts;
+	struct vm_table table;
+	struct top_counts *counts;	/* VM_SLOTS of them, shared with the kernel, as are cpus */
 	struct top_cpu *cpus;
 	int cpu_count;
 
-	bool debugfs;
-	int debugfs_watch;	/* inotify: readable when a VM came or went; -1: the kernel has no inotify */
-	bool listed;		/* the list is up to date */
-	struct vm_list list;
-	struct owner owners[VM_SLOTS];
 	bool has_policies;	/* the kernel has policies, and debugfs shows them */
-	struct owner *idle;	/* VMs that had no slot at the last snapshot */
-	size_t idle_count;
+	struct exit_kinds kinds;
+	/* VMs whose policy's file goes a little before they do: what was read last. */
+	struct snapshot *before;
 };
 
 static int load(struct collector *c, struct diag *why)
@@ -63,12 +53,12 @@ static int load(struct collector *c, struct diag *why)
 		return err;
 	}
 
-	err = push_all(c->bpf->maps.free_slots);
+	err = vm_table_open(&c->table, c->bpf->maps.vms, c->bpf->maps.slots, c->bpf->maps.free_slots,
+			    &c->bpf->data->epoch, c->hooks.active[METRIC_VM_END]);
 	if (!err) {
-		c->vms = map_shared(c->bpf->maps.vms);
 		c->counts = map_shared(c->bpf->maps.counts);
 		c->cpus = map_shared(c->bpf->maps.cpus);
-		if (!c->vms || !c->counts || !c->cpus)
+		if (!c->counts || !c->cpus)
 			err = -errno;
 	}
 	if (!err)
@@ -78,269 +68,193 @@ static int load(struct collector *c, struct diag *why)
 	return err;
 }
 
-struct collector *collector_open(struct diag *why)
+void *collector_open(const struct args *args, struct diag *why)
 {
 	struct collector *c = calloc(1, sizeof(*c));
 
+	(void)args;
 	if (!c) {
 		diag_set(why, "", "out of memory");
 		return NULL;
 	}
 	c->stats_fd = -1;
-	c->debugfs_watch = -1;
 	c->cpu_count = libbpf_num_possible_cpus();
-
 	if (ladder_probe(&ladder, &c->hooks, why) || load(c, why)) {
 		collector_close(c);
 		return NULL;
 	}
 	/* This may fail: the cost then reads n/a. */
 	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	c->debugfs = diag_has(DIAG_DEBUGFS, NULL);
-	c->has_policies = c->debugfs && diag_has(DIAG_MEMATTR, NULL);
-	if (c->debugfs) {
-		c->debugfs_watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-		if (inotify_add_watch(c->debugfs_watch, KVM_DEBUGFS, IN_CREATE | IN_DELETE) < 0) {
-			close(c->debugfs_watch);
-			c->debugfs_watch = -1;
-		}
-	}
+	c->has_policies = c->table.debugfs && diag_has(DIAG_MEMATTR, NULL);
+	/* Without them no policy counts as ejected. */
+	if (c->has_policies)
+		exit_kinds_load(&c->kinds);
 	return c;
 }
 
-void collector_close(struct collector *c)
+void collector_close(void *collector)
 {
-	if (c->debugfs_watch >= 0)
-		close(c->debugfs_watch);
+	struct collector *c = collector;
+
 	if (c->stats_fd >= 0)
 		close(c->stats_fd);
+	vm_table_close(&c->table);
 	if (c->bpf) {
-		unmap_shared(c->bpf->maps.vms, c->vms);
 		unmap_shared(c->bpf->maps.counts, c->counts);
 		unmap_shared(c->bpf->maps.cpus, c->cpus);
 	}
 	memattr_top_bpf__destroy(c->bpf);
-	vm_list_free(&c->list);
-	free(c->idle);
+	exit_kinds_free(&c->kinds);
+	snapshot_free(c->before);
 	free(c);
 }
 
-void snapshot_free(struct snapshot *snapshot)
+static bool is_ejection(const struct collector *c, const char *kind)
 {
-	if (snapshot)
-		free(snapshot->vms);
-	free(snapshot);
-}
-
-/*
- * Listing VMs walks all of /proc. If the kernel reports when a VM comes or goes, do it only then. If the
- * list cannot be read, try again at the next snapshot.
- */
-static void list_vms(struct collector *c)
-{
-	struct vm_list list;
-	char events[4096];
-
-	if (!c->debugfs)
-		return;
-	while (read(c->debugfs_watch, events, sizeof(events)) > 0)
-		c->listed = false;
-	if (c->debugfs_watch < 0)
-		c->listed = false;
-	if (c->listed || vm_list_read(&list, 0))
-		return;
-	vm_list_free(&c->list);
-	c->list = list;
-	c->listed = true;
-}
-
-static bool is_same(const struct vm *a, const struct vm *b)
-{
-	return a->creator_tid == b->creator_tid && a->fd == b->fd;
-}
-
-static bool is_listed(const struct collector *c, const struct vm *vm)
-{
-	for (size_t i = 0; i < c->list.count; i++)
-		if (is_same(&c->list.vms[i], vm))
-			return true;
+	for (size_t i = 0; i < c->kinds.count; i++)
+		if (!strcmp(c->kinds.kinds[i].name, kind))
+			return c->kinds.kinds[i].value >= c->kinds.first_ejected;
 	return false;
 }
 
-static void read_policy(const struct collector *c, struct owner *owner)
+/* The file goes a little before the VM does: then keep the policy that was read last. */
+static void keep_policy(const struct collector *c, struct top_vm *vm)
+{
+	for (size_t i = 0; c->before && i < c->before->lists[0].count; i++) {
+		const struct top_vm *old = snapshot_item(c->before, 0, i);
+
+		if (old->vm.creator_tid != vm->vm.creator_tid || old->vm.fd != vm->vm.fd ||
+		    (old->vm.birth && old->vm.birth != vm->vm.birth))
+			continue;
+		vm->policy_known = old->policy_known;
+		vm->ejected = old->ejected;
+		memcpy(vm->policy, old->policy, sizeof(vm->policy));
+		memcpy(vm->left, old->left, sizeof(vm->left));
+		memcpy(vm->left_text, old->left_text, sizeof(vm->left_text));
+		return;
+	}
+}
+
+static void read_policy(const struct collector *c, struct top_vm *vm, const struct vm *identity)
 {
 	struct vm_policy policy;
 
-	/* The file goes a little before the VM does: then keep the policy that was read last. */
-	if (!c->has_policies || !owner->vm.creator_tid || vm_policy_read(&owner->vm, &policy))
+	if (!c->has_policies || !identity->creator_tid)
 		return;
-	owner->policy_known = true;
-	memcpy(owner->policy, policy.policy, sizeof(owner->policy));
-}
-
-static void meet_owner(const struct collector *c, struct owner *owner,
-		       const struct vm_slot *shared)
-{
-	pid_t pid;
-
-	*owner = (struct owner){};
-	vm_slot_owner(shared, &owner->vm);
-	pid = owner->vm.pid;
-	/* The VM may be gone already, but may have been listed before its first event. */
-	for (size_t i = 0; owner->vm.creator_tid && i < c->idle_count; i++) {
-		if (is_same(&c->idle[i].vm, &owner->vm)) {
-			*owner = c->idle[i];
-			break;
-		}
+	if (vm->vm.ended || vm_policy_read(identity, &policy)) {
+		keep_policy(c, vm);
+		return;
 	}
-	owner->birth = shared->birth;
-	owner->vm.pid = pid;
+	vm->policy_known = true;
+	vm->ejected = is_ejection(c, policy.exit_kind);
+	memcpy(vm->policy, policy.policy, sizeof(vm->policy));
+	if (policy.exit_policy[0])
+		snprintf(vm->left, sizeof(vm->left), "%s:%s", policy.exit_policy, policy.exit_kind);
+	memcpy(vm->left_text, policy.exit_text, sizeof(vm->left_text));
 }
 
-/* Detects a VM's end where the kernel does not report it (no METRIC_VM_END). */
-static bool has_vanished(const struct collector *c, const struct owner *owner,
-			 const struct vm_slot *shared)
+static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
 {
-	if (c->listed && owner->vm.creator_tid)
-		return !is_listed(c, &owner->vm);
-	return kill(shared->pid, 0) && errno == ESRCH;
+	const struct top_counts *from = &c->counts[slot];
+
+	vm->numbers = (struct numbers){
+		.to_private = from->to_private,
+		.to_shared = from->to_shared,
+		.noop = from->noop,
+		.denied = from->denied,
+		.failed = from->failed,
+		.held = from->held,
+		.requested_pages = from->requested_pages,
+		.effective_pages = from->effective_pages,
+		.zap_pages = from->zap_pages,
+	};
+	for (int cpu = 0; cpu < c->cpu_count; cpu++)
+		vm->numbers.exits += c->cpus[cpu].exits[slot];
+	return histogram_set(&vm->latency, from->latency);
 }
 
-static void new_epoch(struct collector *c)
+/* The kernel no longer writes to the counts of a VM that has ended. */
+static void clear_counts(struct collector *c, uint32_t slot)
 {
-	__atomic_fetch_add(&c->bpf->data->epoch, 1, __ATOMIC_SEQ_CST);
-}
-
-/* Only for slots whose VM has ended: the kernel no longer writes to them. */
-static void clear_slot(struct collector *c, uint32_t slot)
-{
-	c->owners[slot] = (struct owner){};
-	memset(&c->vms[slot], 0, sizeof(c->vms[slot]));
 	memset(&c->counts[slot], 0, sizeof(c->counts[slot]));
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		c->cpus[cpu].exits[slot] = 0;
-	push(c->bpf->maps.free_slots, slot);
-	/* CPUs may remember that a VM found no slot. */
-	new_epoch(c);
 }
 
-static struct snapshot_vm *add_vm(struct snapshot *s, const struct owner *owner)
+static int add_counted(struct collector *c, struct snapshot *s, uint32_t slot)
 {
-	struct snapshot_vm *vm = &s->vms[s->vm_count++];
+	const struct vm_owner *owner = &c->table.owners[slot];
+	struct top_vm *vm = snapshot_add(s, 0);
+	int err;
 
-	vm->pid = owner->vm.pid;
-	vm->creator_tid = owner->vm.creator_tid;
-	vm->fd = owner->vm.fd;
-	memcpy(vm->name, owner->vm.name, sizeof(vm->name));
-	memcpy(vm->policy, owner->policy, sizeof(vm->policy));
-	vm->policy_known = owner->policy_known;
-	return vm;
+	if (!vm)
+		return -ENOMEM;
+	vm_table_identify(&vm->vm, &owner->vm, owner->birth, owner->ended);
+	read_policy(c, vm, &owner->vm);
+	err = read_counts(c, vm, slot);
+	if (owner->ended)
+		clear_counts(c, slot);
+	return err;
 }
 
-static void add_counted(struct collector *c, struct snapshot *s, uint32_t slot)
+/* Adds VMs that are listed and have no slot. One that has just ended may still be listed. */
+static int add_idle(struct collector *c, struct snapshot *s)
 {
-	struct owner *owner = &c->owners[slot];
-	struct vm_slot *shared = &c->vms[slot];
-	struct snapshot_vm *vm;
+	s->idle_listed = c->table.is_current;
+	for (size_t i = 0; i < c->table.list.count; i++) {
+		const struct vm *listed = &c->table.list.vms[i];
+		struct top_vm *vm;
 
-	if (owner->birth != shared->birth) {
-		meet_owner(c, owner, shared);
-	} else if (!c->hooks.active[METRIC_VM_END] && has_vanished(c, owner, shared)) {
-		bpf_map_delete_elem(bpf_map__fd(c->bpf->maps.slots), &shared->kvm);
-		new_epoch(c);
-		shared->ended = true;
-	}
-	if (!shared->ended)
-		read_policy(c, owner);
-
-	vm = add_vm(s, owner);
-	vm->birth = shared->birth;
-	/* Read this before the counts: what is counted in between is in the next snapshot. */
-	vm->ended = __atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE);
-	vm->counts = c->counts[slot];
-	for (int cpu = 0; cpu < c->cpu_count; cpu++)
-		vm->exits += c->cpus[cpu].exits[slot];
-	if (vm->ended)
-		clear_slot(c, slot);
-}
-
-/* A VM that has just ended may still be listed. */
-static bool has_slot(const struct snapshot *s, const struct vm *listed)
-{
-	for (size_t i = 0; i < s->vm_count; i++)
-		if (s->vms[i].birth && s->vms[i].fd == listed->fd &&
-		    s->vms[i].creator_tid == listed->creator_tid)
-			return true;
-	return false;
-}
-
-/* Adds VMs that are listed and have no slot. */
-static void add_idle(struct collector *c, struct snapshot *s)
-{
-	struct owner *idle = reallocarray(c->idle, c->list.count + 1, sizeof(*idle));
-
-	if (!idle)
-		return;
-	c->idle = idle;
-	c->idle_count = 0;
-	for (size_t i = 0; i < c->list.count; i++) {
-		const struct vm *listed = &c->list.vms[i];
-		struct owner *owner;
-
-		if (!listed->creator_tid || has_slot(s, listed))
+		if (!listed->creator_tid || vm_table_has(&c->table, listed))
 			continue;
-		owner = &c->idle[c->idle_count++];
-		*owner = (struct owner){ .vm = *listed };
-		read_policy(c, owner);
-		add_vm(s, owner);
+		vm = snapshot_add(s, 0);
+		if (!vm)
+			return -ENOMEM;
+		vm_table_identify(&vm->vm, listed, 0, false);
+		read_policy(c, vm, listed);
 	}
+	return 0;
 }
 
-/* If a process has several VMs, the name alone does not tell them apart. */
-static void tell_siblings_apart(struct snapshot *s)
+static int fill_snapshot(struct collector *c, struct snapshot *s)
 {
-	for (size_t i = 0; i < s->vm_count; i++) {
-		struct snapshot_vm *vm = &s->vms[i];
+	int err = 0;
 
-		for (size_t k = 0; k < s->vm_count; k++) {
-			size_t len = strnlen(vm->name, VM_NAME_LEN - 12);
-
-			if (k == i || s->vms[k].pid != vm->pid || !vm->creator_tid)
-				continue;
-			snprintf(vm->name + len, VM_NAME_LEN - len, "#%d", vm->fd);
-			break;
-		}
-	}
-}
-
-struct snapshot *collector_snapshot(struct collector *c)
-{
-	struct snapshot *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	list_vms(c);
-	s->vms = calloc(VM_SLOTS + c->list.count, sizeof(*s->vms));
-	if (!s->vms) {
-		free(s);
-		return NULL;
-	}
+	vm_table_list(&c->table);
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
 	s->measured = ladder_measures(&c->hooks) | (c->has_policies ? MEASURE_POLICY : 0);
+	s->hook_count = METRIC_COUNT;
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
 
-	for (uint32_t slot = 0; slot < VM_SLOTS; slot++)
-		if (c->vms[slot].birth)
-			add_counted(c, s, slot);
-	s->idle_listed = c->listed;
-	add_idle(c, s);
+	vm_table_update(&c->table);
+	for (uint32_t slot = 0; !err && slot < VM_SLOTS; slot++)
+		if (c->table.owners[slot].listed)
+			err = add_counted(c, s, slot);
+	if (!err)
+		err = add_idle(c, s);
+	vm_table_release(&c->table);
 	tell_siblings_apart(s);
+	snapshot_sort(s);
 
 	s->lost_events = c->bpf->bss->lost_events;
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		s->lost_events += c->cpus[cpu].lost;
 	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
+	return err;
+}
+
+struct snapshot *collector_snapshot(void *collector)
+{
+	struct collector *c = collector;
+	struct snapshot *s = snapshot_new(top_lists, 1);
+
+	if (s && fill_snapshot(c, s)) {
+		snapshot_free(s);
+		return NULL;
+	}
+	snapshot_free(c->before);
+	c->before = snapshot_hold(s);
 	return s;
 }

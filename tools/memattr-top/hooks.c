@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "hooks.h"
 
-#include "snapshot.h"
+#include "figures.h"
 
 /* For each metric, the best hook comes first. The memattr series adds the tracepoints kvm_memattr_*. */
 static const struct hook hooks[] = {

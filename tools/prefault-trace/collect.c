@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
-#include "collect.h"
+/* The collector reads BPF maps and /proc, and makes snapshots. */
+#include "figures.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,24 +17,20 @@
 #include "prefault-trace.skel.h"
 #include "stacks.h"
 #include "use.h"
-
-/* Userspace's knowledge of a VM. */
-struct owner {
-	uint64_t birth;		/* of the slot's VM when this was filled in: the slot may be another VM's by now */
-	struct vm vm;
-	struct use use;
-};
+#include "vm_table.h"
 
 struct collector {
-	struct collector_options options;
+	const struct args *args;
+	unsigned int series_count;	/* how many there can be */
 	struct hooks hooks;
 	struct prefault_trace_bpf *bpf;
 	int stats_fd;		/* the kernel times BPF programs for as long as it is open */
-	struct vm_slot *vms;	/* VM_SLOTS of them, shared with the kernel, as is series */
-	struct trace_series *series;
-	struct owner owners[VM_SLOTS];
-	bool listed[VM_SLOTS];	/* the slot's VM is in the snapshot that is being made */
-	bool leaving[VM_SLOTS];	/* and for the last time, as it has ended */
+	struct vm_table table;
+	struct trace_series *series;	/* shared with the kernel */
+	struct {
+		uint64_t birth;
+		struct use use;
+	} uses[VM_SLOTS];
 	struct symbols *symbols;	/* NULL: not needed yet */
 	size_t vm_count;	/* in the previous snapshot, or 1 */
 	bool has_use;
@@ -44,14 +39,14 @@ struct collector {
 
 static int size_maps(struct collector *c)
 {
-	int err = bpf_map__set_max_entries(c->bpf->maps.series, c->options.series);
+	int err = bpf_map__set_max_entries(c->bpf->maps.series, c->series_count);
 
 	if (!err)
-		err = bpf_map__set_max_entries(c->bpf->maps.series_ids, c->options.series);
+		err = bpf_map__set_max_entries(c->bpf->maps.series_ids, c->series_count);
 	if (!err)
-		err = bpf_map__set_max_entries(c->bpf->maps.free_series, c->options.series);
+		err = bpf_map__set_max_entries(c->bpf->maps.free_series, c->series_count);
 	/* Save some hundred KiB that only --folded uses. */
-	if (!err && !c->options.fold_stacks)
+	if (!err && !c->args->folded)
 		err = bpf_map__set_max_entries(c->bpf->maps.stacks, 1);
 	return err;
 }
@@ -68,8 +63,8 @@ static int load(struct collector *c, struct diag *why)
 	if (!err)
 		err = size_maps(c);
 	if (!err) {
-		c->bpf->rodata->only_pid = c->options.pid;
-		c->bpf->rodata->fold_stacks = c->options.fold_stacks;
+		c->bpf->rodata->only_pid = c->args->pid;
+		c->bpf->rodata->fold_stacks = c->args->folded;
 		err = prefault_trace_bpf__load(c->bpf);
 	}
 	kvm_core_close(&core);
@@ -78,13 +73,13 @@ static int load(struct collector *c, struct diag *why)
 		return err;
 	}
 
-	err = push_all(c->bpf->maps.free_slots);
+	err = vm_table_open(&c->table, c->bpf->maps.vms, c->bpf->maps.slots, c->bpf->maps.free_slots,
+			    &c->bpf->data->epoch, c->hooks.active[METRIC_VM_END]);
 	if (!err)
 		err = push_all(c->bpf->maps.free_series);
 	if (!err) {
-		c->vms = map_shared(c->bpf->maps.vms);
 		c->series = map_shared(c->bpf->maps.series);
-		if (!c->vms || !c->series)
+		if (!c->series)
 			err = -errno;
 	}
 	if (!err)
@@ -94,7 +89,7 @@ static int load(struct collector *c, struct diag *why)
 	return err;
 }
 
-struct collector *collector_open(const struct collector_options *options, struct diag *why)
+void *collector_open(const struct args *args, struct diag *why)
 {
 	struct collector *c = calloc(1, sizeof(*c));
 
@@ -102,7 +97,8 @@ struct collector *collector_open(const struct collector_options *options, struct
 		diag_set(why, "", "out of memory");
 		return NULL;
 	}
-	c->options = *options;
+	c->args = args;
+	c->series_count = ((const struct trace_args *)args)->series;
 	c->vm_count = 1;
 	c->stats_fd = -1;
 	if (ladder_probe(&ladder, &c->hooks, why) || load(c, why)) {
@@ -115,89 +111,59 @@ struct collector *collector_open(const struct collector_options *options, struct
 	return c;
 }
 
-void collector_close(struct collector *c)
+void collector_close(void *collector)
 {
+	struct collector *c = collector;
+
 	if (c->stats_fd >= 0)
 		close(c->stats_fd);
-	if (c->bpf) {
-		unmap_shared(c->bpf->maps.vms, c->vms);
+	vm_table_close(&c->table);
+	if (c->bpf)
 		unmap_shared(c->bpf->maps.series, c->series);
-	}
 	prefault_trace_bpf__destroy(c->bpf);
 	symbols_free(c->symbols);
 	free(c);
 }
 
-static bool has_ended(struct collector *c, struct vm_slot *shared)
+/* For a VM that has ended, the slot has the kernel's final counts. */
+static void find_use(struct collector *c, uint32_t slot, struct trace_vm *vm)
 {
-	if (c->hooks.active[METRIC_VM_END])
-		return __atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE);
-	/* The kernel does not report it. */
-	if (!kill(shared->pid, 0) || errno != ESRCH)
-		return false;
-	bpf_map_delete_elem(bpf_map__fd(c->bpf->maps.slots), &shared->kvm);
-	__atomic_fetch_add(&c->bpf->data->epoch, 1, __ATOMIC_SEQ_CST);
-	return true;
-}
+	const struct vm_slot *shared = &c->table.shared[slot];
+	struct use *use = &c->uses[slot].use;
 
-/* Called after has_ended(): for a VM that has ended, the slot has the kernel's final counts. */
-static void find_use(struct collector *c, const struct vm_slot *shared, struct owner *owner,
-		     struct snapshot_vm *vm)
-{
 	if (!c->has_use)
 		return;
-	if (!vm->ended)
-		use_read(&owner->use, shared->dir, c->vm_count);
-	else if (shared->ended)
-		owner->use.last = (struct snapshot_use){
+	if (c->uses[slot].birth != vm->vm.birth) {
+		*use = (struct use){};
+		c->uses[slot].birth = vm->vm.birth;
+	}
+	if (!vm->vm.ended)
+		use_read(use, shared->dir, c->vm_count);
+	else if (!c->table.owners[slot].vanished)
+		use->last = (struct vm_use){
 			.time_ns = monotonic_ns(),
-			.prefaulted = shared->prefaulted,
+			.mapped = shared->prefaulted,
 			.unused = shared->unused,
 		};
-	vm->use = owner->use.last;
+	vm->use = use->last;
 }
 
-static void add_vms(struct collector *c, struct snapshot *s)
+static int add_vms(struct collector *c, struct snapshot *s)
 {
 	for (uint32_t slot = 0; slot < VM_SLOTS; slot++) {
-		struct vm_slot *shared = &c->vms[slot];
-		struct snapshot_vm *vm = &s->vms[s->vm_count];
-		struct owner *owner = &c->owners[slot];
+		const struct vm_owner *owner = &c->table.owners[slot];
+		struct trace_vm *vm;
 
-		c->leaving[slot] = false;
-		c->listed[slot] = shared->birth;
-		if (!c->listed[slot])
+		if (!owner->listed)
 			continue;
-		if (owner->birth != shared->birth) {
-			*owner = (struct owner){ .birth = shared->birth };
-			vm_slot_owner(shared, &owner->vm);
-		}
-		vm->birth = shared->birth;
-		vm->pid = shared->pid;
-		vm->fd = owner->vm.fd;
-		/* Read this before the counts: what is counted in between is in the next snapshot. */
-		vm->ended = c->leaving[slot] = has_ended(c, shared);
-		find_use(c, shared, owner, vm);
-		memcpy(vm->name, owner->vm.name, sizeof(vm->name));
-		s->vm_count++;
+		vm = snapshot_add(s, LIST_VMS);
+		if (!vm)
+			return -ENOMEM;
+		vm_table_identify(&vm->vm, &owner->vm, owner->birth, owner->ended);
+		find_use(c, slot, vm);
 	}
-}
-
-/* If a process has several VMs, the name alone does not tell them apart. */
-static void tell_siblings_apart(struct snapshot *s)
-{
-	for (size_t i = 0; i < s->vm_count; i++) {
-		struct snapshot_vm *vm = &s->vms[i];
-
-		for (size_t k = 0; k < s->vm_count; k++) {
-			size_t len = strnlen(vm->name, VM_NAME_LEN - 12);
-
-			if (k == i || s->vms[k].pid != vm->pid || vm->fd < 0)
-				continue;
-			snprintf(vm->name + len, VM_NAME_LEN - len, "#%d", vm->fd);
-			break;
-		}
-	}
+	c->vm_count = s->lists[LIST_VMS].count ?: 1;
+	return 0;
 }
 
 /* The series' VM has ended: the kernel no longer writes to it. */
@@ -215,40 +181,23 @@ static void free_series(struct collector *c, uint32_t id)
 	push(c->bpf->maps.free_series, id);
 }
 
-/* Makes room for one more series. */
-static struct snapshot_series *next_series(struct snapshot *s, size_t *room)
-{
-	if (s->series_count == *room) {
-		size_t more = *room ? 2 * *room : 16;
-		struct snapshot_series *series = reallocarray(s->series, more, sizeof(*series));
-
-		if (!series)
-			return NULL;
-		s->series = series;
-		*room = more;
-	}
-	return &s->series[s->series_count++];
-}
-
 /*
  * Must see all series of a VM that leaves: they refer to its slot, which another VM takes
  * afterwards.
  */
 static int add_series(struct collector *c, struct snapshot *s)
 {
-	size_t room = 0;
-
-	for (uint32_t id = 0; id < c->options.series; id++) {
+	for (uint32_t id = 0; id < c->series_count; id++) {
 		const struct trace_series *shared = &c->series[id];
-		struct snapshot_series *series;
+		struct series *series;
 
 		/* A VM that came after the VMs were listed is in the next snapshot. */
-		if (!shared->used || shared->vm >= VM_SLOTS || !c->listed[shared->vm])
+		if (!shared->used || shared->vm >= VM_SLOTS || !c->table.owners[shared->vm].listed)
 			continue;
-		series = next_series(s, &room);
+		series = snapshot_add(s, LIST_SERIES);
 		if (!series)
 			return -ENOMEM;
-		series->birth = c->owners[shared->vm].birth;
+		series->birth = c->table.owners[shared->vm].birth;
 		series->vcpu = shared->vcpu;
 		series->kind = shared->kind;
 		series->count = shared->count;
@@ -256,73 +205,76 @@ static int add_series(struct collector *c, struct snapshot *s)
 		series->max_ns = shared->max_ns;
 		series->pages = shared->pages;
 		series->done_pages = shared->done_pages;
-		memcpy(series->latency, shared->latency, sizeof(series->latency));
-		if (c->leaving[shared->vm])
+		if (histogram_set(&series->latency, shared->latency))
+			return -ENOMEM;
+		if (c->table.owners[shared->vm].ended)
 			free_series(c, id);
 	}
-	if (s->series_count)
-		qsort(s->series, s->series_count, sizeof(*s->series), snapshot_compare_series);
 	return 0;
 }
 
-static void free_slots(struct collector *c)
+static struct stack_maps stack_maps(const struct collector *c)
 {
-	for (uint32_t slot = 0; slot < VM_SLOTS; slot++) {
-		if (!c->leaving[slot])
-			continue;
-		c->owners[slot] = (struct owner){};
-		memset(&c->vms[slot], 0, sizeof(c->vms[slot]));
-		push(c->bpf->maps.free_slots, slot);
-	}
-}
-
-static int add_stacks(struct collector *c, struct snapshot *s)
-{
-	const struct stack_maps maps = {
+	return (struct stack_maps){
 		.slow = bpf_map__fd(c->bpf->maps.slow),
 		.slow_size = bpf_map__value_size(c->bpf->maps.slow),
 		.times = bpf_map__fd(c->bpf->maps.stack_times),
 		.stacks = bpf_map__fd(c->bpf->maps.stacks),
 	};
-	int err = stacks_add_slow(s, &maps, &c->symbols);
-
-	s->folded = c->options.fold_stacks;
-	if (!err && s->folded)
-		err = stacks_add_folded(s, &maps, &c->symbols);
-	return err;
 }
 
-struct snapshot *collector_snapshot(struct collector *c)
+/* What is not in a list. */
+static struct snapshot *new_snapshot(struct collector *c)
 {
-	struct snapshot *s = calloc(1, sizeof(*s));
+	struct snapshot *s = snapshot_new(trace_lists, LIST_COUNT);
 
 	if (!s)
 		return NULL;
-	s->vms = calloc(VM_SLOTS, sizeof(*s->vms));
-	if (!s->vms) {
-		free(s);
-		return NULL;
-	}
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
-	s->measured = ladder_measures(&c->hooks);
+	s->measured = ladder_measures(&c->hooks) | (c->has_use ? MEASURE_USE : 0);
+	s->hook_count = METRIC_COUNT;
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
 	s->hooks[METRIC_USE] = c->use_hook;
-	if (c->has_use)
-		s->measured |= MEASURE_USE;
+	s->has_stacks = c->args->folded;
+	s->lost_stacks = c->bpf->bss->lost_stacks;
+	return s;
+}
 
-	add_vms(c, s);
-	c->vm_count = s->vm_count ?: 1;
-	if (add_series(c, s) || add_stacks(c, s)) {
+struct snapshot *collector_snapshot(void *collector)
+{
+	struct collector *c = collector;
+	struct snapshot *s = new_snapshot(c);
+	const struct stack_maps maps = stack_maps(c);
+
+	if (!s)
+		return NULL;
+	if (!c->table.end_reported)
+		vm_table_list(&c->table);
+	vm_table_update(&c->table);
+	if (add_vms(c, s) || add_series(c, s) || stacks_add_slow(s, &maps, &c->symbols)) {
 		snapshot_free(s);
 		return NULL;
 	}
-	free_slots(c);
+	vm_table_release(&c->table);
 	tell_siblings_apart(s);
+	snapshot_sort(s);
+	s->lost_events = c->bpf->bss->lost_events + cost_read(&s->cost, c->bpf->obj, c->stats_fd);
+	return s;
+}
 
-	s->lost_events = c->bpf->bss->lost_events;
-	s->lost_stacks = c->bpf->bss->lost_stacks;
-	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
+struct snapshot *collector_last(void *collector)
+{
+	struct collector *c = collector;
+	struct snapshot *s = c->args->folded ? new_snapshot(c) : NULL;
+	const struct stack_maps maps = stack_maps(c);
+
+	if (s && stacks_add_folded(s, &maps, &c->symbols)) {
+		snapshot_free(s);
+		return NULL;
+	}
+	if (s)
+		snapshot_sort(s);
 	return s;
 }

@@ -5,7 +5,7 @@
 #include <bpf/libbpf.h>
 
 #include "prefault-trace.skel.h"
-#include "snapshot.h"
+#include "figures.h"
 
 /*
  * For each metric, the best hook comes first. Four tracepoints come with the memattr kernel series. KVM has

@@ -34,19 +34,12 @@ static void print_frames(FILE *out, const struct symbols *symbols, const uint64_
 	}
 }
 
-static int compare_slow(const void *a, const void *b)
-{
-	const struct snapshot_slow *left = a, *right = b;
-
-	return (left->ns < right->ns) - (left->ns > right->ns);
-}
-
 static int add_slow(struct snapshot *s, const struct trace_slow *entry, const struct symbols *symbols)
 {
-	struct snapshot_slow *slow = &s->slow[s->slow_count];
+	struct slow *slow = snapshot_add(s, LIST_SLOW);
 	size_t count = entry->frame_count < TRACE_FRAMES ? entry->frame_count : TRACE_FRAMES;
 	size_t len;
-	FILE *out = open_memstream(&slow->frames, &len);
+	FILE *out = slow ? open_memstream(&slow->frames, &len) : NULL;
 
 	if (!out)
 		return -ENOMEM;
@@ -57,7 +50,6 @@ static int add_slow(struct snapshot *s, const struct trace_slow *entry, const st
 	slow->kind = entry->kind;
 	snprintf(slow->name, sizeof(slow->name), "%.*s", TASK_COMM_LEN - 1, entry->comm);
 	print_frames(out, symbols, (const uint64_t *)entry->frames, count, false);
-	s->slow_count++;
 	return fclose(out) ? -ENOMEM : 0;
 }
 
@@ -67,8 +59,7 @@ int stacks_add_slow(struct snapshot *s, const struct stack_maps *maps, struct sy
 	__u32 zero = 0;
 	int err = 0;
 
-	s->slow = calloc(TRACE_SLOW, sizeof(*s->slow));
-	if (!table || !s->slow || maps->slow_size != sizeof(*table))
+	if (!table || maps->slow_size != sizeof(*table))
 		err = -ENOMEM;
 	/* Take the lock, so that no entry mixes two faults. */
 	if (!err && bpf_map_lookup_elem_flags(maps->slow, &zero, table, BPF_F_LOCK))
@@ -77,8 +68,6 @@ int stacks_add_slow(struct snapshot *s, const struct stack_maps *maps, struct sy
 		err = need_symbols(symbols);
 	for (__u32 i = 0; !err && i < table->count && i < TRACE_SLOW; i++)
 		err = add_slow(s, &table->entries[i], *symbols);
-	if (!err)
-		qsort(s->slow, s->slow_count, sizeof(*s->slow), compare_slow);
 	free(table);
 	return err;
 }
@@ -93,11 +82,11 @@ static void print_name(FILE *out, const char *name)
 static int add_folded(struct snapshot *s, const struct stack_maps *maps, const struct symbols *symbols,
 		      const struct trace_stack_key *key, const struct trace_stack *sum)
 {
-	struct snapshot_stack *stack = &s->stacks[s->stack_count];
+	struct stack *stack = snapshot_add(s, LIST_STACKS);
 	uint64_t frames[TRACE_FOLDED_FRAMES] = {};
 	char name[TASK_COMM_LEN];
 	size_t count = 0, len;
-	FILE *out = open_memstream(&stack->folded, &len);
+	FILE *out = stack ? open_memstream(&stack->folded, &len) : NULL;
 
 	if (!out)
 		return -ENOMEM;
@@ -120,15 +109,7 @@ static int add_folded(struct snapshot *s, const struct stack_maps *maps, const s
 			kind_result(key->kind.event, key->kind.result));
 	else
 		fprintf(out, ";[pre-fault_%s]", kind_result(key->kind.event, key->kind.result));
-	s->stack_count++;
 	return fclose(out) ? -ENOMEM : 0;
-}
-
-static int compare_stacks(const void *a, const void *b)
-{
-	const struct snapshot_stack *left = a, *right = b;
-
-	return strcmp(left->folded, right->folded);
 }
 
 int stacks_add_folded(struct snapshot *s, const struct stack_maps *maps, struct symbols **symbols)
@@ -137,17 +118,12 @@ int stacks_add_folded(struct snapshot *s, const struct stack_maps *maps, struct 
 	struct trace_stack sum;
 	int err = need_symbols(symbols);
 
-	s->stacks = calloc(TRACE_STACKS, sizeof(*s->stacks));
-	if (!s->stacks)
-		return -ENOMEM;
 	/* Nothing is ever deleted from this map, so the walk sees each key once. */
-	while (!err && s->stack_count < TRACE_STACKS &&
+	while (!err && s->lists[LIST_STACKS].count < TRACE_STACKS &&
 	       !bpf_map_get_next_key(maps->times, before, &key)) {
 		if (!bpf_map_lookup_elem(maps->times, &key, &sum))
 			err = add_folded(s, maps, *symbols, &key, &sum);
 		before = &key;
 	}
-	if (!err)
-		qsort(s->stacks, s->stack_count, sizeof(*s->stacks), compare_stacks);
 	return err;
 }

@@ -3,7 +3,7 @@
 #ifndef PREFAULT_TRACE_STACKS_H
 #define PREFAULT_TRACE_STACKS_H
 
-#include "snapshot.h"
+#include "figures.h"
 #include "symbols.h"
 
 struct stack_maps {

@@ -49,7 +49,7 @@ bool use_probe(struct snapshot_hook *hook)
 void use_read(struct use *use, const char *dir, size_t vms)
 {
 	uint64_t start = monotonic_ns();
-	struct snapshot_use now = { .time_ns = start };
+	struct vm_use now = { .time_ns = start };
 	char path[128];
 	FILE *file;
 
@@ -59,7 +59,7 @@ void use_read(struct use *use, const char *dir, size_t vms)
 	file = fopen(path, "re");
 	if (!file)
 		return;
-	if (fscanf(file, "prefaulted %" SCNu64 " unused %" SCNu64 " untouched %" SCNu64, &now.prefaulted,
+	if (fscanf(file, "prefaulted %" SCNu64 " unused %" SCNu64 " untouched %" SCNu64, &now.mapped,
 		   &now.unused, &now.untouched) == 3)
 		use->last = now;
 	fclose(file);

@@ -3,11 +3,11 @@
 #ifndef PREFAULT_TRACE_USE_H
 #define PREFAULT_TRACE_USE_H
 
-#include "snapshot.h"
+#include "figures.h"
 
 /* The last answer about one VM, and when to ask again. It is all zeros at first. */
 struct use {
-	struct snapshot_use last;
+	struct vm_use last;
 	uint64_t next_ns;
 };
 

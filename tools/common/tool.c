@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "tool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "live.h"
+
+static int check_process(const struct tool *tool, struct args *args)
+{
+	pid_t process;
+	char next[64];
+
+	if (!args->pid || args->replay)
+		return EXIT_OK;
+	process = vm_process(args->pid);
+	if (!process && kill(args->pid, 0) && errno == ESRCH) {
+		snprintf(next, sizeof(next), "%s -b -n 1, which lists all VMs", tool->name);
+		return diag_fail(EXIT_NO_VM, next, "there is no process %d", args->pid);
+	}
+	/* A thread's number stands for its process. */
+	args->pid = process ?: args->pid;
+	return EXIT_OK;
+}
+
+int tool_run(const struct tool *tool, struct args *args)
+{
+	struct source source;
+	struct diag why;
+	char next[32];
+	int status;
+
+	diag_libbpf_init(args->verbose);
+	if (!args->format && (!isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))) {
+		snprintf(next, sizeof(next), "%s -b", tool->name);
+		return diag_fail(EXIT_USAGE, next, "the screen needs a terminal");
+	}
+	status = check_process(tool, args);
+	if (status)
+		return status;
+	stop_catch();
+	if (!args->format)
+		return live_run(tool, args);
+	status = source_open(&source, tool, args, &why);
+	if (!status)
+		return batch_run(tool, &source, args, &system_clock);
+	diag_print(&why, status);
+	source_close(&source);
+	return status;
+}
