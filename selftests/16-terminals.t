@@ -5,6 +5,7 @@
 # Needs no VM.
 use strict;
 use warnings;
+use File::Temp qw(tempdir);
 use FindBin;
 use Test::More;
 use lib "$FindBin::Bin/lib";
@@ -43,6 +44,22 @@ sub locales {
 	leave('no locale');
 }
 
+# Where people write 0,5 figures are as everywhere, and they can still enter it.
+sub decimal_comma {
+	my $locales = tempdir(CLEANUP => 1);
+	my @german = ("LOCPATH=$locales", 'LC_ALL=de_DE.UTF-8');
+	my ($status, $out, $err) = run('localedef', qw(-i de_DE -f UTF-8), "$locales/de_DE.UTF-8");
+	is($status, 0, 'there is a locale with a decimal comma') or diag($err);
+	($status, $out) = run('env', @german, '/usr/bin/printf', '%.1f', '0,5');
+	is($out, '0,5', 'which C programs obey');
+	($status, $out) = run('env', @german, $UNIT);
+	ok($status == 0 && $out =~ /^ok \d+ - a prompt takes a decimal comma$/m, 'numbers are read there as everywhere')
+		or diag($out);
+	draw(80, @german, 'büro-7');
+	see(qr/^büro-7\s*\n {74}büro-7\n0\.5 s$/m, 'figures have a point');
+	leave('a decimal comma');
+}
+
 # Each text has other characters at its end, and all of it fits in.
 sub wide {
 	my $text = 'x' x 590 . '-the-end';
@@ -75,6 +92,7 @@ sub readable_colours {
 unit_tests_ok($UNIT, 'what needs no terminal');
 start_tmux();
 locales();
+decimal_comma();
 wide();
 unusable();
 readable_colours();

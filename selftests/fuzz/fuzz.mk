@@ -6,13 +6,14 @@ FUZZ := $(TESTS)/fuzz
 FUZZ_RUNS ?= 1000000
 FUZZ_SEED ?= 1
 
-# The tools' own sources, compiled once more.
-FUZZ_SOURCES := $(addprefix tools/common/,diag.c json.c kvm_btf.c text.c vm.c) \
+# The tools' own sources, compiled once more: all that the tools share without a screen, and files with parsers.
+FUZZ_SOURCES := $(patsubst $(B)/%.o,%.c,$(TOOLS_COMMON)) \
 	$(addprefix tools/memattr-policy/,params.c policy.c why_holders.c) \
-	$(addprefix tools/prefault-trace/,record.c snapshot.c symbols.c) \
+	$(addprefix tools/prefault-trace/,symbols.c) \
 	$(wildcard selftests/fuzz/*.c) selftests/lib/tap.c
 FUZZ_OBJS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(FUZZ_SOURCES))
-FUZZ_CFLAGS := -O1 $(SANITIZE) -fno-omit-frame-pointer -Itools/memattr-policy -Itools/prefault-trace -Iselftests/lib
+FUZZ_CFLAGS := -O1 $(SANITIZE) -fno-omit-frame-pointer -Wno-format-truncation -I$(B)/tools/common \
+	-Itools/memattr-policy -Itools/prefault-trace -Iselftests/lib
 
 $(FUZZ_OBJS): $(FUZZ)/obj/%.o: %.c $(B)/tools.flags
 	@mkdir -p $(@D)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the tools' screens make of text and of numbers. Without arguments: tests that need no terminal. "draw TEXT..."
- * draws each text from the left and to the right edge, and in the colours, until a key is pressed.
+ * draws each text from the left and to the right edge, a figure, and the colours, until a key is pressed.
  */
 #define _GNU_SOURCE
 #include <locale.h>
@@ -97,14 +97,17 @@ static void test_prompt(void)
 static int draw(char **texts)
 {
 	SCREEN *screen = screen_open();
+	char figure[16];
 	int y = 0;
 
 	if (!screen)
 		return 1;
+	snprintf(figure, sizeof(figure), "%.1f s", 0.5);
 	for (; *texts; texts++) {
 		put(y++, 0, *texts);
 		put_cell(y++, 0, COLS, true, *texts);
 	}
+	put(y++, 0, figure);
 	for (enum colour which = COLOUR_WARNING; which <= COLOUR_LOSS; which++) {
 		attron(colour(which));
 		put(y++, 0, "coloured");
