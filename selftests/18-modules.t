@@ -53,7 +53,7 @@ diff --git a/mm/memory.c b/mm/memory.c
  /*
 END
 ok "a series that is not about KVM alone; and it is said which kernels take the series" \
-	refuses "9999-other.patch does not apply to KVM of $release; the series takes: 6.12." \
+	refuses "9999-other.patch does not apply to KVM of $release; Debian's kernels that take the series are 6.12." \
 	"$tmp/top/kernel-patches/kernel" module-sources "$tmp/out"
 rm "$series/9999-other.patch"
 ok "without it, sources are made" "$tmp/top/kernel-patches/kernel" module-sources "$tmp/out"
