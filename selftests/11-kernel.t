@@ -25,7 +25,7 @@ says()
 
 # The tool, with a series of its own: only scripts are taken from the checkout.
 mkdir -p "$tmp/top/kernel-patches/linux-6.12"
-cp -r kernel-patches/{kernel,lib,config} "$tmp/top/kernel-patches/"
+cp -r kernel-patches/{kernel,lib,config,debian} "$tmp/top/kernel-patches/"
 kernel=$tmp/top/kernel-patches/kernel
 series=$tmp/top/kernel-patches/linux-6.12
 export MEMATTR_CACHE=$tmp/cache KERNEL_SRC=$tmp/linux TMPDIR=$tmp
@@ -74,7 +74,7 @@ tar -C "$tmp" -cJf "$tmp/linux.tar.xz" linux
 
 ok "path of what is not built: status 1, nothing said" says 1 - "$kernel" path stock
 ok "and no output" [ ! -s "$tmp/stdout" ]
-ok "an unknown kind of kernel" says 1 "stock, patched or debug" "$kernel" build best
+ok "an unknown kind of kernel" says 1 "stock, patched, debug or debian" "$kernel" build best
 ok "a source directory" says 0 '' "$kernel" source
 from_tree=$(cat "$tmp/stdout")
 ok "a tarball of the same" says 0 'unpacking' env KERNEL_SRC="$tmp/linux.tar.xz" "$kernel" source

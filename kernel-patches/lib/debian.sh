@@ -44,7 +44,8 @@ suite_apt()	# SUITE COMMAND ARGUMENT...
 
 	if [ "$1" != "$(this_suite)" ]; then
 		options=(-o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=/dev/null
-			 -o Dir::State::lists="$dir/lists" -o Dir::Cache="$dir/cache" -o Dir::State::status=/dev/null)
+			 -o Dir::State::lists="$dir/lists" -o Dir::Cache="$dir/cache" -o Dir::State::status=/dev/null
+			 -o APT::Sandbox::User=root)
 	fi
 	shift 2
 	"$command" "${options[@]}" "$@"

@@ -10,7 +10,6 @@ readonly VM_MODULES='netfs 9pnet 9pnet_virtio 9p overlay ccp irqbypass'
 # KVM's part of the kernel's source: the series touches nothing else that is compiled.
 readonly KVM_PATHS=(arch/x86/kvm virt/kvm 'arch/x86/include/asm/kvm*.h' 'include/linux/kvm_*.h'
 	include/trace/events/kvm.h include/uapi/linux/kvm.h)
-readonly debian_dir=$here/debian
 
 sw_protected_vm()
 {
@@ -58,36 +57,6 @@ module_base()	# RELEASE VERSION
 	cat "$memo"
 }
 
-# Adaptations change KVM's sources in the index before the series. Which sources one is for shows in whether it applies.
-# Prints those that must follow the series in consequence.
-apply_adaptations()
-{
-	local patch
-
-	for patch in "$debian_dir"/*.patch; do
-		[[ $patch != *.after.patch ]] || continue
-		if repo_git apply --cached --check "$patch" 2>/dev/null; then
-			repo_git apply --cached "$patch"
-			[ ! -e "${patch%.patch}.after.patch" ] || echo "${patch%.patch}.after.patch"
-		fi
-	done
-}
-
-# Applies the series to the index, which holds KVM's sources only: patches of other sources fail.
-apply_to_kvm()	# RELEASE
-{
-	local patches patch after
-
-	after=$(apply_adaptations)
-	mapfile -t patches < <(series_patches; echo "$after")
-	for patch in "${patches[@]}"; do
-		[ -n "$patch" ] || continue
-		repo_git apply --cached --allow-empty --whitespace=nowarn --exclude='tools/*' --exclude='Documentation/*' \
-			"$patch" >&2 ||
-			die "${patch##*/} does not apply to KVM of $1; the series takes: $(taken_releases)"
-	done
-}
-
 # Prints the tree with what an external module is made of.
 make_module_tree()	# BASE RELEASE
 (
@@ -99,7 +68,8 @@ make_module_tree()	# BASE RELEASE
 	export GIT_INDEX_FILE=$new/index
 	repo_git archive "$1" "${KVM_PATHS[@]}" | tar -C "$new/module" -xf -
 	repo_git --work-tree="$new/module" add -A -f .
-	apply_to_kvm "$2"
+	# Patches of other sources than KVM's fail.
+	apply_to_index "KVM of $2" --allow-empty --exclude='tools/*' --exclude='Documentation/*' >/dev/null
 	kbuild=$(repo_git hash-object -w "$debian_dir/Kbuild")
 	repo_git update-index --add --cacheinfo "100644,$kbuild,arch/x86/kvm/Kbuild"
 	repo_git write-tree
@@ -126,8 +96,7 @@ module_tree()	# BASE RELEASE
 {
 	local memo new
 
-	memo=$cache/series/$({ echo "$RECIPE modules $1"; cat "$debian_dir"/{Kbuild,*.patch}; series_patches |
-		xargs -r -d '\n' cat; } | hash_of)
+	memo=$cache/series/$({ echo "$RECIPE modules $1"; cat "$debian_dir/Kbuild"; series_text; } | hash_of)
 	if [ ! -f "$memo" ]; then
 		new=$(scratch)/tree
 		make_module_tree "$1" "$2" >"$new"

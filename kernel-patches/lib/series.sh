@@ -4,6 +4,8 @@
 # The series: applied to a base, made commits of, exported, and checked.
 
 readonly series_dir=$here/linux-$SERIES_VERSION
+# What Debian's versions of the kernel need beside the series.
+readonly debian_dir=$here/debian
 readonly linux_tree=${KERNEL_TREE:-$top/linux}
 # The cover letter: what git makes of COVER_TEXT and of the patches.
 readonly COVER_LETTER=0000-cover-letter.patch COVER_TEXT=cover-letter.txt
@@ -16,21 +18,51 @@ series_files() { find "$series_dir" -maxdepth 1 -name '*.patch' 2>/dev/null | so
 
 series_patches() { series_files | grep -v "/$COVER_LETTER\$" || :; }
 
+# Prints all that sources are changed by.
+series_text() { { series_patches; find "$debian_dir" -name '*.patch' | sort; } | xargs -r -d '\n' cat; }
+
+# Adaptations change sources in the index before the series. Which sources one is for shows in whether it applies.
+# Prints those that must follow the series in consequence.
+apply_adaptations()
+{
+	local patch
+
+	for patch in "$debian_dir"/*.patch; do
+		[[ $patch != *.after.patch ]] || continue
+		if repo_git apply --cached --check "$patch" 2>/dev/null; then
+			repo_git apply --cached "$patch"
+			[ ! -e "${patch%.patch}.after.patch" ] || echo "${patch%.patch}.after.patch"
+		fi
+	done
+}
+
+# Applies the series to the index, which holds the sources NAME, with what they need beside it. Prints a line
+# "tree patch" for each patch.
+apply_to_index()	# NAME [OPTION]...
+{
+	local name=$1 after patches patch
+
+	shift
+	after=$(apply_adaptations)
+	mapfile -t patches < <(series_patches; printf '%s' "$after")
+	for patch in "${patches[@]}"; do
+		repo_git apply --cached --whitespace=nowarn "$@" "$patch" >&2 ||
+			die "${patch##*/} does not apply to $name; Debian's kernels that take the series are" \
+			    "$(taken_releases)"
+		echo "$(repo_git write-tree) ${patch##*/}"
+	done
+}
+
 apply_series()	# BASE
 (
-	local patches patch new
+	local new
 
 	need git
-	mapfile -t patches < <(series_patches)
 	new=$(scratch)
 	# shellcheck disable=SC2030,SC2031 # for git in this subshell only
 	export GIT_INDEX_FILE=$new/index
 	repo_git read-tree "$1"
-	for patch in "${patches[@]}"; do
-		repo_git apply --cached --whitespace=nowarn "$patch" >&2 ||
-			die "$(basename "$patch") does not apply to $(name_of "$1")"
-		echo "$(repo_git write-tree) $(basename "$patch")"
-	done
+	apply_to_index "$(name_of "$1")"
 )
 
 # Applies the series without a work tree.  Prints the name of a file with a
@@ -39,7 +71,7 @@ series_steps()	# BASE
 {
 	local steps new
 
-	steps=$cache/series/$({ echo "$RECIPE $1"; series_patches | xargs -r -d '\n' cat; } | hash_of)
+	steps=$cache/series/$({ echo "$RECIPE $1"; series_text; } | hash_of)
 	if [ ! -f "$steps" ]; then
 		new=$(scratch)/steps
 		apply_series "$1" >"$new"
