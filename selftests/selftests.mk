@@ -53,12 +53,13 @@ $(POLICY_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
 # --- tools ---
-TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump many-vms prefault-vmm top-unit trace-unit)
+TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump many-vms prefault-vmm probe top-unit trace-unit)
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
 $(TESTS)/tools/top-unit.o: TESTS_CFLAGS += -Itools/memattr-top
 $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
+$(TESTS)/tools/probe: $(addprefix $(B)/tools/common/,hook.o trial.o)
 $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/rows.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,rows.o sums.o snapshot.o record.o kinds.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/common/,cell.o format.o)

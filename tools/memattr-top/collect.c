@@ -240,7 +240,8 @@ static void add_counted(struct collector *c, struct snapshot *s, uint32_t slot)
 
 	if (owner->birth != shared->birth) {
 		meet_owner(c, owner, shared);
-	} else if (!c->hooks.active[METRIC_VM_END] && has_vanished(c, owner, shared)) {
+	} else if (!ladder_tells_all(&c->hooks, METRIC_VM_END) && !shared->ended &&
+		   has_vanished(c, owner, shared)) {
 		bpf_map_delete_elem(bpf_map__fd(c->bpf->maps.slots), &shared->kvm);
 		new_epoch(c);
 		shared->ended = true;
@@ -322,6 +323,7 @@ struct snapshot *collector_snapshot(struct collector *c)
 	}
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
+	ladder_look(&ladder, &c->hooks, c->bpf->obj);
 	s->measured = ladder_measures(&c->hooks) | (c->has_policies ? MEASURE_POLICY : 0);
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);

@@ -125,10 +125,10 @@ void collector_close(struct collector *c)
 
 static bool has_ended(struct collector *c, struct vm_slot *shared)
 {
-	if (c->hooks.active[METRIC_VM_END])
-		return __atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE);
-	/* The kernel does not report it. */
-	if (!kill(shared->pid, 0) || errno != ESRCH)
+	if (__atomic_load_n(&shared->ended, __ATOMIC_ACQUIRE))
+		return true;
+	/* The kernel may not have reported it. */
+	if (ladder_tells_all(&c->hooks, METRIC_VM_END) || !kill(shared->pid, 0) || errno != ESRCH)
 		return false;
 	bpf_map_delete_elem(bpf_map__fd(c->bpf->maps.slots), &shared->kvm);
 	__atomic_fetch_add(&c->bpf->data->epoch, 1, __ATOMIC_SEQ_CST);
@@ -300,6 +300,7 @@ struct snapshot *collector_snapshot(struct collector *c)
 	}
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
+	ladder_look(&ladder, &c->hooks, c->bpf->obj);
 	s->measured = ladder_measures(&c->hooks);
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);

@@ -6,6 +6,7 @@
 
 #include "prefault-trace.skel.h"
 #include "snapshot.h"
+#include "trial.h"
 
 /*
  * For each metric, the best hook comes first. Four tracepoints come with the memattr kernel series. KVM has
@@ -20,7 +21,7 @@ static const struct hook hooks[] = {
 	}, {
 		.metric = METRIC_FAULTS, .measures = MEASURE_FAULTS | MEASURE_FAULT_ENDS,
 		.both_ends = true,
-		.site = { HOOK_FEXIT, "kvm_tdp_page_fault" },
+		.site = { HOOK_FEXIT, "kvm_tdp_page_fault" }, .trial = trial_fault,
 		.programs = { "tdp_fault_begin", "tdp_fault_end" },
 		.note = "the latency includes the hook's own cost",
 	}, {
@@ -48,6 +49,7 @@ static const struct hook hooks[] = {
 		 */
 		.metric = METRIC_PAGES, .measures = MEASURE_PAGES,
 		.site = { HOOK_FEXIT, "kvm_tdp_page_fault" }, .needs = "kvm_arch_vcpu_pre_fault_memory",
+		.trial = trial_prefault,
 		.programs = { "prefetch_page" },
 		.note = "a page that was mapped before may count as new",
 	}, {
