@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 use FindBin;
+use JSON::PP;
 use Test::More;
 use lib "$FindBin::Bin/lib";
 use Tool;
@@ -46,6 +47,11 @@ sub probes {
 	finds('ftrace has not enabled it', $NEVER, seeing($EMPTY_LIST, $PROBE, 'kvm_arch_destroy_vm'));
 }
 
+sub unit_tests {
+	my ($status, $out, $err) = run('build/selftests/tools/hooks-unit');
+	is($status, 0, 'kernels that are not here') or diag($out, $err);
+}
+
 # The last line about the VM.
 sub line_of {
 	my ($top, $name) = @_;
@@ -81,13 +87,48 @@ sub top_sees_first_event {
 	waitpid $guest->{pid}, 0;
 }
 
+# --- memory that is mapped ahead, and of no use for a write ---
+
+# Each kind of page that was mapped ahead of the last VM's guest: "ALIAS ACCESS NEW_PAGES".
+sub maps {
+	my $vmm = start('build/selftests/tools/prefault-vmm', '-n', 'zero', @_);
+	readline $vmm->{out};
+	my $trace = start($TRACE, qw(-j -d 600 -p), $vmm->{pid});
+	close $trace->{in};
+	# The tool prints its hooks when it has attached.
+	while (($trace->{said} .= readline($trace->{err}) // last) !~ /^prefault-trace: use: /m) {}
+	print { $vmm->{in} } "go\n";
+	close $vmm->{in};
+	stop($vmm);
+	stop($trace, 'INT');
+	my $document = eval { decode_json($trace->{text}) } or diag($trace->{text}, $trace->{said});
+	my @kinds = grep { $_->{event} eq 'map' } map { @{$_->{series}} } @{$document->{vms}[0]{vcpus}};
+	return join ', ', sort map { "$_->{alias} $_->{access} $_->{new_pages}" } @kinds;
+}
+
+sub zero_pages {
+	is(maps(qw(-t 0 -m 0 -s 32 -P)), 'shared unknown 32', 'memory that was written to');
+	is(maps(qw(-t 0 -m 0 -s 32 -Z)), 'shared read 32',
+	   'memory that nobody has written to is mapped for reading only');
+}
+
 my %parts = (
 	'hooks on the stock kernel' => sub {
 		probes();
 		top_sees_first_event();
+		zero_pages();
+	},
+	'hooks on the patched kernel' => sub {
+		zero_pages();
+		is(maps(qw(-t 0 -m 8 -s 0)), 'private unknown 8', 'private memory is for writing, too');
+		my ($status, $out, $err) = run(seeing($EMPTY_LIST, $TRACE, qw(-b -n 1 -d 0.1)));
+		like($err, qr/^prefault-trace: mapped ahead: tp_btf:kvm_prefault_map \(read-only pages/m,
+		     'without fexit pages are counted, but not told apart');
 	},
 );
 
 run_parts(PART_S, \%parts, sub {
+	unit_tests();
 	in_vm('hooks on the stock kernel', 'stock', PART_S);
+	in_vm('hooks on the patched kernel', $ENV{MEMATTR_KERNEL} // 'patched', PART_S);
 });

@@ -10,14 +10,13 @@
 
 static int probe(const struct hook_prober *prober, const struct hook *hook)
 {
-	const struct hook_site begin = { HOOK_FENTRY, hook->site.target };
 	const struct hook_site needed = { HOOK_FENTRY, hook->needs };
 	int err;
 
 	if (hook->needs && !hook_exists(prober, &needed))
 		return -ENOENT;
-	if (hook->both_ends) {
-		err = hook_probe(prober, &begin, NULL);
+	if (hook->also.target) {
+		err = hook_probe(prober, &hook->also, NULL);
 		if (err < 0)
 			return err;
 	}

@@ -13,7 +13,7 @@ struct hook {
 	int metric;		/* enum metric of the tool */
 	unsigned int measures;	/* enum measure of the tool */
 	struct hook_site site;
-	bool both_ends;		/* also attach where the function begins */
+	struct hook_site also;	/* what else the programs attach to; without a target: nothing */
 	const char *needs;	/* a function without which there is nothing to measure; may be NULL */
 	int (*trial)(void);	/* makes KVM call the function, which the compiler may have inlined; or NULL */
 	const char *programs[HOOK_PROGRAMS];	/* in the tool's .bpf.c */
