@@ -13,6 +13,7 @@
 
 #include "bpf_maps.h"
 #include "clock.h"
+#include "cpus.h"
 #include "hooks.h"
 #include "memattr-top.skel.h"
 
@@ -83,9 +84,12 @@ struct collector *collector_open(struct diag *why)
 	}
 	c->stats_fd = -1;
 	c->debugfs_watch = -1;
-	c->cpu_count = libbpf_num_possible_cpus();
+	c->cpu_count = cpus_end(POSSIBLE_CPUS);
+	if (c->cpu_count < 0)
+		diag_set(why, "mount -t sysfs sysfs /sys", "cannot read " POSSIBLE_CPUS ": %s",
+			 strerror(-c->cpu_count));
 
-	if (ladder_probe(&ladder, &c->hooks, why) || load(c, why)) {
+	if (c->cpu_count < 0 || ladder_probe(&ladder, &c->hooks, why) || load(c, why)) {
 		collector_close(c);
 		return NULL;
 	}
