@@ -64,7 +64,7 @@ $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/rows.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,rows.o sums.o snapshot.o record.o kinds.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/common/,cell.o format.o)
 $(TESTS)/tools/hooks-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
-$(TESTS)/tools/hooks-unit: $(B)/tools/prefault-trace/results.o
+$(TESTS)/tools/hooks-unit: $(addprefix $(B)/tools/,prefault-trace/results.o prefault-trace/symbols.o common/cpus.o)
 $(TESTS)/tools/hooks-unit $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: TOOLS_LIBS += -lcmocka
 $(TOOL_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
