@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "results.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "events.h"
@@ -17,7 +18,7 @@ static const char * const names[] = {
 
 static __u8 result_named(const char *name)
 {
-	for (__u8 result = 0; result < sizeof(names) / sizeof(*names); result++)
+	for (size_t result = 0; result < sizeof(names) / sizeof(*names); result++)
 		if (!strcmp(name, names[result]))
 			return result;
 	return RESULT_UNKNOWN;
