@@ -53,7 +53,7 @@ $(POLICY_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
 # --- tools ---
-TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump hooks-unit many-vms prefault-vmm probe top-unit trace-unit)
+TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump hooks-unit many-vms prefault-vmm probe top-unit trace-unit)
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
@@ -64,8 +64,10 @@ $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/rows.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,rows.o sums.o snapshot.o record.o kinds.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/common/,cell.o format.o)
 $(TESTS)/tools/hooks-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
-$(TESTS)/tools/hooks-unit: $(addprefix $(B)/tools/,prefault-trace/results.o prefault-trace/symbols.o common/cpus.o)
-$(TESTS)/tools/hooks-unit $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: TOOLS_LIBS += -lcmocka
+$(TESTS)/tools/hooks-unit: $(addprefix $(B)/tools/prefault-trace/,results.o symbols.o) \
+	$(addprefix $(B)/tools/common/,cause.o cpus.o diag.o hook.o ladder.o)
+$(TESTS)/tools/diag-unit: $(B)/tools/common/cause.o
+$(TESTS)/tools/diag-unit $(TESTS)/tools/hooks-unit $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: TOOLS_LIBS += -lcmocka
 $(TOOL_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 

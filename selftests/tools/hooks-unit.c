@@ -13,6 +13,7 @@
 
 #include "cpus.h"
 #include "events.h"
+#include "ladder.h"
 #include "results.h"
 #include "symbols.h"
 
@@ -176,6 +177,25 @@ static void test_modules_that_come_and_go(void **state)
 	symbols_free(symbols);
 }
 
+static void test_what_hooks_tell(void **state)
+{
+	static const struct hook events = { .metric = 0, .measures = 1 }, ends = { .metric = 1, .measures = 2 };
+	struct hooks hooks = { .active = { &events, &ends }, .sure = { true, true } };
+
+	(void)state;
+	assert_int_equal(ladder_measures(&hooks), 3);
+	assert_true(ladder_tells_all(&hooks, 1));
+	/* The kernel did not call the hook once: a VM may have ended unseen. */
+	hooks.missed[1] = 1;
+	assert_false(ladder_tells_all(&hooks, 1));
+	assert_int_equal(ladder_measures(&hooks), 3);
+	hooks.missed[1] = 0;
+	hooks.sure[1] = false;
+	assert_false(ladder_tells_all(&hooks, 1));
+	assert_int_equal(ladder_measures(&hooks), 1);
+	assert_false(ladder_tells_all(&hooks, 2));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +205,7 @@ int main(void)
 		cmocka_unit_test(test_numbers_of_cpus),
 		cmocka_unit_test(test_ends_of_symbols),
 		cmocka_unit_test(test_modules_that_come_and_go),
+		cmocka_unit_test(test_what_hooks_tell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

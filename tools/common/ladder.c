@@ -19,6 +19,9 @@ static int probe(const struct hook_prober *prober, const struct hook *hook)
 		err = hook_probe(prober, &hook->also, NULL);
 		if (err < 0)
 			return err;
+		/* What the first events show of one function says nothing of another. */
+		if (err == HOOK_UNSURE && strcmp(hook->also.target, hook->site.target))
+			return -ENXIO;
 	}
 	return hook_probe(prober, &hook->site, hook->trial);
 }
@@ -79,11 +82,13 @@ int ladder_probe(const struct ladder *ladder, struct hooks *hooks, struct diag *
 	    !diag_has(DIAG_KVM_BTF, why))
 		return -EPERM;
 	err = probe_all(ladder, hooks);
-	if (err) {
+	if (err == -EPERM)
+		diag_bpf_load(why, err);
+	else if (err)
 		diag_set(why, "run it again with -v", "cannot read the kernel's types: %s",
 			 strerror(-err));
+	if (err)
 		return err;
-	}
 	if (!has_measures(ladder, hooks)) {
 		no_hooks(ladder, hooks, why);
 		return -ENOENT;
