@@ -12,8 +12,8 @@
  * The policy seals a VM as soon as it is attached. With quiet_ms it waits until nothing outside the
  * windows was set shared for that long. The operator can seal earlier, by an update to the same
  * policy with quiet_ms=0. A refused conversion fails with -EPERM, even if the memory is shared
- * already. Conversions to private are always allowed. If one load governs more than 4096 VMs, the
- * policy seals those that have no room in its map at once.
+ * already. Conversions to private are always allowed. If one load governs more than 4096 VMs, or
+ * the host is short of memory, the policy seals those that have no room in its map at once.
  */
 #include "memattr.bpf.h"
 
@@ -45,7 +45,7 @@ int MEMATTR_CALLBACK(seal_vm_attach, struct kvm *kvm)
 
 	vm.shared_ns = bpf_ktime_get_ns();
 	vm.sealed = !quiet_ms;
-	/* If there is no room, convert seals the VM at once. A refused VM would stay unsealed. */
+	/* Whatever the error is, convert then seals the VM at once. A refused VM would stay unsealed. */
 	seal_add_vm(kvm, &vm);
 	return 0;
 }

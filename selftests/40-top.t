@@ -39,14 +39,7 @@ sub arguments {
 }
 
 sub unit_tests {
-<<<<<<< HEAD
-	unit_tests_ok('build/selftests/tools/top-unit', 'what needs no kernel');
-=======
-	for my $unit (qw(engine-unit top-unit)) {
-		my ($status, $out, $err) = run("build/selftests/tools/$unit");
-		is($status, 0, "$unit, which needs no kernel") or diag($out, $err);
-	}
->>>>>>> i13-engine
+	unit_tests_ok("build/selftests/tools/$_", "$_, which needs no kernel") for qw(engine-unit top-unit);
 }
 
 # --- batch ---

@@ -69,30 +69,21 @@ $(STOP_UPDATE): selftests/policy/stop-update.c $(B)/tools.flags
 	$(CC) $(TESTS_CFLAGS) $(LDFLAGS) -fPIC -shared $< -o $@
 
 # --- tools ---
-<<<<<<< HEAD
-TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump many-vms prefault-vmm screen-unit top-unit trace-unit)
-=======
-TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump engine-unit many-vms prefault-vmm top-unit trace-unit)
->>>>>>> i13-engine
+TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit many-vms prefault-vmm probe \
+	screen-unit top-unit trace-unit)
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
 $(TESTS)/tools/engine-unit.o $(TESTS)/tools/top-unit.o: TESTS_CFLAGS += -Itools/memattr-top
-$(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
-<<<<<<< HEAD
-$(TESTS)/tools/top-unit: $(B)/tools/memattr-top/rows.o
-$(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,rows.o sums.o snapshot.o record.o kinds.o)
-$(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/common/,cell.o format.o)
-$(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: TOOLS_LIBS += -lcmocka
-$(TESTS)/tools/screen-unit: $(addprefix $(B)/tools/common/,screen.o text.o)
-$(TESTS)/tools/screen-unit: TOOLS_LIBS += -lncursesw -ltinfo
-=======
+$(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
 $(TESTS)/tools/engine-unit $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/columns.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o figures.o kinds.o)
-UNIT_TESTS := $(addprefix $(TESTS)/tools/,engine-unit top-unit trace-unit)
-$(UNIT_TESTS): $(TOOLS_COMMON)
+$(TESTS)/tools/hooks-unit: $(addprefix $(B)/tools/prefault-trace/,results.o symbols.o)
+UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit top-unit trace-unit)
+$(UNIT_TESTS) $(TESTS)/tools/probe: $(TOOLS_COMMON)
 $(UNIT_TESTS): TOOLS_LIBS += -lcmocka
->>>>>>> i13-engine
+$(TESTS)/tools/screen-unit: $(addprefix $(B)/tools/common/,screen.o text.o)
+$(TESTS)/tools/screen-unit: TOOLS_LIBS += -lncursesw -ltinfo
 $(TOOL_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 

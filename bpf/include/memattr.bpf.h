@@ -13,6 +13,14 @@
 #ifndef MEMATTR_BPF_H
 #define MEMATTR_BPF_H
 
+/*
+ * gcc compiles a policy as well, but it knows neither of the attributes that make members
+ * relocatable and parameters visible. The object would read memory at wrong offsets.
+ */
+#ifndef __clang__
+#error "policies need clang, e.g. clang -target bpf: gcc ignores preserve_access_index and btf_decl_tag"
+#endif
+
 #include <linux/bpf.h>
 #include <linux/errno.h>
 #include <stdbool.h>

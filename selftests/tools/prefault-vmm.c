@@ -2,13 +2,13 @@
 /*
  * A VM that has a known number of stage-2 faults and pre-faults.
  *
- * usage: prefault-vmm [-v VCPUS] [-t TOUCHED] [-m MAPPED] [-c CHUNK] [-s SHARED] [-r ROUNDS] [-n NAME] [-PHW]
+ * usage: prefault-vmm [-v VCPUS] [-t TOUCHED] [-m MAPPED] [-c CHUNK] [-s SHARED] [-r ROUNDS] [-n NAME] [-PHWZ]
  *
  * Of each vCPU's private memory the first MAPPED pages are pre-faulted, CHUNK at a time, and then once more.
  * Its guest touches TOUCHED pages of it and SHARED pages of the shared memory. Before each further round the
  * private memory is dropped, so that all of it starts anew. With -P the SHARED pages are written to and
  * pre-faulted, too; with -W they are write-protected after that, by dirty logging; with -H they are one huge
- * page.
+ * page. With -Z they are pre-faulted, but nobody has written to them.
  *
  * Says "ready" when the VM exists, and waits for a line. Then it runs, and prints what it did, and what KVM's
  * own statistics say of it, as JSON.
@@ -50,7 +50,7 @@ struct vcpu {
 static struct {
 	unsigned int vcpus;
 	uint64_t touched, mapped, chunk, shared, rounds;
-	bool pre_fault_shared, huge, protect;
+	bool pre_fault_shared, huge, protect, unwritten;
 } opt = { .vcpus = 1, .touched = 64, .chunk = 64, .rounds = 1 };
 
 static struct vcpu vcpus[MAX_VCPUS];
@@ -158,7 +158,7 @@ static void create_vm(void)
 	vm_fd = create_protected_vm_fd();
 	gmem_fd = create_gmem(vm_fd, private_size);
 	memcpy(page, code, sizeof(code));
-	shared = shared_memory(SHARED_GPA, shared_size, opt.huge, opt.pre_fault_shared);
+	shared = shared_memory(SHARED_GPA, shared_size, opt.huge, opt.pre_fault_shared && !opt.unwritten);
 	set_memslot(vm_fd, CODE_SLOT, CODE_GPA, PAGE, page, -1);
 	set_memslot(vm_fd, SHARED_SLOT, SHARED_GPA, shared_size, shared, -1);
 	set_memslot(vm_fd, PRIVATE_SLOT, PRIVATE_GPA, private_size,
@@ -217,7 +217,7 @@ int main(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "v:t:m:c:s:r:n:PHW")) != -1) {
+	while ((option = getopt(argc, argv, "v:t:m:c:s:r:n:PHWZ")) != -1) {
 		switch (option) {
 		case 'v': opt.vcpus = atoi(optarg); break;
 		case 't': opt.touched = atoll(optarg); break;
@@ -228,6 +228,7 @@ int main(int argc, char **argv)
 		case 'P': opt.pre_fault_shared = true; break;
 		case 'H': opt.huge = true; break;
 		case 'W': opt.protect = true; break;
+		case 'Z': opt.pre_fault_shared = opt.unwritten = true; break;
 		case 'n': prctl(PR_SET_NAME, optarg); break;
 		default: return 2;
 		}

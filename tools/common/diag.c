@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include "diag.h"
+
+#include "cause.h"
 #include "kvm_btf.h"
 
 #include <bpf/libbpf.h>
@@ -12,10 +14,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #define KVM_MODULE "/sys/module/kvm"
+#define LOCKDOWN "/sys/kernel/security/lockdown"
+
+/* From linux/syslog.h of the kernel, which no header of the C library repeats. */
+#define SYSLOG_ACTION_READ_ALL 3
+#define SYSLOG_ACTION_SIZE_BUFFER 10
 
 /* The verifier's last complaint is at the end; some hundred lines of its trail are enough. */
 #define LOG_KEEP 65536
@@ -115,11 +123,37 @@ static bool need_btf(struct diag *why)
 	return false;
 }
 
+/* Returns whether the kernel's log, which only root can read, tells that it refused KVM's types. */
+static bool kvm_btf_refused(void)
+{
+	int size = klogctl(SYSLOG_ACTION_SIZE_BUFFER, NULL, 0);
+	char *log = size > 0 ? malloc(size + 1) : NULL;
+	bool refused = false;
+	int len;
+
+	if (!log)
+		return false;
+	len = klogctl(SYSLOG_ACTION_READ_ALL, log, size);
+	if (len >= 0) {
+		log[len] = '\0';
+		refused = cause_is_refused_btf(log);
+	}
+	free(log);
+	return refused;
+}
+
+/* The next step if KVM's module and the kernel do not fit. */
+#define GET_OWN_MODULES \
+	"dmesg | grep BTF, and install modules that were built together with the running kernel"
+
 static bool need_kvm(struct diag *why)
 {
 	if (!access(KVM_MODULE, F_OK))
 		return true;
-	if (why)
+	if (why && kvm_btf_refused())
+		diag_set(why, GET_OWN_MODULES,
+			 "KVM is not loaded: the kernel has refused the types (BTF) of the kvm module");
+	else if (why)
 		diag_set(why, "modprobe kvm-amd, or on Intel: modprobe kvm-intel",
 			 "KVM is not loaded: there is no " KVM_MODULE);
 	return false;
@@ -134,7 +168,10 @@ static bool need_kvm_btf(struct diag *why)
 	/* Only a module has an initstate; built-in KVM has its types in vmlinux. */
 	if (access(KVM_MODULE "/initstate", F_OK))
 		return true;
-	if (why)
+	if (why && kvm_btf_refused())
+		diag_set(why, GET_OWN_MODULES,
+			 "the kernel has refused the types (BTF) of the kvm module: there is no " KVM_BTF);
+	else if (why)
 		diag_set(why, "boot a kernel built with CONFIG_DEBUG_INFO_BTF_MODULES=y",
 			 "the kvm module has no BTF: there is no " KVM_BTF);
 	return false;
@@ -313,20 +350,56 @@ const char *diag_libbpf_tail(unsigned int lines)
 	return start;
 }
 
+/* The kernel returns EPERM although the process has the capabilities. */
+static void not_permitted(struct diag *diag)
+{
+	if (!diag_has(DIAG_BPF_RIGHTS, diag))
+		return;
+	if (cause_is_user_namespace("/proc/self/uid_map"))
+		diag_set(diag, "run it outside of the container, as the host's root",
+			 "BPF takes capabilities of the host, and this process is in a user namespace");
+	else if (cause_is_seccomp("/proc/self/status"))
+		diag_set(diag, "allow the system call bpf, or run it outside of the sandbox",
+			 "a seccomp filter of this process forbids BPF");
+	else
+		diag_set(diag, "cat " LOCKDOWN ", and look for a security module that forbids BPF",
+			 "the kernel does not let this process load BPF programs");
+}
+
+/* The verifier refuses the program. The reason may be what it is allowed to do, and not its code. */
+static void refused(struct diag *diag, int err)
+{
+	if (cause_is_no_read(libbpf_log.text) && cause_is_confidential(LOCKDOWN))
+		diag_set(diag, "boot without lockdown=confidentiality; lockdown=integrity is fine",
+			 "kernel lockdown forbids BPF to read kernel memory, which this program has to");
+	else
+		diag_set(diag, "run it again with -v to see the verifier's log",
+			 "the kernel's verifier refuses the program: %s", strerror(-err));
+}
+
+static void no_memory(struct diag *diag)
+{
+	unsigned long long limit;
+	char path[256];
+
+	if (cause_is_cgroup("/proc/self/cgroup", "/sys/fs/cgroup", path, sizeof(path), &limit))
+		diag_set(diag, "free memory, or raise memory.max there",
+			 "the kernel has too little memory to load the program; the memory cgroup %s is limited to %llu bytes",
+			 path, limit);
+	else
+		diag_set(diag, "free memory",
+			 "the kernel has too little memory to load the program, and no memory cgroup limits this process");
+}
+
 void diag_bpf_load(struct diag *diag, int err)
 {
 	switch (-err) {
 	case EPERM:
-		if (!diag_has(DIAG_BPF_RIGHTS, diag))
-			return;
-		diag_set(diag,
-			 "cat /sys/kernel/security/lockdown, and look for a seccomp filter on this process",
-			 "the kernel does not let this process load BPF programs");
+		not_permitted(diag);
 		return;
 	case EACCES:
 	case EINVAL:
-		diag_set(diag, "run it again with -v to see the verifier's log",
-			 "the kernel's verifier refuses the program: %s", strerror(-err));
+		refused(diag, err);
 		return;
 	case ESRCH:
 	case ENOENT:
@@ -339,8 +412,7 @@ void diag_bpf_load(struct diag *diag, int err)
 			 "the program uses callbacks or members that this kernel does not have");
 		return;
 	case ENOMEM:
-		diag_set(diag, "free memory, or raise the limit of this process's memory cgroup",
-			 "the kernel has too little memory to load the program");
+		no_memory(diag);
 		return;
 	default:
 		diag_set(diag, "run it again with -v to see what libbpf says",

@@ -37,19 +37,26 @@ int hook_prober_open(struct hook_prober *prober)
 	int err;
 
 	prober->module_fd = -1;
+	prober->stats_fd = -1;
 	err = kvm_btf_load(&prober->kvm);
-	if (err || prober->kvm.btf == prober->kvm.vmlinux)
+	if (err)
 		return err;
-	prober->module_fd = kvm_btf_fd();
-	if (prober->module_fd >= 0)
-		return 0;
-	err = prober->module_fd;
-	kvm_btf_free(&prober->kvm);
-	return err;
+	if (prober->kvm.btf != prober->kvm.vmlinux) {
+		prober->module_fd = kvm_btf_fd();
+		if (prober->module_fd < 0) {
+			kvm_btf_free(&prober->kvm);
+			return prober->module_fd;
+		}
+	}
+	/* This may fail: no trial then tells anything. */
+	prober->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	return 0;
 }
 
 void hook_prober_close(struct hook_prober *prober)
 {
+	if (prober->stats_fd >= 0)
+		close(prober->stats_fd);
 	if (prober->module_fd >= 0)
 		close(prober->module_fd);
 	kvm_btf_free(&prober->kvm);
@@ -85,7 +92,62 @@ bool hook_exists(const struct hook_prober *prober, const struct hook_site *site)
 	return hook_type(prober, site) >= 0;
 }
 
-int hook_probe(const struct hook_prober *prober, const struct hook_site *site)
+/* Where tracefs is mounted by itself, and where debugfs mounts it. */
+static FILE *open_enabled_functions(void)
+{
+	FILE *file = fopen("/sys/kernel/tracing/enabled_functions", "re");
+
+	return file ?: fopen("/sys/kernel/debug/tracing/enabled_functions", "re");
+}
+
+/*
+ * Returns 1 if ftrace calls what is attached to the function, 0 if not, and -errno if its list
+ * cannot be read. The kernel attaches to functions that ftrace skips, without an error.
+ */
+static int is_enabled(const struct hook_prober *prober, const char *function)
+{
+	FILE *file = open_enabled_functions();
+	char line[512], begin[96];
+	int found = 0;
+
+	if (!file)
+		return -errno;
+	snprintf(begin, sizeof(begin), "%s%s (", function, prober->module_fd >= 0 ? " [kvm]" : "");
+	while (!found && fgets(line, sizeof(line), file))
+		found = !strncmp(line, begin, strlen(begin));
+	fclose(file);
+	return found;
+}
+
+/* Returns how often the program has run while the kernel counted it. */
+static uint64_t run_count(int program)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return bpf_prog_get_info_by_fd(program, &info, &len) ? 0 : info.run_cnt;
+}
+
+/* Checks a program that is attached. */
+static int check_calls(const struct hook_prober *prober, const struct hook_site *site, int program,
+		       int (*trial)(void))
+{
+	int enabled;
+
+	/* KVM's code calls the tracepoint, whatever the compiler does. */
+	if (site->type == HOOK_TP_BTF)
+		return 0;
+	enabled = is_enabled(prober, site->target);
+	if (!enabled)
+		return -ENXIO;
+	if (!trial)
+		return enabled < 0 ? HOOK_UNSURE : 0;
+	if (prober->stats_fd < 0 || trial())
+		return HOOK_UNSURE;
+	return run_count(program) ? 0 : -ENXIO;
+}
+
+static int load_nothing(const struct hook_prober *prober, const struct hook_site *site, int id)
 {
 	static const struct bpf_insn nothing[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
@@ -97,26 +159,32 @@ int hook_probe(const struct hook_prober *prober, const struct hook_site *site)
 		[HOOK_FEXIT] = BPF_TRACE_FEXIT,
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts);
-	int id = hook_type(prober, site), program, link;
 
-	if (id < 0)
-		return -ENOENT;
-	if (site->type != HOOK_TP_BTF && ftrace_is_off())
-		return -ENODEV;
 	opts.expected_attach_type = attach_types[site->type];
 	opts.attach_btf_id = id;
 	/* Ids of a module's types come after those of vmlinux. */
 	if (id >= (int)btf__type_cnt(prober->kvm.vmlinux))
 		opts.attach_btf_obj_fd = prober->module_fd;
-	program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "memattr_probe", "GPL", nothing, 2, &opts);
+	return bpf_prog_load(BPF_PROG_TYPE_TRACING, "memattr_probe", "GPL", nothing, 2, &opts);
+}
+
+int hook_probe(const struct hook_prober *prober, const struct hook_site *site, int (*trial)(void))
+{
+	int id = hook_type(prober, site), program, link, err;
+
+	if (id < 0)
+		return -ENOENT;
+	if (site->type != HOOK_TP_BTF && ftrace_is_off())
+		return -ENODEV;
+	program = load_nothing(prober, site, id);
 	if (program < 0)
 		return program;
 	link = bpf_raw_tracepoint_open(NULL, program);
+	err = link < 0 ? link : check_calls(prober, site, program, trial);
 	close(program);
-	if (link < 0)
-		return link;
-	close(link);
-	return 0;
+	if (link >= 0)
+		close(link);
+	return err;
 }
 
 void hook_name(const struct hook_site *site, char *text, size_t size)
@@ -136,6 +204,8 @@ void hook_error_text(int err, char *text, size_t size)
 		snprintf(text, size, "this kernel has no event for it");
 	else if (err == -ENODEV)
 		snprintf(text, size, "sysctl kernel.ftrace_enabled is 0");
+	else if (err == -ENXIO)
+		snprintf(text, size, "the kernel accepts the hook, but never calls it");
 	else
 		snprintf(text, size, "the kernel refuses the hook: %s", strerror(-err));
 }

@@ -23,6 +23,7 @@ struct hook_site {
 struct hook_prober {
 	struct kvm_btf kvm;
 	int module_fd;		/* BTF of the kvm module; -1: KVM is built in */
+	int stats_fd;		/* the kernel counts runs of programs for as long as it is open; or -1 */
 };
 
 /* Returns 0, or -errno if the types of the kernel cannot be read. */
@@ -32,12 +33,19 @@ void hook_prober_close(struct hook_prober *prober);
 /* Returns whether the kernel has such a tracepoint or function. */
 bool hook_exists(const struct hook_prober *prober, const struct hook_site *site);
 
+/* What hook_probe() returns if the hook is attached, but nothing shows that KVM ever calls it. */
+#define HOOK_UNSURE 1
+
 /*
  * Attaches an empty program. It is not enough that the target exists: some kernels refuse fentry, and some
- * functions cannot be traced. Returns 0 or -errno; -ENOENT: there is no such target; -ENODEV: functions
- * cannot be traced at the moment.
+ * functions cannot be traced. Nor is it enough that the kernel attaches the program: it must have
+ * enabled the function's call of ftrace, and the compiler must not have inlined the function where
+ * it is called. So @trial, if it is not NULL, makes KVM call the function, and returns 0 or -errno.
+ *
+ * Returns 0, HOOK_UNSURE or -errno; -ENOENT: there is no such target; -ENODEV: functions cannot be
+ * traced at the moment; -ENXIO: KVM does not call the hook.
  */
-int hook_probe(const struct hook_prober *prober, const struct hook_site *site);
+int hook_probe(const struct hook_prober *prober, const struct hook_site *site, int (*trial)(void));
 
 /* "tp_btf:kvm_exit" */
 void hook_name(const struct hook_site *site, char *text, size_t size);

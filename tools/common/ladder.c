@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "ladder.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -9,16 +10,20 @@
 
 static int probe(const struct hook_prober *prober, const struct hook *hook)
 {
-	const struct hook_site begin = { HOOK_FENTRY, hook->site.target };
 	const struct hook_site needed = { HOOK_FENTRY, hook->needs };
 	int err;
 
 	if (hook->needs && !hook_exists(prober, &needed))
 		return -ENOENT;
-	err = hook_probe(prober, &hook->site);
-	if (!err && hook->both_ends)
-		err = hook_probe(prober, &begin);
-	return err;
+	if (hook->also.target) {
+		err = hook_probe(prober, &hook->also, NULL);
+		if (err < 0)
+			return err;
+		/* What the first events show of one function says nothing of another. */
+		if (err == HOOK_UNSURE && strcmp(hook->also.target, hook->site.target))
+			return -ENXIO;
+	}
+	return hook_probe(prober, &hook->site, hook->trial);
 }
 
 static int probe_all(const struct ladder *ladder, struct hooks *hooks)
@@ -31,9 +36,12 @@ static int probe_all(const struct ladder *ladder, struct hooks *hooks)
 	for (const struct hook *hook = ladder->hooks; hook < ladder->hooks + ladder->count; hook++) {
 		if (hooks->active[hook->metric])
 			continue;
-		hooks->errors[hook->metric] = probe(&prober, hook);
-		if (!hooks->errors[hook->metric])
-			hooks->active[hook->metric] = hook;
+		err = probe(&prober, hook);
+		hooks->errors[hook->metric] = err;
+		if (err < 0)
+			continue;
+		hooks->active[hook->metric] = hook;
+		hooks->sure[hook->metric] = err != HOOK_UNSURE;
 	}
 	hook_prober_close(&prober);
 	return 0;
@@ -56,6 +64,14 @@ static void no_hooks(const struct ladder *ladder, const struct hooks *hooks, str
 		 "nothing can be measured here:%s", text);
 }
 
+static bool has_measures(const struct ladder *ladder, const struct hooks *hooks)
+{
+	for (int metric = 0; metric < ladder->vital; metric++)
+		if (hooks->active[metric])
+			return true;
+	return false;
+}
+
 int ladder_probe(const struct ladder *ladder, struct hooks *hooks, struct diag *why)
 {
 	int err;
@@ -66,12 +82,14 @@ int ladder_probe(const struct ladder *ladder, struct hooks *hooks, struct diag *
 	    !diag_has(DIAG_KVM_BTF, why))
 		return -EPERM;
 	err = probe_all(ladder, hooks);
-	if (err) {
+	if (err == -EPERM)
+		diag_bpf_load(why, err);
+	else if (err)
 		diag_set(why, "run it again with -v", "cannot read the kernel's types: %s",
 			 strerror(-err));
+	if (err)
 		return err;
-	}
-	if (!ladder_measures(hooks)) {
+	if (!has_measures(ladder, hooks)) {
 		no_hooks(ladder, hooks, why);
 		return -ENOENT;
 	}
@@ -93,6 +111,48 @@ int ladder_select(const struct ladder *ladder, const struct hooks *hooks, struct
 	return 0;
 }
 
+/* Adds up the runs of the object's programs on the site, and the calls that were kept from them. */
+static void count_runs(const struct ladder *ladder, const struct hook_site *site,
+		       const struct bpf_object *object, uint64_t *runs, uint64_t *missed)
+{
+	*runs = *missed = 0;
+	for (const struct hook *hook = ladder->hooks; hook < ladder->hooks + ladder->count; hook++) {
+		if (strcmp(hook->site.target, site->target))
+			continue;
+		for (int i = 0; i < HOOK_PROGRAMS && hook->programs[i]; i++) {
+			const struct bpf_program *program =
+				bpf_object__find_program_by_name(object, hook->programs[i]);
+			struct bpf_prog_info info = {};
+			__u32 len = sizeof(info);
+
+			if (!program || !bpf_program__autoload(program) ||
+			    bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &len))
+				continue;
+			*runs += info.run_cnt;
+			*missed += info.recursion_misses;
+		}
+	}
+}
+
+void ladder_look(const struct ladder *ladder, struct hooks *hooks, const struct bpf_object *object)
+{
+	for (int metric = 0; metric < METRICS_MAX; metric++) {
+		uint64_t runs;
+
+		if (!hooks->active[metric])
+			continue;
+		count_runs(ladder, &hooks->active[metric]->site, object, &runs,
+			   &hooks->missed[metric]);
+		if (runs)
+			hooks->sure[metric] = true;
+	}
+}
+
+bool ladder_tells_all(const struct hooks *hooks, int metric)
+{
+	return hooks->active[metric] && hooks->sure[metric] && !hooks->missed[metric];
+}
+
 void ladder_describe(const struct ladder *ladder, const struct hooks *hooks, int metric,
 		     struct snapshot_hook *text)
 {
@@ -106,7 +166,11 @@ void ladder_describe(const struct ladder *ladder, const struct hooks *hooks, int
 		return;
 	}
 	hook_name(&hook->site, text->hook, sizeof(text->hook));
-	snprintf(text->note, sizeof(text->note), "%s", hook->note ?: "");
+	if (hooks->sure[metric])
+		snprintf(text->note, sizeof(text->note), "%s", hook->note ?: "");
+	else
+		snprintf(text->note, sizeof(text->note),
+			 "n/a until the first event: the kernel does not tell whether it calls the hook");
 }
 
 unsigned int ladder_measures(const struct hooks *hooks)
@@ -114,7 +178,7 @@ unsigned int ladder_measures(const struct hooks *hooks)
 	unsigned int measures = 0;
 
 	for (int metric = 0; metric < METRICS_MAX; metric++)
-		if (hooks->active[metric])
+		if (hooks->active[metric] && hooks->sure[metric])
 			measures |= hooks->active[metric]->measures;
 	return measures;
 }

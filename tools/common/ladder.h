@@ -13,8 +13,9 @@ struct hook {
 	int metric;		/* enum metric of the tool */
 	unsigned int measures;	/* enum measure of the tool */
 	struct hook_site site;
-	bool both_ends;		/* also attach where the function begins */
+	struct hook_site also;	/* what else the programs attach to; without a target: nothing */
 	const char *needs;	/* a function without which there is nothing to measure; may be NULL */
+	int (*trial)(void);	/* makes KVM call the function, which the compiler may have inlined; or NULL */
 	const char *programs[HOOK_PROGRAMS];	/* in the tool's .bpf.c */
 	const char *note;
 };
@@ -32,6 +33,8 @@ struct ladder {
 struct hooks {
 	const struct hook *active[METRICS_MAX];	/* NULL: no hook of the metric works */
 	int errors[METRICS_MAX];	/* why the hook that was tried last does not work: -errno */
+	bool sure[METRICS_MAX];		/* KVM calls the active hook: its 0 means that nothing happened */
+	uint64_t missed[METRICS_MAX];	/* calls that the kernel kept from the active hook */
 };
 
 /*
@@ -46,8 +49,19 @@ int ladder_probe(const struct ladder *ladder, struct hooks *hooks, struct diag *
  */
 int ladder_select(const struct ladder *ladder, const struct hooks *hooks, struct bpf_object *object);
 
+/*
+ * Looks which programs have run by now, and which calls the kernel has kept from them because the
+ * CPU was in the same program already. For each snapshot, before the other functions are called.
+ */
+void ladder_look(const struct ladder *ladder, struct hooks *hooks, const struct bpf_object *object);
+
+/* Returns whether the metric's hook is sure to have told everything that happened. */
+bool ladder_tells_all(const struct hooks *hooks, int metric);
+
 void ladder_describe(const struct ladder *ladder, const struct hooks *hooks, int metric,
 		     struct snapshot_hook *text);
+
+/* Returns the measures whose hooks are sure: all others are not available. */
 unsigned int ladder_measures(const struct hooks *hooks);
 
 #endif

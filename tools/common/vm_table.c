@@ -15,7 +15,7 @@
 #include "diag.h"
 
 int vm_table_open(struct vm_table *t, const struct bpf_map *vms, const struct bpf_map *slots,
-		  const struct bpf_map *free_slots, __u32 *epoch, bool end_reported)
+		  const struct bpf_map *free_slots, __u32 *epoch)
 {
 	*t = (struct vm_table){
 		.vms = vms,
@@ -23,7 +23,6 @@ int vm_table_open(struct vm_table *t, const struct bpf_map *vms, const struct bp
 		.free_slots = free_slots,
 		.shared = map_shared(vms),
 		.epoch = epoch,
-		.end_reported = end_reported,
 		.debugfs = diag_has(DIAG_DEBUGFS, NULL),
 		.watch = -1,
 	};
@@ -121,7 +120,7 @@ bool vm_table_has(const struct vm_table *t, const struct vm *vm)
 	return bsearch(&found, t->in_order, t->in_order_count, sizeof(*t->in_order), compare_owners);
 }
 
-void vm_table_update(struct vm_table *t)
+void vm_table_update(struct vm_table *t, bool end_reported)
 {
 	t->in_order_count = 0;
 	for (uint32_t slot = 0; slot < VM_SLOTS; slot++) {
@@ -134,7 +133,7 @@ void vm_table_update(struct vm_table *t)
 		if (owner->birth != shared->birth) {
 			meet(t, owner, shared);
 			owner->listed = true;
-		} else if (!t->end_reported && !shared->ended && has_vanished(t, owner, shared)) {
+		} else if (!end_reported && !shared->ended && has_vanished(t, owner, shared)) {
 			owner->vanished = true;
 			bpf_map_delete_elem(bpf_map__fd(t->slots), &shared->kvm);
 			new_epoch(t);

@@ -25,7 +25,6 @@ struct vm_table {
 	const struct bpf_map *vms, *slots, *free_slots;
 	struct vm_slot *shared;		/* VM_SLOTS of them, shared with the kernel */
 	__u32 *epoch;			/* of the BPF programs */
-	bool end_reported;		/* by the kernel; else VMs that vanish are looked for */
 	struct vm_owner owners[VM_SLOTS];
 	const struct vm_owner *in_order[VM_SLOTS];	/* those in the snapshot, as vm_table_has() looks for them */
 	size_t in_order_count;
@@ -38,12 +37,15 @@ struct vm_table {
 
 /* Call this when the maps exist and before the programs are attached. Returns 0 or -errno. */
 int vm_table_open(struct vm_table *table, const struct bpf_map *vms, const struct bpf_map *slots,
-		  const struct bpf_map *free_slots, __u32 *epoch, bool end_reported);
+		  const struct bpf_map *free_slots, __u32 *epoch);
 void vm_table_close(struct vm_table *table);
 
 /* Lists the host's VMs if there are others than before. It walks all of /proc. */
 void vm_table_list(struct vm_table *table);
-void vm_table_update(struct vm_table *table);
+
+/* Lists the VMs with slots. Unless the kernel has reported each VM's end, VMs that vanished are looked for. */
+void vm_table_update(struct vm_table *table, bool end_reported);
+
 /* Returns whether the VM has a slot. */
 bool vm_table_has(const struct vm_table *table, const struct vm *vm);
 void vm_table_release(struct vm_table *table);

@@ -13,6 +13,7 @@
 
 #include "bpf_maps.h"
 #include "clock.h"
+#include "cpus.h"
 #include "exit_kinds.h"
 #include "hooks.h"
 #include "kvm_core.h"
@@ -54,7 +55,7 @@ static int load(struct collector *c, struct diag *why)
 	}
 
 	err = vm_table_open(&c->table, c->bpf->maps.vms, c->bpf->maps.slots, c->bpf->maps.free_slots,
-			    &c->bpf->data->epoch, c->hooks.active[METRIC_VM_END]);
+			    &c->bpf->data->epoch);
 	if (!err) {
 		c->counts = map_shared(c->bpf->maps.counts);
 		c->cpus = map_shared(c->bpf->maps.cpus);
@@ -78,8 +79,12 @@ void *collector_open(const struct args *args, struct diag *why)
 		return NULL;
 	}
 	c->stats_fd = -1;
-	c->cpu_count = libbpf_num_possible_cpus();
-	if (ladder_probe(&ladder, &c->hooks, why) || load(c, why)) {
+	c->cpu_count = cpus_end(POSSIBLE_CPUS);
+	if (c->cpu_count < 0)
+		diag_set(why, "mount -t sysfs sysfs /sys", "cannot read " POSSIBLE_CPUS ": %s",
+			 strerror(-c->cpu_count));
+
+	if (c->cpu_count < 0 || ladder_probe(&ladder, &c->hooks, why) || load(c, why)) {
 		collector_close(c);
 		return NULL;
 	}
@@ -223,12 +228,13 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 	vm_table_list(&c->table);
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
+	ladder_look(&ladder, &c->hooks, c->bpf->obj);
 	s->measured = ladder_measures(&c->hooks) | (c->has_policies ? MEASURE_POLICY : 0);
 	s->hook_count = METRIC_COUNT;
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
 
-	vm_table_update(&c->table);
+	vm_table_update(&c->table, ladder_tells_all(&c->hooks, METRIC_VM_END));
 	for (uint32_t slot = 0; !err && slot < VM_SLOTS; slot++)
 		if (c->table.owners[slot].listed)
 			err = add_counted(c, s, slot);

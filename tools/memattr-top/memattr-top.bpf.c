@@ -53,7 +53,7 @@ struct {
 	__type(value, struct top_counts);
 } counts SEC(".maps");
 
-/* The collector sets the number of entries to the number of possible CPUs. */
+/* The collector makes as many entries as the highest number of a CPU needs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -62,7 +62,7 @@ struct {
 	__type(value, struct top_cpu);
 } cpus SEC(".maps");
 
-__u64 lost_events;	/* events other than exits, of VMs without a slot */
+__u64 lost_events;	/* events other than exits, of VMs without a slot; exits on CPUs without an entry */
 
 /* The verifier assumes that every argument of a module's tracepoint may be NULL. */
 static struct top_counts *counts_of(struct kvm *kvm)
@@ -91,6 +91,8 @@ int BPF_PROG(count_exit, struct kvm_vcpu *vcpu)
 	__u32 now = epoch;
 	struct kvm *kvm;
 
+	if (!cpu)
+		__sync_fetch_and_add(&lost_events, 1);
 	if (!cpu || !vcpu)
 		return 0;
 	kvm = vcpu->kvm;

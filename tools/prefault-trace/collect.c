@@ -74,7 +74,7 @@ static int load(struct collector *c, struct diag *why)
 	}
 
 	err = vm_table_open(&c->table, c->bpf->maps.vms, c->bpf->maps.slots, c->bpf->maps.free_slots,
-			    &c->bpf->data->epoch, c->hooks.active[METRIC_VM_END]);
+			    &c->bpf->data->epoch);
 	if (!err)
 		err = push_all(c->bpf->maps.free_series);
 	if (!err) {
@@ -232,6 +232,7 @@ static struct snapshot *new_snapshot(struct collector *c)
 		return NULL;
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
+	ladder_look(&ladder, &c->hooks, c->bpf->obj);
 	s->measured = ladder_measures(&c->hooks) | (c->has_use ? MEASURE_USE : 0);
 	s->hook_count = METRIC_COUNT;
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
@@ -247,12 +248,14 @@ struct snapshot *collector_snapshot(void *collector)
 	struct collector *c = collector;
 	struct snapshot *s = new_snapshot(c);
 	const struct stack_maps maps = stack_maps(c);
+	bool end_reported;
 
 	if (!s)
 		return NULL;
-	if (!c->table.end_reported)
+	end_reported = ladder_tells_all(&c->hooks, METRIC_VM_END);
+	if (!end_reported)
 		vm_table_list(&c->table);
-	vm_table_update(&c->table);
+	vm_table_update(&c->table, end_reported);
 	if (add_vms(c, s) || add_series(c, s) || stacks_add_slow(s, &maps, &c->symbols)) {
 		snapshot_free(s);
 		return NULL;

@@ -35,6 +35,7 @@ enum trace_alias {
 	ALIAS_UNKNOWN,	/* a call can cover both; some hooks do not tell */
 };
 
+/* EVENT_MAP: ACCESS_READ if the first write faults again, as on the zero page; else ACCESS_UNKNOWN. */
 enum trace_access {
 	ACCESS_READ,
 	ACCESS_WRITE,
@@ -51,7 +52,10 @@ enum trace_reason {
 
 #define LEVEL_NONE	0	/* nothing was mapped; then 1, 2, 3: 4K, 2M, 1G */
 
-/* Results of KVM's page faults, RET_PF_* of arch/x86/kvm/mmu/mmu_internal.h; below 0 it is -errno. */
+/*
+ * Results of KVM's page faults; below 0 it is -errno. These are the RET_PF_* of 6.12's
+ * arch/x86/kvm/mmu/mmu_internal.h. Other kernels number theirs differently: see results.h.
+ */
 #define RESULT_CONTINUE		0
 #define RESULT_RETRY		1
 #define RESULT_EMULATE		2
@@ -60,6 +64,9 @@ enum trace_reason {
 #define RESULT_FIXED		5
 #define RESULT_SPURIOUS		6
 #define RESULT_UNKNOWN		7	/* our own: the hook does not tell the result */
+
+/* No kernel has as many RET_PF_*. */
+#define KERNEL_RESULTS		16
 
 /* Each kind of event is counted apart. There must be no padding: it is part of the key of a map. */
 struct trace_kind {

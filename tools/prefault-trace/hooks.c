@@ -6,6 +6,8 @@
 
 #include "prefault-trace.skel.h"
 #include "figures.h"
+#include "results.h"
+#include "trial.h"
 
 /*
  * For each metric, the best hook comes first. Four tracepoints come with the memattr kernel series. KVM has
@@ -19,8 +21,8 @@ static const struct hook hooks[] = {
 		.programs = { "stage2_fault" },
 	}, {
 		.metric = METRIC_FAULTS, .measures = MEASURE_FAULTS | MEASURE_FAULT_ENDS,
-		.both_ends = true,
 		.site = { HOOK_FEXIT, "kvm_tdp_page_fault" },
+		.also = { HOOK_FENTRY, "kvm_tdp_page_fault" }, .trial = trial_fault,
 		.programs = { "tdp_fault_begin", "tdp_fault_end" },
 		.note = "the latency includes the hook's own cost",
 	}, {
@@ -33,14 +35,21 @@ static const struct hook hooks[] = {
 		.site = { HOOK_TP_BTF, "kvm_pre_fault_memory" },
 		.programs = { "pre_fault_memory" },
 	}, {
-		.metric = METRIC_CALLS, .measures = MEASURE_CALLS, .both_ends = true,
-		.site = { HOOK_FEXIT, "kvm_vcpu_ioctl" }, .needs = "kvm_arch_vcpu_pre_fault_memory",
+		.metric = METRIC_CALLS, .measures = MEASURE_CALLS,
+		.site = { HOOK_FEXIT, "kvm_vcpu_ioctl" }, .also = { HOOK_FENTRY, "kvm_vcpu_ioctl" },
+		.needs = "kvm_arch_vcpu_pre_fault_memory",
 		.programs = { "vcpu_ioctl_begin", "vcpu_ioctl_end" },
 		.note = "the latency includes waiting for the vCPU",
 	}, {
 		.metric = METRIC_PAGES, .measures = MEASURE_PAGES,
 		.site = { HOOK_TP_BTF, "kvm_prefault_map" },
-		.programs = { "prefault_map" },
+		.also = { HOOK_FEXIT, "kvm_tdp_page_fault" },
+		.programs = { "prefault_map", "prefetch_access" },
+	}, {
+		.metric = METRIC_PAGES, .measures = MEASURE_PAGES,
+		.site = { HOOK_TP_BTF, "kvm_prefault_map" },
+		.programs = { "prefault_map_only" },
+		.note = "read-only pages, such as the zero page, are not told apart",
 	}, {
 		/*
 		 * Up to 6.13, KVM rewrites an entry that exists, without the Dirty bit, and reports
@@ -48,6 +57,7 @@ static const struct hook hooks[] = {
 		 */
 		.metric = METRIC_PAGES, .measures = MEASURE_PAGES,
 		.site = { HOOK_FEXIT, "kvm_tdp_page_fault" }, .needs = "kvm_arch_vcpu_pre_fault_memory",
+		.trial = trial_prefault,
 		.programs = { "prefetch_page" },
 		.note = "a page that was mapped before may count as new",
 	}, {
@@ -83,12 +93,20 @@ int hooks_select(const struct hooks *found, struct prefault_trace_bpf *bpf)
 {
 	const struct hook *faults = found->active[METRIC_FAULTS];
 	int err = ladder_select(&ladder, found, bpf->obj);
+	struct kvm_btf kvm;
+
+	if (!err)
+		err = kvm_btf_load(&kvm);
+	if (err)
+		return err;
+	results_find(kvm.btf, (__u8 *)bpf->rodata->results);
+	kvm_btf_free(&kvm);
 
 	/*
 	 * tdp_fault_end also sees pages that are mapped ahead: with both programs they would count
 	 * twice.
 	 */
-	if (!err && faults && faults->both_ends)
+	if (faults && faults->also.target)
 		err = bpf_program__set_autoload(bpf->progs.prefetch_page, false);
 	return err;
 }

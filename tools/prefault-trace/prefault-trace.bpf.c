@@ -14,7 +14,9 @@ char LICENSE[] SEC("license") = "GPL";
 /* Bits of a fault's error code. The hardware defines the first two, KVM the last. */
 #define PFERR_WRITE_MASK	(1ULL << 1)
 #define PFERR_FETCH_MASK	(1ULL << 4)
-#define PFERR_PRIVATE_ACCESS	(1ULL << 49)
+#define PFERR_PRIVATE_ACCESS	(1ULL << 49)	/* since Linux 6.10 */
+
+#define KVM_MEM_READONLY	(1U << 1)
 
 /* Only the members that are read are declared; their offsets come from the running kernel's BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -30,11 +32,19 @@ struct kvm_vcpu {
 	int vcpu_id;
 };
 
+struct kvm_memory_slot {
+	__u32 flags;
+};
+
 struct kvm_page_fault {
 	__u64 addr;
 	__u64 error_code;
 	_Bool prefetch;
+	_Bool is_private;
 	__u8 goal_level;
+	struct kvm_memory_slot *slot;
+	__u64 pfn;
+	_Bool map_writable;
 };
 
 struct file {
@@ -54,6 +64,9 @@ struct kvm_pre_fault_memory {
 /* 0: every process. */
 const volatile __u32 only_pid;
 const volatile _Bool fold_stacks;
+
+/* RESULT_* for each RET_PF_* of the running kernel. The collector fills it in. */
+const volatile __u8 results[KERNEL_RESULTS];
 
 /* The collector sets the number of entries of this map and of the next two. */
 struct {
@@ -103,6 +116,7 @@ struct began {
 	__u64 fault_ns;
 	__u64 call_ns;
 	__u64 size;	/* of the call's range */
+	__u64 map_access;	/* of the page that was mapped ahead last: enum trace_access */
 };
 
 struct {
@@ -353,18 +367,26 @@ static __always_inline int count_of(void *ctx, struct kvm_vcpu *vcpu, struct eve
 	return 0;
 }
 
-static __always_inline struct trace_kind fault_kind(__u64 error_code, int level, int ret)
+/* Kernels before 6.12 number RET_PF_* differently. */
+static __always_inline int result_of(int ret)
 {
-	_Bool mapped = ret == RESULT_FIXED || ret == RESULT_SPURIOUS;
+	if (ret < 0)
+		return ret;
+	return ret < KERNEL_RESULTS ? results[ret] : RESULT_UNKNOWN;
+}
+
+static __always_inline struct trace_kind fault_kind(__u64 error_code, __u32 alias, int level, int result)
+{
+	_Bool mapped = result == RESULT_FIXED || result == RESULT_SPURIOUS;
 
 	return (struct trace_kind){
 		.event = EVENT_FAULT,
-		.alias = error_code & PFERR_PRIVATE_ACCESS ? ALIAS_PRIVATE : ALIAS_SHARED,
+		.alias = alias,
 		/* If nothing was mapped, KVM reports the level that it began with. */
 		.level = mapped ? level : LEVEL_NONE,
 		.access = error_code & PFERR_WRITE_MASK ? ACCESS_WRITE :
 			  error_code & PFERR_FETCH_MASK ? ACCESS_EXEC : ACCESS_READ,
-		.result = ret,
+		.result = result,
 	};
 }
 
@@ -384,14 +406,15 @@ static __always_inline struct event call_event(__u64 gpa, __u64 size, __u64 done
 	};
 }
 
-static __always_inline struct event map_event(__u32 alias, __u32 level, __u64 pages, __u64 new_pages)
+static __always_inline struct event map_event(__u32 alias, __u32 level, __u32 access, __u64 pages,
+					      __u64 new_pages)
 {
 	return (struct event){
 		.kind = {
 			.event = EVENT_MAP,
 			.alias = alias,
 			.level = level,
-			.access = ACCESS_UNKNOWN,
+			.access = access,
 		},
 		.pages = pages,
 		.done_pages = new_pages,
@@ -402,7 +425,10 @@ SEC("tp_btf/kvm_stage2_fault")
 int BPF_PROG(stage2_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, int level,
 	     _Bool prefaulted, int ret, __u64 ns)
 {
-	struct event ev = { .kind = fault_kind(error_code, level, ret), .gpa = gpa, .ns = ns };
+	__u32 alias = error_code & PFERR_PRIVATE_ACCESS ? ALIAS_PRIVATE : ALIAS_SHARED;
+	struct event ev = {
+		.kind = fault_kind(error_code, alias, level, result_of(ret)), .gpa = gpa, .ns = ns,
+	};
 
 	if (!is_wanted(vcpu))
 		return 0;
@@ -421,15 +447,66 @@ int BPF_PROG(pre_fault_memory, struct kvm_vcpu *vcpu, __u64 gpa, __u64 size, __u
 	return count_of(ctx, vcpu, &ev);
 }
 
-SEC("tp_btf/kvm_prefault_map")
-int BPF_PROG(prefault_map, struct kvm_vcpu *vcpu, __u64 gfn, _Bool private, int level, __u64 pages,
-	     __u64 new_pages)
+static struct began *task_began(void)
 {
-	struct event ev = map_event(private ? ALIAS_PRIVATE : ALIAS_SHARED, level, pages, new_pages);
+	return bpf_task_storage_get(&began, bpf_get_current_task_btf(), 0,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+/*
+ * What the guest may do with a page that is mapped ahead. KVM only reads for it, so memory that
+ * nobody has written to becomes the zero page, which the first write faults on again. Nothing is
+ * known if KVM did not look the page up.
+ */
+static __always_inline __u32 map_access(const struct kvm_page_fault *fault)
+{
+	if (!fault->pfn || fault->map_writable || fault->slot->flags & KVM_MEM_READONLY)
+		return ACCESS_UNKNOWN;
+	return ACCESS_READ;
+}
+
+/* The tracepoint kvm_prefault_map, which follows, does not tell. */
+SEC("fexit/kvm_tdp_page_fault")
+int BPF_PROG(prefetch_access, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, int ret)
+{
+	struct began *task;
+
+	if (!fault->prefetch || !is_wanted(vcpu))
+		return 0;
+	task = task_began();
+	if (task)
+		task->map_access = map_access(fault);
+	else
+		__sync_fetch_and_add(&lost_events, 1);
+	return 0;
+}
+
+static __always_inline int count_map(void *ctx, struct kvm_vcpu *vcpu, _Bool private, int level,
+				     __u32 access, __u64 pages, __u64 new_pages)
+{
+	struct event ev = map_event(private ? ALIAS_PRIVATE : ALIAS_SHARED, level, access, pages,
+				    new_pages);
 
 	if (!is_wanted(vcpu))
 		return 0;
 	return count_of(ctx, vcpu, &ev);
+}
+
+SEC("tp_btf/kvm_prefault_map")
+int BPF_PROG(prefault_map, struct kvm_vcpu *vcpu, __u64 gfn, _Bool private, int level, __u64 pages,
+	     __u64 new_pages)
+{
+	struct began *task = bpf_task_storage_get(&began, bpf_get_current_task_btf(), 0, 0);
+	__u32 access = task && !private ? task->map_access : ACCESS_UNKNOWN;
+
+	return count_map(ctx, vcpu, private, level, access, pages, new_pages);
+}
+
+SEC("tp_btf/kvm_prefault_map")
+int BPF_PROG(prefault_map_only, struct kvm_vcpu *vcpu, __u64 gfn, _Bool private, int level, __u64 pages,
+	     __u64 new_pages)
+{
+	return count_map(ctx, vcpu, private, level, ACCESS_UNKNOWN, pages, new_pages);
 }
 
 SEC("tp_btf/kvm_memattr_prefault")
@@ -457,19 +534,26 @@ int BPF_PROG(memattr_prefault, struct kvm *kvm, const struct kvm_memattr_prefaul
 
 /* --- hooks at functions, for kernels without these tracepoints --- */
 
-static void count_prefetch(void *ctx, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, int ret)
+/* Until 6.9 no bit of the error code tells. */
+static __always_inline __u32 fault_alias(const struct kvm_page_fault *fault)
 {
-	_Bool private = fault->error_code & PFERR_PRIVATE_ACCESS;
+	if (!bpf_core_field_exists(fault->is_private))
+		return ALIAS_UNKNOWN;
+	return fault->is_private ? ALIAS_PRIVATE : ALIAS_SHARED;
+}
+
+static void count_prefetch(void *ctx, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, int result)
+{
 	__u32 level = fault->goal_level;
 	struct event ev;
 	__u64 pages;
 
-	if ((ret != RESULT_FIXED && ret != RESULT_SPURIOUS && ret != RESULT_WRITE_PROTECTED) ||
+	if ((result != RESULT_FIXED && result != RESULT_SPURIOUS && result != RESULT_WRITE_PROTECTED) ||
 	    level < 1 || level > 3)
 		return;
 	pages = 1ULL << 9 * (level - 1);
-	ev = map_event(private ? ALIAS_PRIVATE : ALIAS_SHARED, level, pages,
-		       ret == RESULT_FIXED ? pages : 0);
+	ev = map_event(fault_alias(fault), level, map_access(fault), pages,
+		       result == RESULT_FIXED ? pages : 0);
 	count_of(ctx, vcpu, &ev);
 }
 
@@ -477,14 +561,8 @@ SEC("fexit/kvm_tdp_page_fault")
 int BPF_PROG(prefetch_page, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, int ret)
 {
 	if (fault->prefetch && is_wanted(vcpu))
-		count_prefetch(ctx, vcpu, fault, ret);
+		count_prefetch(ctx, vcpu, fault, result_of(ret));
 	return 0;
-}
-
-static struct began *task_began(void)
-{
-	return bpf_task_storage_get(&began, bpf_get_current_task_btf(), 0,
-				    BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
 /* Returns false if the function began before the hook was attached. */
@@ -521,13 +599,13 @@ int BPF_PROG(tdp_fault_end, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
 	if (!is_wanted(vcpu))
 		return 0;
 	if (fault->prefetch) {
-		count_prefetch(ctx, vcpu, fault, ret);
+		count_prefetch(ctx, vcpu, fault, result_of(ret));
 		return 0;
 	}
 	task = task_began();
 	if (!task || !since(&task->fault_ns, &ev.ns))
 		return 0;
-	ev.kind = fault_kind(fault->error_code, fault->goal_level, ret);
+	ev.kind = fault_kind(fault->error_code, fault_alias(fault), fault->goal_level, result_of(ret));
 	return count_of(ctx, vcpu, &ev);
 }
 
@@ -535,12 +613,13 @@ int BPF_PROG(tdp_fault_end, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault,
 SEC("tp_btf/kvm_page_fault")
 int BPF_PROG(page_fault, struct kvm_vcpu *vcpu, __u64 address, __u64 error_code)
 {
-	struct event ev = { .kind = fault_kind(error_code, LEVEL_NONE, RESULT_UNKNOWN) };
+	/* For VMs whose hardware does not tell the alias, KVM finds it out later. */
+	struct event ev = {
+		.kind = fault_kind(error_code, ALIAS_UNKNOWN, LEVEL_NONE, RESULT_UNKNOWN),
+	};
 
 	if (!is_wanted(vcpu))
 		return 0;
-	/* For VMs whose hardware does not set the bit, KVM sets it later. */
-	ev.kind.alias = ALIAS_UNKNOWN;
 	return count_of(ctx, vcpu, &ev);
 }
 

@@ -10,13 +10,6 @@
 
 #include "kinds.h"
 
-static int need_symbols(struct symbols **symbols)
-{
-	if (!*symbols)
-		*symbols = symbols_read();
-	return *symbols ? 0 : -ENOMEM;
-}
-
 /* @frames begin with the innermost. Frames of the tracing itself are left out, wherever they are. */
 static void print_frames(FILE *out, const struct symbols *symbols, const uint64_t *frames,
 			 size_t count, bool outermost_first)
@@ -65,7 +58,7 @@ int stacks_add_slow(struct snapshot *s, const struct stack_maps *maps, struct sy
 	if (!err && bpf_map_lookup_elem_flags(maps->slow, &zero, table, BPF_F_LOCK))
 		err = -errno;
 	if (!err && table->count)
-		err = need_symbols(symbols);
+		err = symbols_read(symbols);
 	for (__u32 i = 0; !err && i < table->count && i < TRACE_SLOW; i++)
 		err = add_slow(s, &table->entries[i], *symbols);
 	free(table);
@@ -116,7 +109,7 @@ int stacks_add_folded(struct snapshot *s, const struct stack_maps *maps, struct 
 {
 	struct trace_stack_key key, *before = NULL;
 	struct trace_stack sum;
-	int err = need_symbols(symbols);
+	int err = symbols_read(symbols);
 
 	/* Nothing is ever deleted from this map, so the walk sees each key once. */
 	while (!err && s->lists[LIST_STACKS].count < TRACE_STACKS &&
