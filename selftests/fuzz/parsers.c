@@ -120,11 +120,11 @@ static const struct sample symbol_samples[] = {
 
 static bool parse_symbols(const char *input, size_t len)
 {
-	struct symbols *symbols;
+	struct symbols *symbols = NULL;
 	bool good = true;
 
 	fake_files(input, len);
-	symbols = symbols_read();
+	symbols_read(&symbols);
 	fake_files(NULL, 0);
 	if (!symbols)
 		return complain("no memory");
