@@ -10,11 +10,14 @@ TOOLS_CFLAGS := $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -Itools/common -I$(LI
 	-DPOLICY_DIR='"$(POLICY_DIR)"' -DMEMATTR_VERSION='"$(MEMATTR_VERSION)"'
 TOOLS_LIBS := $(LIBBPF_DIR)/lib/libbpf.a -lelf -lz
 TOOLS_SCREEN := $(addprefix $(B)/tools/common/,screen.o table.o view.o)
-TOOLS_COMMON := $(filter-out $(TOOLS_SCREEN),$(patsubst %.c,$(B)/%.o,$(wildcard tools/common/*.c)))
+TOOLS_COMMON := $(filter-out $(TOOLS_SCREEN),$(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(wildcard tools/common/*.c))))
 
 $(B)/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/tools/common/vm_files.o: $(B)/tools/common/vm_files.skel.h
+$(B)/tools/common/vm_files.o: TOOLS_CFLAGS += -I$(B)/tools/common
 
 # The two with a screen.
 $(B)/bin/memattr-top $(B)/bin/prefault-trace: $(TOOLS_COMMON) $(TOOLS_SCREEN)

@@ -1,25 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "json.h"
+#include "utf8.h"
 
 #include <inttypes.h>
-
-/* Decodes the UTF-8 character at the start of @text. Returns its bytes, or 0 if it is not valid. */
-static int utf8_char(const unsigned char *text, uint32_t *code)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	int bytes = *text < 0x80 ? 1 : *text >> 5 == 6 ? 2 : *text >> 4 == 14 ? 3 :
-		    *text >> 3 == 30 ? 4 : 0;
-
-	*code = bytes < 2 ? *text : *text & (0x7f >> bytes);
-	for (int i = 1; i < bytes; i++) {
-		if (text[i] >> 6 != 2)
-			return 0;
-		*code = *code << 6 | (text[i] & 0x3f);
-	}
-	if (bytes && (*code < least[bytes] || *code > 0x10ffff || *code >> 11 == 0xd800 >> 11))
-		return 0;
-	return bytes;
-}
 
 /*
  * Others choose the text: make it valid JSON, and pass nothing on that a terminal takes for a
@@ -27,22 +10,21 @@ static int utf8_char(const unsigned char *text, uint32_t *code)
  */
 static void json_quote(struct json *json, const char *text)
 {
-	const unsigned char *c = (const unsigned char *)text;
 	uint32_t code;
 
 	fputc('"', json->out);
-	while (*c) {
-		int bytes = utf8_char(c, &code);
+	while (*text) {
+		int bytes = utf8_char(text, &code);
 
 		if (!bytes)
 			fputs("\\ufffd", json->out);
 		else if (code == '"' || code == '\\')
-			fprintf(json->out, "\\%c", *c);
-		else if (code < ' ' || (code >= 0x7f && code < 0xa0))
+			fprintf(json->out, "\\%c", *text);
+		else if (utf8_is_control(code))
 			fprintf(json->out, "\\u%04x", code);
 		else
-			fwrite(c, bytes, 1, json->out);
-		c += bytes ?: 1;
+			fwrite(text, bytes, 1, json->out);
+		text += bytes ?: 1;
 	}
 	fputc('"', json->out);
 }

@@ -68,7 +68,7 @@ int attach_load(const struct options *options, struct policy *policy, const stru
 int attach_report(const struct options *options, const struct policy *policy, const struct vm *vm,
 		  const char *stays, int err)
 {
-	char scope[128], after[64] = "", next[DIAG_TEXT_LEN];
+	char scope[SCOPE_LEN], after[64] = "", next[DIAG_TEXT_LEN];
 	struct diag why;
 
 	scope_text(vm, scope, sizeof(scope));

@@ -118,7 +118,7 @@ static int hold(const struct policy *policy, const struct vm *vm, struct bpf_lin
 		{ .fd = fd },	/* POLLHUP comes unasked */
 	};
 	struct policy_link in_force;
-	char scope[128];
+	char scope[SCOPE_LEN];
 	int err;
 
 	while (poll(fds, 2, -1) < 0)
@@ -162,7 +162,7 @@ static int load(const struct options *options, struct policy *policy, const stru
 	struct policy_link attached;
 	struct bpf_link *link;
 	int ret, signals, vm_fd;
-	char scope[128];
+	char scope[SCOPE_LEN];
 
 	ret = attach_load(options, policy, vm, &vm_fd);
 	if (ret)

@@ -33,7 +33,7 @@ static int report_update_error(const struct options *options, const struct polic
 			       int err)
 {
 	struct policy_link now;
-	char scope[128];
+	char scope[SCOPE_LEN];
 
 	if (err == -ENOLINK)
 		return report_gone(options, vm, old);
@@ -71,7 +71,7 @@ static int update(const struct options *options, struct policy *policy, const st
 {
 	int ret, err, vm_fd, link_fd;
 	struct policy_link old;
-	char scope[128];
+	char scope[SCOPE_LEN];
 
 	link_fd = bpf_link_get_fd_by_id(found->id);
 	if (link_fd == -ENOENT)
