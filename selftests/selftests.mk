@@ -32,7 +32,7 @@ $(TESTS_LIB): $(patsubst %.c,$(B)/%.o,$(wildcard selftests/lib/*.c)) \
 
 # --- KVM's ioctls ---
 KVM_TESTS := $(addprefix $(TESTS)/,attributes/attributes attributes/bad-input bystanders/bystanders \
-	identity/identity inplace/inplace prefault/prefault)
+	identity/held identity/identity inplace/inplace prefault/prefault)
 
 $(TESTS)/bystanders/bystanders: $(addprefix $(TESTS)/bystanders/,attributes.o gmem.o)
 $(TESTS)/inplace/inplace: $(addprefix $(TESTS)/inplace/,main.o access.o backings.o conversions.o counts.o data.o failslab.o \
@@ -53,7 +53,7 @@ $(POLICY_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
 # --- tools ---
-TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump many-vms prefault-vmm top-unit trace-unit)
+TOOL_TESTS := $(addprefix $(TESTS)/tools/,dump list-vms many-vms prefault-vmm top-unit trace-unit vm-unit)
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
@@ -63,6 +63,9 @@ $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/rows.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,rows.o sums.o snapshot.o record.o kinds.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/common/,cell.o format.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: TOOLS_LIBS += -lcmocka
+$(TESTS)/tools/vm-unit: $(addprefix $(B)/tools/common/,process.o vm_name.o)
+$(TESTS)/tools/vm-unit: TOOLS_LIBS += -lcmocka
+$(TESTS)/tools/list-vms: $(addprefix $(B)/tools/common/,process.o vm.o vm_files.o vm_name.o)
 $(TOOL_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 

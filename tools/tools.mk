@@ -33,7 +33,8 @@ tools: $(B)/bin/memattr-top $(B)/bin/prefault-trace
 MEMATTR_POLICY_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(wildcard tools/memattr-policy/*.c)))
 
 $(B)/tools/memattr-policy/why.o: $(B)/tools/memattr-policy/why.skel.h
-$(B)/tools/memattr-policy/why.o: TOOLS_CFLAGS += -I$(B)/tools/memattr-policy
+$(addprefix $(B)/tools/memattr-policy/,audit.o ejections.o): $(B)/tools/memattr-policy/audit.skel.h
+$(addprefix $(B)/tools/memattr-policy/,why.o audit.o ejections.o): TOOLS_CFLAGS += -I$(B)/tools/memattr-policy
 $(B)/bin/memattr-policy: $(MEMATTR_POLICY_OBJS) $(TOOLS_COMMON)
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) $^ $(TOOLS_LIBS) -o $@

@@ -41,7 +41,7 @@ int policy_link_read(int fd, struct policy_link *link);
 /* Detaches the policy from what it governs. Returns 0 or -errno. */
 int policy_link_detach(uint32_t id);
 
-/* Says where a policy for @vm, or for all VMs if @vm is NULL, is pinned. */
+/* Says where a policy for @vm, or for all VMs if @vm is NULL, is pinned. No later VM has the same place. */
 void pin_path(const struct vm *vm, char *path, size_t size);
 
 /* Finds the pin of link @id. Returns false if it has none. */
