@@ -56,13 +56,13 @@ for kind in vm vcpu stats gmem; do
 	ok "keep-$kind: as long as its VMM lives, it is the VMM's" \
 		lists "$vm-$fd dir $vm-$fd creator $vm held VM there held"
 	end_vm
-	kept="$extra-* dir $vm-$fd creator $vm held $(echo $kind | tr a-z A-Z) gone keeper (VMM gone)"
+	kept="$extra-* dir $vm-$fd creator $vm held $(echo $kind | tr '[:lower:]' '[:upper:]') gone keeper (VMM gone)"
 	ok "keep-$kind: then it outlives it, and by whom it is held" lists "$kept"
 	of=$extra
 	ok "keep-$kind: which is one of that process's" lists "$kept"
 	of=
 	kill -KILL $extra
-	while ls /sys/kernel/debug/kvm | grep -q -; do
+	while [ -e /sys/kernel/debug/kvm/$vm-$fd ]; do
 		sleep 0.1
 	done
 	ok "keep-$kind: no VM is left" lists
