@@ -83,6 +83,7 @@ static int read_file(const struct vm *vm, const char *name, char *text, size_t s
 	size_t len;
 	FILE *f;
 
+	*text = '\0';
 	snprintf(path, sizeof(path), KVM_DEBUGFS "/%s/%s", vm->dir, name);
 	f = fopen(path, "re");
 	if (!f)
