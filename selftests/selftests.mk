@@ -63,7 +63,7 @@ $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/rows.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,rows.o sums.o snapshot.o record.o kinds.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/common/,cell.o format.o)
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: TOOLS_LIBS += -lcmocka
-$(TESTS)/tools/vm-unit: $(addprefix $(B)/tools/common/,process.o vm_name.o)
+$(TESTS)/tools/vm-unit: $(addprefix $(B)/tools/common/,process.o vm_name.o vm_policy.o)
 $(TESTS)/tools/vm-unit: TOOLS_LIBS += -lcmocka
 $(TESTS)/tools/list-vms: $(addprefix $(B)/tools/common/,process.o vm.o vm_files.o vm_name.o)
 $(TOOL_TESTS): %: %.o $(TESTS_LIB)

@@ -74,7 +74,10 @@ static void hold_reused(void)
 		failed("the next VM has another descriptor");
 }
 
-/* A child that has no descriptor but @fd, or all if that is -1. It does not keep the test's pipes open. */
+/*
+ * A child that has no descriptor but @fd, or all if that is -1. It does not keep the test's pipes
+ * open.
+ */
 static pid_t hold_in_child(int fd)
 {
 	pid_t child = check(fork(), "fork");

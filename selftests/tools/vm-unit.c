@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What VMs are called, by any command line that somebody may choose, and whose numbers are whose. */
+/*
+ * What VMs are called, by any command line that somebody may choose, and whose numbers are whose.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,6 +19,7 @@
 #include "process.h"
 #include "random.h"
 #include "utf8.h"
+#include "vm.h"
 #include "vm_name.h"
 
 /* The name in a command line whose arguments @line has blanks between; "" if there is none. */
@@ -110,7 +113,10 @@ static void clean_names_are_safe(void **state)
 		{ "b\303\274ro-7", "b\303\274ro-7" },
 		{ "\346\227\245\346\234\254", "\346\227\245\346\234\254" },
 		{ "\360\237\220\247", "\360\237\220\247" },
-		/* Not valid: a byte of Latin-1, a surrogate, a byte too long, a character that is cut. */
+		/*
+		 * Not valid: a byte of Latin-1, a surrogate, a byte too long, a character that is
+		 * cut.
+		 */
 		{ "b\374ro", "b?ro" },
 		{ "\355\240\200", "???" },
 		{ "\300\212", "??" },
@@ -180,6 +186,35 @@ static void no_bytes_get_through(void **state)
 	}
 }
 
+static void a_policy_is_read(void **state)
+{
+	struct vm_policy policy = {};
+
+	(void)state;
+	vm_policy_parse(&policy, "policy: seal\nscope: all\nlink_id: 7\nbudget_us: 50\nexit_policy: old\n"
+			"exit_kind: bad-return\nexit_code: -13\nexit_text: it: returned -13\n", "");
+	assert_string_equal(policy.policy, "seal");
+	assert_true(policy.all);
+	assert_int_equal(policy.link_id, 7);
+	assert_int_equal(policy.budget_us, 50);
+	assert_string_equal(policy.exit_policy, "old");
+	assert_string_equal(policy.exit_kind, "bad-return");
+	assert_int_equal(policy.exit_code, -13);
+	assert_string_equal(policy.exit_text, "it: returned -13");
+	vm_policy_parse(&policy, "pos:\t0\nkvm_vm_id:\t9\nmemattr_policy:\tnone\n", "memattr_");
+	assert_string_equal(policy.policy, "");
+	assert_int_equal(policy.link_id, 0);
+	assert_string_equal(policy.exit_policy, "");
+	/* The kernel lets a policy be called so. */
+	vm_policy_parse(&policy, "policy: none\nscope: vm\nlink_id: 8\n", "");
+	assert_string_equal(policy.policy, "none");
+	/* A process that detaches can be called "a\nlink_id: 9". */
+	vm_policy_parse(&policy, "policy: none\nexit_policy: seal\nexit_kind: detach\n"
+			"exit_text: detached by process 5 (a\npolicy: x\nexit_code: 3)\n", "");
+	assert_string_equal(policy.policy, "");
+	assert_string_equal(policy.exit_text, "detached by process 5 (a");
+}
+
 static void a_process_ends(void **state)
 {
 	struct process process;
@@ -212,6 +247,7 @@ int main(void)
 		cmocka_unit_test(clean_names_are_safe),
 		cmocka_unit_test(names_are_cut_at_a_character),
 		cmocka_unit_test(no_bytes_get_through),
+		cmocka_unit_test(a_policy_is_read),
 		cmocka_unit_test(a_process_ends),
 	};
 

@@ -69,9 +69,13 @@ uint64_t process_start(pid_t pid)
 	process_read(pid, "stat", stat, sizeof(stat));
 	/* A comm can have blanks and parentheses. */
 	after_comm = strrchr(stat, ')');
+	/* From the end of the comm, the second word, to the 22nd. */
+	for (int word = 2; after_comm && word < 22; word++) {
+		after_comm = strchr(after_comm, ' ');
+		after_comm += after_comm ? 1 : 0;
+	}
 	if (after_comm)
-		sscanf(after_comm, ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
-		       &start);
+		sscanf(after_comm, "%" SCNu64, &start);
 	return start;
 }
 
@@ -109,7 +113,10 @@ bool process_ids_are_global(void)
 	char name[64];
 	ssize_t len = readlink("/proc/self/ns/pid", name, sizeof(name));
 
-	/* A kernel without PID namespaces; in a /proc of another namespace there would be no /proc/self. */
+	/*
+	 * A kernel without PID namespaces; in a /proc of another namespace there would be no
+	 * /proc/self.
+	 */
 	if (len < 0 && errno == ENOENT && !access("/proc/self", F_OK))
 		return true;
 	return len == strlen(INITIAL_PID_NAMESPACE) && !memcmp(name, INITIAL_PID_NAMESPACE, len);

@@ -20,7 +20,10 @@ int process_open(struct process *process, pid_t id);
 bool process_has_ended(const struct process *process);
 void process_close(struct process *process);
 
-/* Reads the number of a process or descriptor as /proc writes it. Returns false if @text is something else. */
+/*
+ * Reads the number of a process or descriptor as /proc writes it. Returns false if @text is
+ * something else.
+ */
 bool process_parse_number(const char *text, int *number);
 
 /* Returns the process of thread @tid, or 0 if there is no such thread. */
@@ -30,17 +33,21 @@ pid_t process_of_thread(pid_t tid);
 uint64_t process_start(pid_t pid);
 
 /*
- * Reads a file of /proc/<pid> as a string. Returns its length, which is less than @size. The file is cut, and
- * it is empty if it cannot be read.
+ * Reads a file of /proc/<pid> as a string. Returns its length, which is less than @size. The file
+ * is cut, and it is empty if it cannot be read.
  */
 size_t process_read(pid_t pid, const char *file, char *text, size_t size);
 
-/* Returns whether the kernel's process numbers, as in events and debugfs, mean the same to this process. */
+/*
+ * Returns whether the kernel's process numbers, as in events and debugfs, mean the same to this
+ * process.
+ */
 bool process_ids_are_global(void);
 
 /* What to tell a user who runs a tool where they do not: cause, and next step. */
 #define PROCESS_IDS_CAUSE \
-	"this is not the host's PID namespace: VMs of processes outside of it have no process and name here"
+	"this is not the host's PID namespace: " \
+	"VMs of processes outside of it have no process and name here"
 #define PROCESS_IDS_NEXT \
 	"run it in the host's: docker run --pid=host, hostPID: true, or nsenter -t 1 -p -m"
 

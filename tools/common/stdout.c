@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a program prints may turn out to be lost only when it ends, and argp itself ends it after --help and --version.
- * An exit handler is the one place that sees all of it. Linking this file is enough.
+ * What a program prints may turn out to be lost only when it ends, and argp itself ends it after
+ * --help and --version. An exit handler is the one place that sees all of it. Linking this file is
+ * enough.
  */
 #define _GNU_SOURCE
 #include "stdout.h"

@@ -124,8 +124,17 @@ static int compare_ids(const void *id, const void *dir)
 	return (left > right) - (left < right);
 }
 
+/* Without numbers of VMs. If the kernel was not asked either, the folder's name is taken at its word. */
+static bool is_in_dir(const struct vm_file *file, const struct dir *dir)
+{
+	if (file->kvm)
+		return !strcmp(file->dir, dir->name);
+	return file->hold == VM_HELD_BY_VM && file->pid == dir->process && file->fd == dir->fd;
+}
+
 /* Finds the folder of the VM with these descriptors. */
-static struct dir *find_dir(struct dirs *dirs, const struct vm_file *files, size_t count, uint64_t id)
+static struct dir *find_dir(struct dirs *dirs, const struct vm_file *files, size_t count,
+			    uint64_t id)
 {
 	if (id && dirs->count)
 		return bsearch(&id, dirs->dirs, dirs->count, sizeof(*dirs->dirs), compare_ids);
@@ -134,9 +143,7 @@ static struct dir *find_dir(struct dirs *dirs, const struct vm_file *files, size
 		for (size_t k = 0; k < count; k++) {
 			struct dir *dir = &dirs->dirs[i];
 
-			if (files[k].kvm ? !strcmp(files[k].dir, dir->name) :
-					   files[k].hold == VM_HELD_BY_VM && files[k].pid == dir->process &&
-					   files[k].fd == dir->fd)
+			if (is_in_dir(&files[k], dir))
 				return dir;
 		}
 	return NULL;
@@ -149,8 +156,8 @@ static bool is_vmm(const struct vm_file *file, const struct dir *dir)
 }
 
 /*
- * Whether the first descriptor is the one to name the VM by. Of several processes, the oldest is the one
- * that has not got it by a fork.
+ * Whether the first descriptor is the one to name the VM by. Of several processes, the oldest is
+ * the one that has not got it by a fork.
  */
 static bool is_better(const struct vm_file *file, const struct vm_file *than, const struct dir *dir)
 {
@@ -204,7 +211,8 @@ static void set_name(struct vm *vm)
 }
 
 /* Adds the VM with these descriptors. */
-static int add_group(struct vm_list *list, struct sources *from, const struct vm_file *files, size_t count)
+static int add_group(struct vm_list *list, struct sources *from, const struct vm_file *files,
+		     size_t count)
 {
 	const struct vm_file *best = files;
 	struct vm vm = { .group = files->group };
@@ -292,7 +300,9 @@ static int build(struct vm_list *list, struct sources *from)
 		size = group_size(&files[i], count - i);
 		for (size_t k = i; k < i + size; k++)
 			files[k].group = i;
-		/* It is closed by now, or nobody knows the VM of statistics and of a guest_memfd. */
+		/*
+		 * It is closed by now, or nobody knows the VM of statistics and of a guest_memfd.
+		 */
 		if (from->resolved ? !files[i].kvm : !files[i].id && files[i].hold != VM_HELD_BY_VM)
 			continue;
 		ret = add_group(list, from, &files[i], size);
@@ -304,8 +314,10 @@ static int build(struct vm_list *list, struct sources *from)
 
 static bool is_odd(const struct vm *vm, const struct dirs *dirs)
 {
-	return !vm->id || vm->hold != VM_HELD_BY_VM ||
-	       (dirs->global_ids && vm->creator_tid && process_of_thread(vm->creator_tid) != vm->pid);
+	if (!vm->id || vm->hold != VM_HELD_BY_VM)
+		return true;
+	return dirs->global_ids && vm->creator_tid &&
+	       process_of_thread(vm->creator_tid) != vm->pid;
 }
 
 /* Whether only the kernel knows who has one of the VMs, or what a descriptor is of. */
@@ -331,7 +343,8 @@ static void explain(struct vm_list *list, const struct sources *from)
 		list->cause = PROCESS_IDS_CAUSE;
 		list->next = PROCESS_IDS_NEXT;
 	} else if (!numbered && !from->resolved) {
-		list->cause = "this kernel's KVM does not number its VMs, and a BPF program that asks it cannot be loaded: a VM with several descriptors can be listed several times";
+		list->cause = "this kernel's KVM does not number its VMs, and a BPF program that asks it cannot be loaded: "
+			      "a VM with several descriptors can be listed several times";
 		list->next = "run it as root, on a kernel with BTF";
 	}
 }
@@ -441,8 +454,10 @@ void vm_of_event(struct vm *vm, pid_t pid, const char *dir, const char *comm)
 const char *vm_hold_text(const struct vm *vm, char *text, size_t size)
 {
 	static const char *const holds[] = {
-		[VM_HELD_BY_VM] = "the VM's descriptor", [VM_HELD_BY_VCPU] = "a vCPU's descriptor",
-		[VM_HELD_BY_STATS] = "a descriptor of its statistics", [VM_HELD_BY_GMEM] = "a guest_memfd",
+		[VM_HELD_BY_VM] = "the VM's descriptor",
+		[VM_HELD_BY_VCPU] = "a vCPU's descriptor",
+		[VM_HELD_BY_STATS] = "a descriptor of its statistics",
+		[VM_HELD_BY_GMEM] = "a guest_memfd",
 	};
 
 	*text = '\0';

@@ -2,8 +2,9 @@
 /*
  * The KVM VMs of this host: who they are, and how to get a descriptor of one.
  *
- * A VM is known by the number that KVM gives it. The numbers of threads and descriptors, which the name of the
- * VM's folder in debugfs is made of, are reused, and one VM can have many descriptors in many processes.
+ * A VM is known by the number that KVM gives it. The numbers of threads and descriptors, which the
+ * name of the VM's folder in debugfs is made of, are reused, and one VM can have many descriptors
+ * in many processes.
  */
 #ifndef MEMATTR_VM_H
 #define MEMATTR_VM_H
@@ -26,18 +27,18 @@ enum vm_hold {
 	VM_HELD_BY_VCPU,	/* a vCPU's */
 	VM_HELD_BY_STATS,	/* one of the VM's or a vCPU's statistics */
 	VM_HELD_BY_GMEM,	/* a guest_memfd */
-	VM_HELD_BY_UNKNOWN,	/* none was found: a mapping, or a process that cannot be looked at */
+	VM_HELD_BY_UNKNOWN,	/* none was found, maybe in a process that cannot be looked at */
 };
 
 struct vm {
-	uint64_t id;		/* KVM's number, which no other VM ever has; 0: a kernel without them */
+	uint64_t id;		/* KVM's number, which no other VM ever has; 0: it gives none */
 	pid_t pid;		/* the process that has it, as ps shows it; 0: not found */
 	/* The thread that created the VM, maybe long ago; kvm->userspace_pid. 0: not known */
 	pid_t creator_tid;
 	int fd;			/* the descriptor inside the process; -1: not found */
 	enum vm_hold hold;	/* of which kind that descriptor is */
 	bool vmm_gone;		/* no process that may run the VM has a descriptor of it */
-	char dir[VM_DIR_LEN];	/* its folder in debugfs; empty: it has none, or debugfs is not mounted */
+	char dir[VM_DIR_LEN];	/* its folder in debugfs; empty: it has none here */
 	char name[VM_NAME_LEN];	/* as vm_name(); with a word on it if @vmm_gone is set */
 	unsigned int group;	/* for vm_list_find() */
 };
@@ -59,19 +60,24 @@ struct vm_list {
 };
 
 /*
- * Lists the VMs that process or thread @pid has a descriptor of, or all VMs if @pid is 0. Reads debugfs and
- * /proc/<pid>/fd; a VM that only one of them shows is in the list, too. A VM with several descriptors, in
- * whichever processes, is one VM. Returns 0 or -errno. If there is no VM, it returns 0 and the list is empty.
+ * Lists the VMs that process or thread @pid has a descriptor of, or all VMs if @pid is 0. Reads
+ * debugfs and /proc/<pid>/fd; a VM that only one of them shows is in the list, too. A VM with
+ * several descriptors, in whichever processes, is one VM. Returns 0 or -errno. If there is no VM,
+ * it returns 0 and the list is empty.
  */
 int vm_list_read(struct vm_list *list, pid_t pid);
 void vm_list_free(struct vm_list *list);
 
-/* Finds the VM that a process's descriptor belongs to, whichever kind it is. Returns NULL if it is not a VM's. */
+/*
+ * Finds the VM that a process's descriptor belongs to, whichever kind it is. Returns NULL if it is
+ * not a VM's.
+ */
 const struct vm *vm_list_find(const struct vm_list *list, pid_t pid, int fd);
 
 /*
- * Finds out which VM an event is about by what the kernel told: the thread or process that caused it, the VM's
- * folder in debugfs, which may be empty, and that process's comm, which has VM_COMM_LEN bytes. @vm->id is not set.
+ * Finds out which VM an event is about by what the kernel told: the thread or process that caused
+ * it, the VM's folder in debugfs, which may be empty, and that process's comm, which has
+ * VM_COMM_LEN bytes. @vm->id is not set.
  */
 #define VM_COMM_LEN 16
 void vm_of_event(struct vm *vm, pid_t pid, const char *dir, const char *comm);
@@ -83,8 +89,8 @@ const char *vm_hold_text(const struct vm *vm, char *text, size_t size);
 pid_t vm_process(pid_t tid);
 
 /*
- * Returns a descriptor of the VM for this process, or -errno. Needs ptrace rights on the VMM. -EBADF: no process
- * has the VM's own descriptor. -ESRCH: the VM has ended.
+ * Returns a descriptor of the VM for this process, or -errno. Needs ptrace rights on the VMM.
+ * -EBADF: no process has the VM's own descriptor. -ESRCH: the VM has ended.
  */
 int vm_open(const struct vm *vm);
 
@@ -98,7 +104,7 @@ struct vm_policy {
 	bool all;				/* a global policy */
 	uint32_t link_id;			/* 0: none */
 	uint32_t budget_us;
-	bool counted;				/* the six totals of the VM are known, which takes debugfs */
+	bool counted;				/* the six totals are known, by debugfs */
 	uint64_t calls, ns;
 	uint64_t refused;
 	uint64_t host_refused;			/* accesses of host processes */
@@ -111,10 +117,14 @@ struct vm_policy {
 };
 
 /*
- * Reads it from debugfs, or from the fdinfo of the VM's descriptor if the VM has no folder there. Returns 0 or
- * -errno. -ENOENT: the VM is gone. -EOPNOTSUPP: it cannot have a policy, because it has no private memory or
- * because the kernel has no policies. -ENODATA: it has no folder, and no descriptor that could be read.
+ * Reads it from debugfs, or from the fdinfo of the VM's descriptor if the VM has no folder there.
+ * Returns 0 or -errno. -ENOENT: the VM is gone. -EOPNOTSUPP: it cannot have a policy, because it
+ * has no private memory or because the kernel has no policies. -ENODATA: it has no folder, and no
+ * descriptor that could be read.
  */
 int vm_policy_read(const struct vm *vm, struct vm_policy *policy);
+
+/* Reads all but the totals from such a text; @prefix is that of the names in it. */
+void vm_policy_parse(struct vm_policy *policy, const char *text, const char *prefix);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lists the descriptors of VMs that processes have, with the VM behind each. /proc does not tell the VM of
- * statistics and guest_memfds, nor any without KVM's numbers.
+ * Lists the descriptors of VMs that processes have, with the VM behind each. /proc does not tell
+ * the VM of statistics and guest_memfds, nor any without KVM's numbers.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>

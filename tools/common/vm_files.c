@@ -153,7 +153,9 @@ static void resolve(const struct vm_files *files, const struct vm_file_record *r
 {
 	struct vm_file key = { .pid = record->pid, .fd = record->fd }, *file;
 
-	file = files->count ? bsearch(&key, files->files, files->count, sizeof(key), compare_places) : NULL;
+	if (!files->count)
+		return;
+	file = bsearch(&key, files->files, files->count, sizeof(key), compare_places);
 	if (!file)
 		return;
 	file->kvm = record->kvm;

@@ -24,16 +24,16 @@ struct vm_files {
 };
 
 /*
- * Lists the descriptors of all processes that this one may look at, as /proc shows them. @id is known of VMs'
- * and vCPUs' descriptors if the kernel gives VMs numbers. Returns 0 or -errno; an error of @pid, if it is not
- * 0, counts as one, those of others do not.
+ * Lists the descriptors of all processes that this one may look at, as /proc shows them. @id is
+ * known of VMs' and vCPUs' descriptors if the kernel gives VMs numbers. Returns 0 or -errno; an
+ * error of @pid, if it is not 0, counts as one, those of others do not.
  */
 int vm_files_read(struct vm_files *files, pid_t pid);
 void vm_files_free(struct vm_files *files);
 
 /*
- * Asks the kernel for the VM of each, by a BPF program, and sets what only that tells. Returns 0 or -errno: it takes
- * rights, BTF and the host's PID namespace.
+ * Asks the kernel for the VM of each, by a BPF program, and sets what only that tells. Returns 0 or
+ * -errno: it takes rights, BTF and the host's PID namespace.
  */
 int vm_files_resolve(struct vm_files *files);
 

@@ -70,8 +70,8 @@ static bool starts_with(const char *text, const char *start)
 }
 
 /*
- * Copies a value of QEMU's, which ends at a comma, and in which ",," is a comma. Returns what follows. @value is
- * NULL if nobody wants it.
+ * Copies a value of QEMU's, which ends at a comma, and in which ",," is a comma. Returns what
+ * follows. @value is NULL if nobody wants it.
  */
 static const char *copy_value(char *value, const char *text)
 {
@@ -87,8 +87,8 @@ static const char *copy_value(char *value, const char *text)
 }
 
 /*
- * Reads "[guest=]NAME,KEY=VALUE..." as QEMU does: guest= can stand anywhere, only the first may lack its key, and
- * the last guest= counts. Returns false if no guest is named.
+ * Reads "[guest=]NAME,KEY=VALUE..." as QEMU does: guest= can stand anywhere, only the first may
+ * lack its key, and the last guest= counts. Returns false if no guest is named.
  */
 static bool qemu_guest(const char *text, char *name)
 {
@@ -126,8 +126,9 @@ static bool is_qemu_flag(const char *option)
 }
 
 /*
- * Takes the value of the last -name or --name that is an option, and not the value of another: "-fw_cfg -name
- * -name web". A long option after a single dash is written as QEMU's, which takes a value unless it is a flag.
+ * Takes the value of the last -name or --name that is an option, and not the value of another:
+ * "-fw_cfg -name -name web". A long option after a single dash is written as QEMU's, which takes a
+ * value unless it is a flag.
  */
 static bool name_option(struct arguments arguments, bool is_qemu, char *name)
 {
@@ -143,7 +144,8 @@ static bool name_option(struct arguments arguments, bool is_qemu, char *name)
 			value = option + 5;
 		else if ((dashes == 1 || dashes == 2) && !strcmp(option, "name"))
 			value = next_argument(&arguments);
-		else if ((dashes == 1 || is_qemu) && dashes && strlen(option) > 1 && !is_qemu_flag(option))
+		else if (dashes && (dashes == 1 || is_qemu) && option[0] && option[1] &&
+			 !is_qemu_flag(option))
 			next_argument(&arguments);
 		if (!value)
 			continue;
@@ -191,8 +193,8 @@ static bool is_common_name(const char *name)
 }
 
 /*
- * "/run/web.sock" is of the VM web, and so is "/run/vc/vm/web/clh-api.sock", as kata calls it. Cloud Hypervisor
- * writes "path=" before the path. Changes @name in place.
+ * "/run/web.sock" is of the VM web, and so is "/run/vc/vm/web/clh-api.sock", as kata calls it.
+ * Cloud Hypervisor writes "path=" before the path. Changes @name in place.
  */
 static bool name_of_socket(char *name)
 {
@@ -260,7 +262,10 @@ bool vm_name_in_cmdline(const char *cmdline, size_t len, char *name, size_t size
 	return has_name;
 }
 
-/* A system service has one VM and its name, as in crosvm@web.service. All else is of the session or container. */
+/*
+ * A system service has one VM and its name, as in crosvm@web.service. All else is of the session or
+ * container.
+ */
 static bool name_of_service(pid_t pid, char *name, size_t size)
 {
 	char cgroup[1024], *unit, *end, *instance;

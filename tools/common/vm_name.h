@@ -13,14 +13,15 @@
 #define VM_NAME_CUT '~'
 
 /*
- * Copies a text that others chose: valid UTF-8, without characters that a terminal takes for a command (C0, DEL
- * and C1, of which each becomes "?"), cut at a character. All names go through this, wherever they come from.
+ * Copies a text that others chose: valid UTF-8, without characters that a terminal takes for a
+ * command (C0, DEL and C1, of which each becomes "?"), cut at a character. All names go through
+ * this, wherever they come from.
  */
 void name_clean(char *name, size_t size, const char *text);
 
 /*
- * Takes the VM's name from its VMM's command line: QEMU's -name, --name, the options of some other VMMs. Else it
- * is the process's comm. @name is always a valid string, "?" if @pid is gone.
+ * Takes the VM's name from its VMM's command line: QEMU's -name, --name, the options of some other
+ * VMMs. Else it is the process's comm. @name is always a valid string, "?" if @pid is gone.
  */
 void vm_name(pid_t pid, char *name, size_t size);
 

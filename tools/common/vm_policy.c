@@ -14,7 +14,10 @@
 
 #define TEXT_MAX 4096
 
-/* Returns the value of "key: value" in a line of its own, or NULL; the value goes on to the end of the line. */
+/*
+ * Returns the value of "key: value" in a line of its own, or NULL; the value goes on to the end of
+ * the line.
+ */
 static const char *find_value(const char *text, const char *key)
 {
 	size_t len = strlen(key);
@@ -58,11 +61,16 @@ static uint64_t number(const struct source *from, const char *key)
 	return value ? strtoull(value, NULL, 10) : 0;
 }
 
-/* Only the last line, the text, can have a process's comm in it, and with it a line of somebody else. */
-static void parse(struct vm_policy *policy, struct source from)
+/*
+ * Only the last line, the text, can have a process's comm in it, and with it a line of somebody
+ * else.
+ */
+void vm_policy_parse(struct vm_policy *policy, const char *text, const char *prefix)
 {
+	struct source from = { text, prefix };
 	char scope[16];
 
+	*policy = (struct vm_policy){};
 	policy->link_id = number(&from, "link_id");
 	/* A policy can be called "none". */
 	if (policy->link_id)
@@ -128,7 +136,7 @@ static int read_debugfs(const struct vm *vm, struct vm_policy *policy)
 	}
 	if (ret)
 		return ret;
-	parse(policy, (struct source){ text, "" });
+	vm_policy_parse(policy, text, "");
 	policy->counted = true;
 	policy->calls = read_stat(vm, "policy_calls");
 	policy->ns = read_stat(vm, "policy_ns");
@@ -153,7 +161,7 @@ static int read_fdinfo(const struct vm *vm, struct vm_policy *policy)
 		return vm->id ? -ENOENT : -EOPNOTSUPP;
 	if (!find_value(text, "memattr_policy"))
 		return -EOPNOTSUPP;
-	parse(policy, (struct source){ text, "memattr_" });
+	vm_policy_parse(policy, text, "memattr_");
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel side of "memattr-policy audit": conversions that were refused, failed or were large, and
- * policies that left a VM. "memattr-policy load --all" uses the latter. Each event is either in the
- * ring, or counted as lost because the ring was full.
+ * The kernel side of "memattr-policy audit": conversions that were refused, failed or were large,
+ * and policies that left a VM. "memattr-policy load --all" uses the latter. Each event is either in
+ * the ring, or counted as lost because the ring was full.
  */
 #include "memattr.bpf.h"
 #include <bpf/bpf_core_read.h>

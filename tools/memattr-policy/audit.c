@@ -17,7 +17,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* This many events are printed before they are flushed and before signals and losses are checked. */
+/*
+ * This many events are printed before they are flushed and before signals and losses are checked.
+ */
 #define BATCH 1024
 
 /* A batch fits, so that only flush() writes anything, and sees the errors. */
@@ -45,8 +47,8 @@ static void on_signal(int signal)
 }
 
 /*
- * The second signal ends the process as usual: a reader of the output that has stopped reading would
- * otherwise block it forever.
+ * The second signal ends the process as usual: a reader of the output that has stopped reading
+ * would otherwise block it forever.
  */
 static void catch_signals(void)
 {
@@ -78,10 +80,14 @@ static uint64_t skipped_calls(const struct bpf_program *program)
 	struct bpf_prog_info info = {};
 	uint32_t len = sizeof(info);
 
-	return bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &len) ? 0 : info.recursion_misses;
+	if (bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &len))
+		return 0;
+	return info.recursion_misses;
 }
 
-/* Counts events for which the ring had no room, and calls of the programs that the kernel skipped. */
+/*
+ * Counts events for which the ring had no room, and calls of the programs that the kernel skipped.
+ */
 static uint64_t count_lost(const struct audit *audit)
 {
 	return audit->bpf->bss->lost + skipped_calls(audit->bpf->progs.audit_convert) +
@@ -133,7 +139,10 @@ static int print_until_interrupted(struct audit *audit)
 static void detach(struct audit *audit)
 {
 	audit_bpf__detach(audit->bpf);
-	/* Wait for a grace period: a tracepoint's programs run in an RCU read-side critical section. */
+	/*
+	 * Wait for a grace period: a tracepoint's programs run in an RCU read-side critical
+	 * section.
+	 */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
@@ -174,7 +183,8 @@ static int load(struct audit *audit, uint64_t only_vm_id)
 				 strerror(-err));
 	audit->bpf->rodata->only_vm_id = only_vm_id;
 	/* libbpf rounds it up. */
-	bpf_map__set_max_entries(audit->bpf->maps.ring, params_value(audit->bpf->obj, "ring_kib") << 10);
+	bpf_map__set_max_entries(audit->bpf->maps.ring,
+				 params_value(audit->bpf->obj, "ring_kib") << 10);
 	err = audit_bpf__load(audit->bpf);
 	if (err) {
 		diag_bpf_load(&diag, err);

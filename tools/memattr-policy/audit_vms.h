@@ -10,8 +10,9 @@
 void audit_vms_remember(const struct vm_list *list);
 
 /*
- * Returns the VM and its name, as known from earlier events, from /proc, or from the event. Its descriptor is
- * -1 if it is not known, and its pid is that of a thread if the process is gone. Valid until the next call.
+ * Returns the VM and its name, as known from earlier events, from /proc, or from the event. Its
+ * descriptor is -1 if it is not known, and its pid is that of a thread if the process is gone.
+ * Valid until the next call.
  */
 const struct vm *audit_vms_find(const struct audit_vm *seen);
 

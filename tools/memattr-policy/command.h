@@ -41,9 +41,9 @@ int command_why(const struct options *options);
 int command_params(const struct options *options);
 
 /*
- * Blocks the signals that end a command, but for those that this process has been told to ignore, and returns
- * a signalfd for them or an errno as a negative number. To be called before the policy is attached, so
- * that no signal is missed.
+ * Blocks the signals that end a command, but for those that this process has been told to ignore,
+ * and returns a signalfd for them or an errno as a negative number. To be called before the policy
+ * is attached, so that no signal is missed.
  */
 int open_signals(void);
 
@@ -54,8 +54,8 @@ bool signal_is_ignored(int signal);
 void audit_params_print(bool json);
 
 /*
- * Lists the VMs of @pid, or all VMs, and reports what the list cannot be relied on for. Returns EXIT_OK, or
- * reports the error.
+ * Lists the VMs of @pid, or all VMs, and reports what the list cannot be relied on for. Returns
+ * EXIT_OK, or reports the error.
  */
 int read_vms(struct vm_list *list, pid_t pid);
 
@@ -74,7 +74,8 @@ bool find_vm(uint64_t id, struct vm *vm);
 /*
  * Finds the policy that --pid and --vm, --id or --all select. Fills in @link->id, @link->name, and
  * without --all also @vm. Returns EXIT_OK, or reports the error. The report suggests @if_none if
- * there is no policy, and @if_all if the VM has no policy of its own but is under the policy for all VMs.
+ * there is no policy, and @if_all if the VM has no policy of its own but is under the policy for
+ * all VMs.
  */
 int choose_link(const struct options *options, const char *if_none, const char *if_all,
 		struct vm *vm, struct policy_link *link);

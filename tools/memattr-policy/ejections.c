@@ -13,8 +13,8 @@
 /* Some 300 events: policies leave seldom, and all VMs at once at most. */
 #define RING_BYTES (64 << 10)
 
-static void print_exit(const char *policy, const struct vm *vm, const char *kind, const struct audit_exit *exit,
-		       bool refused)
+static void print_exit(const char *policy, const struct vm *vm, const char *kind,
+		       const struct audit_exit *exit, bool refused)
 {
 	char text[AUDIT_TEXT_LEN], scope[VM_TEXT_LEN];
 
@@ -35,7 +35,9 @@ static int on_event(void *context, void *data, size_t size)
 	struct vm_policy state;
 
 	(void)size;
-	/* A VM can also lose a policy of its own, with which it then is under the one for all VMs. */
+	/*
+	 * A VM can also lose a policy of its own, with which it then is under the one for all VMs.
+	 */
 	if (policy_link_read(ejections->link_fd, &link) ||
 	    strncmp(exit->policy, link.name, AUDIT_POLICY_LEN) ||
 	    (!vm_policy_read(vm, &state) && state.link_id == link.id))
@@ -66,7 +68,8 @@ int ejections_open(struct ejections *ejections)
 		diag_bpf_load(&diag, err);
 		return diag_print(&diag, EXIT_SYSTEM);
 	}
-	ejections->ring = ring_buffer__new(bpf_map__fd(ejections->bpf->maps.ring), on_event, ejections, NULL);
+	ejections->ring = ring_buffer__new(bpf_map__fd(ejections->bpf->maps.ring), on_event,
+					   ejections, NULL);
 	err = ejections->ring ? audit_bpf__attach(ejections->bpf) : -errno;
 	if (err)
 		return diag_fail(EXIT_FAILED, NULL, "cannot watch for ejections: %s", strerror(-err));

@@ -21,8 +21,8 @@ struct ejections {
 };
 
 /*
- * Begins to watch; to be called before the policy is attached. Returns EXIT_OK, or reports the error and
- * returns the exit code. ejections_close() is needed in either case.
+ * Begins to watch; to be called before the policy is attached. Returns EXIT_OK, or reports the
+ * error and returns the exit code. ejections_close() is needed in either case.
  */
 int ejections_open(struct ejections *ejections);
 void ejections_close(struct ejections *ejections);
@@ -31,8 +31,8 @@ void ejections_close(struct ejections *ejections);
 int ejections_fd(const struct ejections *ejections);
 
 /*
- * Prints the ejections that have happened, of the policy that the link @link_fd holds. Returns whether
- * there were some by now, and the policy does not govern any VM any more.
+ * Prints the ejections that have happened, of the policy that the link @link_fd holds. Returns
+ * whether there were some by now, and the policy does not govern any VM any more.
  */
 bool ejections_print(struct ejections *ejections, int link_fd);
 

@@ -42,7 +42,8 @@ static const struct suffix times[] = {
 };
 
 static const struct suffix counts[] = {
-	{ "k", 1000 }, { "K", 1000 }, { "M", 1000000 }, { "G", 1000000000 }, { "T", 1000000000000 }, {}
+	{ "k", 1000 }, { "K", 1000 }, { "M", 1000000 }, { "G", 1000000000 },
+	{ "T", 1000000000000 }, {}
 };
 
 static const struct suffix bytes[] = {
@@ -250,8 +251,12 @@ static const char *parse_digits(const char *text, struct decimal *number)
 	return text;
 }
 
-/* Sets what a suffix, or its absence, multiplies by, and the parameter's own unit, in the same terms. */
-static const char *parse_suffix(const struct param *param, const char *text, uint64_t *factor, uint64_t *unit)
+/*
+ * Sets what a suffix, or its absence, multiplies by, and the parameter's own unit, in the same
+ * terms.
+ */
+static const char *parse_suffix(const struct param *param, const char *text, uint64_t *factor,
+				uint64_t *unit)
 {
 	const struct suffix *suffixes = counts;
 

@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Applies a "name=value" before the object is loaded. Returns EXIT_OK, or reports the error and returns the exit code. */
+/*
+ * Applies a "name=value" before the object is loaded. Returns EXIT_OK, or reports the error and
+ * returns the exit code.
+ */
 int params_set(struct bpf_object *obj, const char *owner, const char *setting);
 
 /* Returns the value of parameter @name, or 0 if there is no such parameter. */

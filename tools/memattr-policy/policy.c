@@ -22,8 +22,9 @@
 #define BUILT_POLICIES "/build/bpf"
 
 /*
- * A bare name is looked up in one directory: a checkout's program takes the policies that were built with
- * it, and an installed one those that were installed. It is not the working directory of whoever runs this as root.
+ * A bare name is looked up in one directory: a checkout's program takes the policies that were
+ * built with it, and an installed one those that were installed. It is not the working directory of
+ * whoever runs this as root.
  */
 static const char *policy_dir(void)
 {
@@ -98,10 +99,14 @@ static bool means_no_policy(const char *name)
 	return !*name || !strcmp(name, "none") || !strcmp(name, "-") || !strcasecmp(name, "n/a");
 }
 
-/* The name in the kernel's messages is a member of the policy, which MEMATTR_OPS sets to the map's name. */
+/*
+ * The name in the kernel's messages is a member of the policy, which MEMATTR_OPS sets to the map's
+ * name.
+ */
 static int check_name(const struct policy *policy, const char *path)
 {
-	int offset = btf_member_offset(bpf_object__btf(policy->obj), map_type(policy, policy->ops), "name");
+	int offset = btf_member_offset(bpf_object__btf(policy->obj),
+				       map_type(policy, policy->ops), "name");
 	char name[VM_POLICY_NAME_LEN] = "";
 	size_t size;
 	const char *ops = bpf_map__initial_value(policy->ops, &size);

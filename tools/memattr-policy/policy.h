@@ -34,8 +34,8 @@ struct policy {
 };
 
 /*
- * Opens @file, which is a path with a slash or the bare name of a policy that is installed, or that was built beside
- * this program. Returns EXIT_OK, or reports the error and returns the exit code.
+ * Opens @file, which is a path with a slash or the bare name of a policy that is installed, or that
+ * was built beside this program. Returns EXIT_OK, or reports the error and returns the exit code.
  */
 int policy_open(struct policy *policy, const char *file);
 void policy_close(struct policy *policy);
@@ -47,9 +47,9 @@ int policy_set_member(struct policy *policy, const char *name, uint32_t value);
 int policy_load(struct policy *policy, bool verbose);
 
 /*
- * Passes the loaded policy's kvm_memattr_ops to the kernel. libbpf does this when it attaches a policy,
- * but it cannot put a policy into a link that another process made. Returns EXIT_OK, or reports the error
- * and returns the exit code.
+ * Passes the loaded policy's kvm_memattr_ops to the kernel. libbpf does this when it attaches a
+ * policy, but it cannot put a policy into a link that another process made. Returns EXIT_OK, or
+ * reports the error and returns the exit code.
  */
 int policy_store_ops(const struct policy *policy);
 

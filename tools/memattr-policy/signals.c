@@ -6,7 +6,10 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 
-/* nohup ignores SIGHUP, and a shell SIGINT for what a script runs in the background. That is to hold. */
+/*
+ * nohup ignores SIGHUP, and a shell SIGINT for what a script runs in the background. That is to
+ * hold.
+ */
 bool signal_is_ignored(int signal)
 {
 	struct sigaction action;
