@@ -36,6 +36,9 @@ int command_detach(const struct options *options);
 int command_audit(const struct options *options);
 int command_why(const struct options *options);
 int command_params(const struct options *options);
+int command_apply(const struct options *options);
+int command_watch(const struct options *options);
+int command_doctor(const struct options *options);
 
 /*
  * Blocks the signals that end a command, and returns a signalfd for them or an errno as a negative
