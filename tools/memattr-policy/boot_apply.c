@@ -51,8 +51,8 @@ static int report_other(const struct boot_rule *rule, const struct vm *vm, uint3
 }
 
 /* Puts the rule's policy in force for @vm, or for all VMs. */
-static int govern(const struct boot_pass *pass, struct boot_state *state, const struct boot_rule *rule,
-		  const struct vm *vm)
+static int govern(const struct boot_pass *pass, struct boot_state *state,
+		  const struct boot_rule *rule, const struct vm *vm)
 {
 	struct options options = rule->options;
 	char scope[128];
@@ -99,7 +99,8 @@ static bool has_descriptor(const struct vm *vm)
 	return !access(path, F_OK);
 }
 
-static int govern_vms(struct boot_pass *pass, struct boot_state *state, const struct boot_rules *rules)
+static int govern_vms(struct boot_pass *pass, struct boot_state *state,
+		      const struct boot_rules *rules)
 {
 	struct vm_list list;
 	int ret = EXIT_OK, err;
@@ -156,7 +157,9 @@ static int finish(const struct boot_pass *pass, struct boot_state *state, int re
 	for (size_t i = 0; !err && i < state->kept.count; i++)
 		err = boot_links_add(&state->links, state->kept.ids[i]);
 	err = boot_links_unlock(&state->links) ?: err;
-	return err ? diag_fail(EXIT_FAILED, NULL, "cannot keep the list of links: %s", strerror(-err)) : ret;
+	if (err)
+		return diag_fail(EXIT_FAILED, NULL, "cannot keep the list of links: %s", strerror(-err));
+	return ret;
 }
 
 static int apply_rules(struct boot_pass *pass, const struct boot_rules *rules)
@@ -199,7 +202,9 @@ int boot_apply(struct boot_pass *pass)
 
 int command_apply(const struct options *options)
 {
-	struct boot_pass pass = { .dir = options->file ?: BOOT_RULES_DIR, .all = true, .update = true };
+	struct boot_pass pass = {
+		.dir = options->file ?: BOOT_RULES_DIR, .all = true, .update = true,
+	};
 
 	return boot_apply(&pass);
 }

@@ -126,7 +126,8 @@ static int take_setting(struct boot_rule *rule, const struct rule_line *line, co
 			  "there is no such setting in " SECTION_POLICY);
 }
 
-static int take_line(struct boot_rule *rule, struct rule_line *line, char *text, const char **section)
+static int take_line(struct boot_rule *rule, struct rule_line *line, char *text,
+		     const char **section)
 {
 	char *equals;
 
@@ -275,9 +276,10 @@ static bool rule_selects(const struct boot_rule *rule, const struct vm *vm, cons
 {
 	for (size_t i = 0; i < rule->selector_count; i++) {
 		const struct boot_selector *selector = &rule->selectors[i];
+		const char *text = selector->by_cgroup ? cgroup : vm->name;
 
 		/* The names of cgroups have backslashes of their own: none of them quotes. */
-		if (!fnmatch(selector->pattern, selector->by_cgroup ? cgroup : vm->name, FNM_NOESCAPE))
+		if (!fnmatch(selector->pattern, text, FNM_NOESCAPE))
 			return true;
 	}
 	return false;

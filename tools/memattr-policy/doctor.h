@@ -44,11 +44,15 @@ enum doctor_state doctor_need(enum diag_need need, struct diag *found, const cha
 /* Reads the first line of a file, without its newline. Returns false if it cannot be read. */
 bool doctor_read_line(const char *path, char *line, size_t size);
 
+/* The folder with the folder of each kernel. */
 #define DOCTOR_MODULES_DIR "/lib/modules"
 /* Where the packages put the patched modules, below the folder of a kernel's modules. */
 #define DOCTOR_OWN_DIR "updates/memattr"
 
 /* Finds the file that modprobe takes for module @name of kernel @release. */
 bool doctor_module_file(const char *release, const char *name, char *path, size_t size);
+
+/* Whether this file is one of the packages' modules. */
+bool doctor_is_own(const char *path);
 
 #endif

@@ -127,7 +127,7 @@ static void next_for_stock(const char *release, char *next, size_t size)
 	const char *vendor = vendor_module();
 	char path[PATH_MAX];
 
-	if (doctor_module_file(release, "kvm", path, sizeof(path)) && strstr(path, "/" DOCTOR_OWN_DIR "/"))
+	if (doctor_module_file(release, "kvm", path, sizeof(path)) && doctor_is_own(path))
 		snprintf(next, size, "stop all VMs, then: modprobe -r %s kvm; modprobe %s", vendor, vendor);
 	else
 		snprintf(next, size, "apt-get install memattr-kvm-modules-%s; to build it: make deb", release);
@@ -167,7 +167,7 @@ enum doctor_state doctor_next_boot(struct diag *found)
 		*strchr(release, '/') = '\0';
 		if (!doctor_module_file(release, "kvm", path, sizeof(path)))
 			continue;
-		if (strstr(path, "/" DOCTOR_OWN_DIR "/"))
+		if (doctor_is_own(path))
 			patched++;
 		else
 			snprintf(stock + len, sizeof(stock) - len, " %s", release);
@@ -197,7 +197,9 @@ enum doctor_state doctor_in_place(struct diag *found)
 }
 
 /* Bits of KVM_CAP_VM_TYPES, by the kernel's numbers. */
-static const char *const vm_types[] = { "default", "software-protected", "SEV", "SEV-ES", "SEV-SNP", "TDX" };
+static const char *const vm_types[] = {
+	"default", "software-protected", "SEV", "SEV-ES", "SEV-SNP", "TDX",
+};
 
 enum doctor_state doctor_vm_types(struct diag *found)
 {
@@ -274,7 +276,7 @@ enum doctor_state doctor_types(struct diag *found)
 	kvm_btf_free(&kvm);
 	if (differ)
 		diag_set(found, "memattr's tools, which know; other programs must take the types of module kvm",
-			 "%u of KVM's structs are not what vmlinux's types say, and programs that believe those read wrong values",
+			 "%u of KVM's structs are not as vmlinux's types say; programs that believe these read wrong values",
 			 differ);
 	else
 		diag_set(found, NULL, "KVM's types are what vmlinux says, or only the module has them");

@@ -34,6 +34,11 @@ static bool names_module(const char *file, const char *name)
 	return !strncmp(base, ".ko", 3);
 }
 
+bool doctor_is_own(const char *path)
+{
+	return strstr(path, "/" DOCTOR_OWN_DIR "/");
+}
+
 bool doctor_module_file(const char *release, const char *name, char *path, size_t size)
 {
 	bool found = false;
@@ -144,8 +149,7 @@ static enum doctor_state check_signature(struct diag *found, const char *why)
 	size_t len;
 
 	uname(&kernel);
-	if (!doctor_module_file(kernel.release, "kvm", path, sizeof(path)) ||
-	    !strstr(path, "/" DOCTOR_OWN_DIR "/")) {
+	if (!doctor_module_file(kernel.release, "kvm", path, sizeof(path)) || !doctor_is_own(path)) {
 		diag_set(found, NULL, "%s; the kernel's own modules are signed, and no others are installed", why);
 		return DOCTOR_OK;
 	}
