@@ -63,7 +63,7 @@ deb: deps ## build Debian packages of modules, tools and policies in build/packa
 	@packaging/build
 
 check-deb: deps ## check the packages with lintian and in clean roots (RELEASES="bookworm trixie")
-	@.ci/deps $(PACKAGING_PACKAGES) debootstrap
+	@.ci/deps $(PACKAGING_PACKAGES) debootstrap systemd
 	@$(PROVE) packaging/check.t
 
 kernel-tree: deps ## make ./linux, a git tree with the series as commits, to work on

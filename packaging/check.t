@@ -189,13 +189,36 @@ check_in_vm()	# RELEASE
 	leave_root
 }
 
-ok "the packages, in two versions" build_packages || { finish; exit 1; }
-for name in ${RELEASES:-bookworm trixie}; do
-	check_root "$name"
-	if [ "${VM_KERNEL:-}" ]; then
-		check_in_vm "$name"
-	else
-		echo "ok $((tests += 1)) - $name, VM # SKIP there is no VM_KERNEL"
-	fi
-done
-finish
+# verify ends with 0 for settings that it does not know, but it does not keep silent.
+unit_is_right()	# UNIT
+{
+	local unit=$tmp/$1.service
+
+	sed "s,/usr/sbin/,$PWD/build/package/build/bin/," "packaging/systemd/$1.service" >"$unit"
+	systemd-analyze verify --man=no "$unit" >"$tmp/answer" 2>&1 && [ ! -s "$tmp/answer" ] &&
+		systemd-analyze security --offline=yes --threshold=30 "$unit" >>"$tmp/answer" && return
+	cat "$tmp/answer"
+	return 1
+}
+
+# A function, so that bash has read all of this file before anything runs.
+main()
+{
+	local name unit
+
+	ok "the packages, in two versions" build_packages || { finish; exit 1; }
+	for unit in memattr-policies memattr-watch; do
+		ok "$unit.service: nothing unknown, exposure at most 3.0" unit_is_right $unit
+	done
+	for name in ${RELEASES:-bookworm trixie}; do
+		check_root "$name"
+		if [ "${VM_KERNEL:-}" ]; then
+			check_in_vm "$name"
+		else
+			echo "ok $((tests += 1)) - $name, VM # SKIP there is no VM_KERNEL"
+		fi
+	done
+	finish
+	exit
+}
+main
