@@ -72,6 +72,15 @@ kernel-deb: deps ## build Debian packages of the patched kernel for a real host,
 	@.ci/deps $(DEB_PACKAGES)
 	@$(K) deb
 
+.PHONY: deb check-deb
+deb: deps ## build Debian packages of modules, tools and policies in build/packages: see docs/install.md
+	@.ci/deps $(PACKAGING_PACKAGES)
+	@packaging/build
+
+check-deb: deps ## check the packages with lintian and in clean roots (RELEASES="bookworm trixie")
+	@.ci/deps $(PACKAGING_PACKAGES) debootstrap systemd
+	@$(PROVE) packaging/check.t
+
 kernel-tree: deps ## make ./linux, a git tree with the series as commits, to work on
 	@$(K) tree
 
@@ -125,8 +134,9 @@ install: tools policies ## install tools, policies, their header and manuals to 
 # The packages for the kernel, libbpf and bpftool, then for tools and policies, then for the test VM and the tests.
 PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-dev zlib1g-dev dwarves perl python3 rsync \
 	cpio libncurses-dev clang-19 libclang-rt-19-dev liburcu-dev \
-	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox locales spin
+	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox locales openssl spin
 LINT_PACKAGES := shellcheck clang-tidy-19
+PACKAGING_PACKAGES := debhelper kmod openssl
 DEB_PACKAGES := debhelper kmod libssl-dev linux-config-6.12
 
 deps: ## install the required Debian packages that are missing

@@ -39,6 +39,9 @@ int command_detach(const struct options *options);
 int command_audit(const struct options *options);
 int command_why(const struct options *options);
 int command_params(const struct options *options);
+int command_apply(const struct options *options);
+int command_watch(const struct options *options);
+int command_doctor(const struct options *options);
 
 /*
  * Blocks the signals that end a command, but for those that this process has been told to ignore,

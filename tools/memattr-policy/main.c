@@ -102,6 +102,7 @@ static const struct argp_option why_options[] = {
 };
 
 static const struct argp_option json_options[] = { OPTION_JSON, {} };
+static const struct argp_option no_options[] = { {} };
 
 static const struct command {
 	const char *name;
@@ -109,7 +110,7 @@ static const struct command {
 	const struct argp_option *options;
 	const char *args;
 	const char *help;
-	bool takes_file, takes_settings, needs_target, needs_vm;
+	bool takes_file, file_optional, takes_settings, needs_target, needs_vm;
 } commands[] = {
 	{
 		.name = "load",
@@ -172,6 +173,29 @@ static const struct command {
 		.args = "FILE",
 		.help = "Lists the parameters of the policy FILE with their defaults.",
 		.takes_file = true,
+	}, {
+		.name = "apply",
+		.run = command_apply,
+		.options = no_options,
+		.args = "[FOLDER]",
+		.help = "Attaches the policies that the files in FOLDER ask for, replaces those that such files attached before without a gap, and detaches those that no file asks for any more.\v"
+			"FOLDER is /etc/memattr/policies.d by default. What was attached by hand stays.",
+		.takes_file = true,
+		.file_optional = true,
+	}, {
+		.name = "watch",
+		.run = command_watch,
+		.options = no_options,
+		.args = "[FOLDER]",
+		.help = "Attaches the policies that the files in FOLDER ask for to VMs as they are created, and when KVM is loaded. Runs until it is interrupted; the policies stay.\v"
+			"FOLDER is /etc/memattr/policies.d by default.",
+		.takes_file = true,
+		.file_optional = true,
+	}, {
+		.name = "doctor",
+		.run = command_doctor,
+		.options = json_options,
+		.help = "Says what this host has and lacks to run policies, and what to do next.",
 	},
 };
 
@@ -186,6 +210,9 @@ static const char main_doc[] =
 	"  audit        log refused and large conversions, and policies that leave a VM\n"
 	"  why          say who uses a page that cannot become private in place\n"
 	"  params FILE  list the parameters of a policy\n"
+	"  apply        attach the policies that /etc/memattr/policies.d asks for\n"
+	"  watch        attach them to VMs as they are created\n"
+	"  doctor       say what this host lacks, and what to do next\n"
 	"\n"
 	"'memattr-policy COMMAND --help' explains a command; see also memattr-policy(8)."
 	"\v"
@@ -306,7 +333,7 @@ static error_t parse_command(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		return parse_argument(parse, arg, state);
 	case ARGP_KEY_END:
-		if (parse->command->takes_file && !o->file)
+		if (parse->command->takes_file && !parse->command->file_optional && !o->file)
 			argp_error(state, "FILE is missing");
 		return check_target(parse, state);
 	default:
