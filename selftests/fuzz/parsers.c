@@ -15,6 +15,7 @@
 #include "symbols.h"
 #include "tap.h"
 #include "text.h"
+#include "trace.h"
 #include "vm.h"
 #include "why_holders.h"
 
@@ -114,6 +115,10 @@ static bool parse_ring(const char *input, size_t len)
 	return holders.io_uring_fd >= NO_FD;
 }
 
+static const struct sample use_samples[] = {
+	SAMPLE("prefaulted 512\nunused 12\nuntouched 338\n"),
+};
+
 static const struct sample symbol_samples[] = {
 	SAMPLE("ffffffff81000000 T _stext\nffffffff81000040 t kvm_vcpu_ioctl\t[kvm]\nffffffffc0a00000 t bpf_prog_1\t[bpf]\n"
 	       "ffffffff82000000 D init_task\n0000000000000000 A fixed_percpu_data\n"),
@@ -151,6 +156,38 @@ static bool parse_cpus(const char *input, size_t len)
 	fake_files(NULL, 0);
 	return end;
 }
+
+/* --- records --- */
+
+static const struct sample record_samples[] = {
+	SAMPLE("memattr-record 3 prefault-trace\nmeasured faults fault_ends calls pages late windows use\n"
+	       "hook faults tp_btf:kvm_stage2_fault %\nhook mapped%20ahead tp_btf:kvm_prefault_map a%20note\n"
+	       "keys snapshot time_ns wall cost_known bpf_ns bpf_runs has_stacks\n"
+	       "keys vm birth pid creator_tid fd ended name use_time_ns use_mapped use_unused use_untouched\n"
+	       "keys series birth vcpu event alias level access result prefaulted reason count ns max_ns pages done_pages "
+	       "latency\n"
+	       "keys slow ns gpa pid vcpu event alias level access result prefaulted reason name frames\n"
+	       "keys stack count ns pid folded\n"
+	       "snapshot 1000000000 1795000000 1 1000 10 1\n"
+	       "vm 1 1000 1000 12 0 b\xc3\xbcro%207 1000000000 100 10 20\n"
+	       "series 1 0 0 0 1 0 5 0 0 100 100000 5000 0 0 80:100\n"
+	       "series 1 1 1 2 0 3 -14 0 0 2 100000 5000 512 500 80:1,90:1\n"
+	       "slow 900000 4096 1000 0 0 1 1 1 5 0 0 vmm kvm_a;kvm_b\n"
+	       "end\n"
+	       "snapshot 2000000000 1795000001 1 2000 20 1\n"
+	       "vm 1 1000 1000 12 1 b\xc3\xbcro%207 2000000000 160 10 20\n"
+	       "series 1 0 0 0 1 0 5 0 0 200 200000 5000 0 0 80:200\n"
+	       "end\n"
+	       "last 2000000000 1795000001 1 2000 20 1\n"
+	       "stack 3 3000 1000 vmm-1000;kvm_a;kvm_b\n"
+	       "end\n"),
+	SAMPLE("memattr-record 3 prefault-trace\nmeasured faults\nkeys snapshot time_ns\nkeys vm birth name\n"
+	       "snapshot 1\nvm 1 %\nend\nsnapshot 1\nvm 2 a\nend\n"),
+	/* Keys that come twice. */
+	SAMPLE("memattr-record 3 prefault-trace\nmeasured faults\nkeys snapshot time_ns time_ns\nkeys vm birth name name\n"
+	       "keys series birth latency latency\nkeys slow ns frames frames\n"
+	       "snapshot 1 1\nvm 1 a b\nseries 1 80:1,81:2 1:2\nslow 1 a b\nend\nsnapshot 1 2\nend\n"),
+};
 
 /* --- what people write --- */
 
@@ -212,6 +249,8 @@ const struct parser parsers[] = {
 	PARSER("status", status_samples, parse_status),
 	PARSER("memattr_policy", policy_samples, parse_policy),
 	PARSER("io_uring", ring_samples, parse_ring),
+	PARSER("record", record_samples, parse_record),
+	PARSER("mmu_prefault_stat", use_samples, parse_use),
 	PARSER("cpus", cpu_samples, parse_cpus),
 	PARSER("kallsyms", symbol_samples, parse_symbols),
 	PARSER("parameter", parameter_samples, parse_parameter),
@@ -226,6 +265,7 @@ void prepare_parsers(void)
 	text_use_locale();
 	if (policy_open(&policy, POLICY_FILE))
 		errx(1, "cannot open %s; to build it: make fuzz-tests", POLICY_FILE);
+	prepare_trace();
 	/* Parsers report what is wrong; sanitizers write to the descriptor itself. */
 	stderr = fopen("/dev/null", "we");
 	if (!stderr)
