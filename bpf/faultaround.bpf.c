@@ -53,7 +53,7 @@ static u32 vm_hash(u64 vm)
  */
 static u64 wasted_pages(struct walk *walk, struct kvm *kvm)
 {
-	u64 unused = kvm->stat.prefaulted_unused.counter;
+	u64 unused = kvm->memattr_stat.prefaulted_unused.counter;
 	/* Somebody may have reset the statistics. */
 	u64 wasted = unused > walk->unused ? unused - walk->unused : 0;
 

@@ -64,9 +64,9 @@ mappers-fewer|s/GMEM_MAX_MAPPERS 4/GMEM_MAX_MAPPERS 3/|kvm_gmem_held_event.mappe
 reason-removed|/KVM_MEMATTR_REASON_GMEM,/d|KVM_MEMATTR_REASON_GMEM: only the kernel has it
 member-retyped|s/s32 vcpu_id;/u32 vcpu_id;/|kvm_memattr_prefault_ctx.vcpu_id: has another type
 members-swapped|s/u64 zap_start, zap_end;/u64 zap_end, zap_start;/|kvm_memattr_zap_ctx.zap_start: is in another place
-count-removed|/memattr_ejections;/d|kvm_vm_stat_generic.memattr_ejections: only the kernel has it
-count-renamed|s/prefaulted_unused;/prefaulted_vain;/|kvm_vm_stat.prefaulted_vain: the kernel does not have it
-count-retyped|s/s64 counter;/s32 counter;/|kvm_vm_stat.prefaulted_pages: has another type
+count-removed|/memattr_ejections;/d|kvm_vm_memattr_stat.memattr_ejections: only the kernel has it
+count-renamed|s/prefaulted_unused;/prefaulted_vain;/|kvm_vm_memattr_stat.prefaulted_vain: the kernel does not have it
+count-retyped|s/s64 counter;/s32 counter;/|kvm_vm_memattr_stat.prefaulted_pages: has another type
 pid-retyped|s/int userspace_pid;/u64 userspace_pid;/|kvm.userspace_pid: has another type
 callback-removed|/(\*zap)/d|kvm_memattr_ops.zap: only the kernel has it
 gate-removed|/(\*gmem_fault)/d|kvm_memattr_ops.gmem_fault: only the kernel has it

@@ -24,7 +24,7 @@ ok "and the module another one" grep -q "STRUCT 'kvm' " $tmp/kvm
 # No loader keeps the types in memory.
 keeps_no_types()
 {
-	ls -l /proc/$1/fd >$tmp/fds && ! grep kvm-btf $tmp/fds
+	ls -l /proc/$1/fd >$tmp/fds && lacks kvm-btf $tmp/fds
 }
 
 start_vm

@@ -12,6 +12,7 @@ start_loader template --pid $vm
 ok "load says what it did" expr "$attached" : \
 	"template: attached to VM $vm-$vms (vmsh), link [0-9]*$"
 link=${attached##* }
+number=$(sed -n 's/^kvm_vm_id:	//p' /proc/$vm/fdinfo/$vms)
 ok "the VM converts" vm ok private 0x1000 16
 ok "and back" vm ok shared 0x1004 1
 ok "the kernel's account of it" state 'policy: template' 'scope: vm' "link_id: $link" 'policy_calls: 4' \
@@ -44,7 +45,8 @@ listed()
 {
 	run 0 $policy list --json && json_is "length == 1 and (.[0] | .policy == \"template\" and
 		.link_id == $link and .map_id == $map and .scope == \"vm\" and .pinned == null and
-		.vms == [{pid: $vm, vm_fd: $vms, name: \"vmsh\"}])" $out
+		(.vms | length) == 1 and (.vms[0] | .pid == $vm and .vm_fd == $vms and
+			.name == \"vmsh\" and .vm_id == $number))" $out
 }
 ok "list shows it" listed
 
@@ -74,6 +76,11 @@ ok "bpftool struct_ops unregister leaves links alone, and says so" fails 255 \
 ok "the policy is still there" state 'policy: template'
 
 # --- ends ---
+stop_loader
+# A shell ignores SIGINT for what it runs in the background, and the loader would, too.
+load="env --default-signal=INT $policy load"
+start_loader template --pid $vm
+unset load
 kill -INT $loader
 ok "SIGINT detaches" end_loader 0
 ok "and says so" grep -q "^template: detached from VM $vm-$vms" $out
@@ -102,12 +109,13 @@ ok "nothing is left" nothing_left
 
 # --- pinned ---
 start_vm
+number=$(sed -n 's/^kvm_vm_id:	//p' /proc/$vm/fdinfo/$vms)
 ok "load --pin ends" run 0 $policy load template --pid $vm --pin
 ok "the policy stays" state 'policy: template'
 pinned()
 {
 	run 0 $policy list --json &&
-		json_is ".[0].pinned == \"/sys/fs/bpf/memattr/$vm-$vms\"" $out
+		json_is ".[0].pinned == \"/sys/fs/bpf/memattr/vm-$number\"" $out
 }
 ok "list shows the pin" pinned
 ok "detach removes policy and pin" run 0 $policy detach --pid $vm
@@ -119,7 +127,8 @@ end_vm
 ok "the VM ends: its policy is no longer attached" sh -c "$policy list | grep -q 'no policies'"
 start_vm
 ok "load --pin clears away what is pinned in vain" run 0 $policy load template --pid $vm --pin
-ok "only the new one is pinned" test "$(ls /sys/fs/bpf/memattr)" = "$vm-$vms"
+number=$(sed -n 's/^kvm_vm_id:	//p' /proc/$vm/fdinfo/$vms)
+ok "only the new one is pinned" test "$(ls /sys/fs/bpf/memattr)" = "vm-$number"
 end_vm
 rm -r /sys/fs/bpf/memattr
 ok "nothing is left" nothing_left

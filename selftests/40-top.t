@@ -147,7 +147,7 @@ sub ejected {
 	my ($line) = grep { $_->{NAME} eq 'freed' } lines($out);
 	like("$line->{POLICY} $line->{LEFT}", qr/^ejected fault:bad-\S+$/, 'an ejected policy, and why it left');
 	start_live(80, 24, $TOP, '-d 0.2');
-	see(qr/ ejected$.*^Policies that have left.*freed  ejected fault:bad-\S+: ./ms, 'on the screen, too');
+	see(qr/ ejected\n.*^Policies that have left.*freed  ejected fault:bad-\S+: ./ms, 'on the screen, too');
 	press('q');
 	see_end('q: ends');
 	# A thread stands for its process.

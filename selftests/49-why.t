@@ -134,7 +134,7 @@ ok "which is told" grep -q "no conversion of VM $vm-$vms (web) failed meanwhile"
 ok "and nothing else" test ! -s $out
 vm ok shared 0x1000 16
 start_why --pid $vm
-kill -INT $why
+kill -TERM $why
 ok "so does a signal" end_why 7
 host ok hold 0
 start_why --pid $vm

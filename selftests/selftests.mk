@@ -32,7 +32,7 @@ $(TESTS_LIB): $(patsubst %.c,$(B)/%.o,$(wildcard selftests/lib/*.c)) \
 
 # --- KVM's ioctls ---
 KVM_TESTS := $(addprefix $(TESTS)/,attributes/attributes attributes/bad-input bystanders/bystanders \
-	identity/identity inplace/inplace prefault/prefault)
+	identity/held identity/identity inplace/inplace prefault/prefault)
 
 $(TESTS)/bystanders/bystanders: $(addprefix $(TESTS)/bystanders/,attributes.o gmem.o)
 $(TESTS)/inplace/inplace: $(addprefix $(TESTS)/inplace/,main.o access.o backings.o conversions.o counts.o data.o failslab.o \
@@ -69,8 +69,8 @@ $(STOP_UPDATE): selftests/policy/stop-update.c $(B)/tools.flags
 	$(CC) $(TESTS_CFLAGS) $(LDFLAGS) -fPIC -shared $< -o $@
 
 # --- tools ---
-TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit many-vms prefault-vmm probe \
-	screen-unit top-unit trace-unit)
+TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit list-vms many-vms prefault-vmm \
+	probe screen-unit top-unit trace-unit vm-unit)
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
@@ -79,8 +79,8 @@ $(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools
 $(TESTS)/tools/engine-unit $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/columns.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o figures.o kinds.o)
 $(TESTS)/tools/hooks-unit: $(addprefix $(B)/tools/prefault-trace/,results.o symbols.o)
-UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit top-unit trace-unit)
-$(UNIT_TESTS) $(TESTS)/tools/probe: $(TOOLS_COMMON)
+UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit top-unit trace-unit vm-unit)
+$(UNIT_TESTS) $(addprefix $(TESTS)/tools/,list-vms probe): $(TOOLS_COMMON)
 $(UNIT_TESTS): TOOLS_LIBS += -lcmocka
 $(TESTS)/tools/screen-unit: $(addprefix $(B)/tools/common/,screen.o text.o)
 $(TESTS)/tools/screen-unit: TOOLS_LIBS += -lncursesw -ltinfo

@@ -10,7 +10,7 @@ TOOLS_CFLAGS := $(CPPFLAGS) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -Itools/c
 	-DPOLICY_DIR='"$(POLICY_DIR)"' -DMEMATTR_VERSION='"$(MEMATTR_VERSION)"'
 TOOLS_LIBS := $(LIBBPF_DIR)/lib/libbpf.a -lelf -lz
 TOOLS_SCREEN := $(addprefix $(B)/tools/common/,live.o screen.o table.o tool.o view.o)
-TOOLS_COMMON := $(filter-out $(TOOLS_SCREEN),$(patsubst %.c,$(B)/%.o,$(wildcard tools/common/*.c)))
+TOOLS_COMMON := $(filter-out $(TOOLS_SCREEN),$(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(wildcard tools/common/*.c))))
 
 # A program with another PREFIX or other flags is another program. "make install PREFIX=/usr" must not install one
 # that looks for its policies below /usr/local.
@@ -22,6 +22,9 @@ $(B)/tools.flags: FORCE
 $(B)/tools/%.o: tools/%.c $(B)/tools.flags
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/tools/common/vm_files.o: $(B)/tools/common/vm_files.skel.h
+$(B)/tools/common/vm_files.o: TOOLS_CFLAGS += -I$(B)/tools/common
 
 # The two with a screen.
 $(B)/bin/memattr-top $(B)/bin/prefault-trace: $(TOOLS_COMMON) $(TOOLS_SCREEN)
@@ -37,7 +40,8 @@ tools: $(B)/bin/memattr-top $(B)/bin/prefault-trace
 MEMATTR_POLICY_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(wildcard tools/memattr-policy/*.c)))
 
 $(B)/tools/memattr-policy/why.o: $(B)/tools/memattr-policy/why.skel.h
-$(B)/tools/memattr-policy/why.o: TOOLS_CFLAGS += -I$(B)/tools/memattr-policy
+$(addprefix $(B)/tools/memattr-policy/,audit.o ejections.o): $(B)/tools/memattr-policy/audit.skel.h
+$(addprefix $(B)/tools/memattr-policy/,why.o audit.o ejections.o): TOOLS_CFLAGS += -I$(B)/tools/memattr-policy
 $(B)/bin/memattr-policy: $(MEMATTR_POLICY_OBJS) $(TOOLS_COMMON)
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) $(LDFLAGS) $^ $(TOOLS_LIBS) -o $@

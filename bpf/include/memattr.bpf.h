@@ -52,8 +52,8 @@ typedef struct {
 	s64 counter;
 } atomic64_t;
 
-/* What KVM counts for each VM, with and without a policy. Read kvm->stat.generic.NAME.counter. */
-struct kvm_vm_stat_generic {
+/* What KVM counts for each VM, with and without a policy. Read kvm->memattr_stat.NAME.counter. */
+struct kvm_vm_memattr_stat {
 	atomic64_t memattr_requests_private;	/* valid requests to make memory private */
 	atomic64_t memattr_requests_shared;	/* valid requests to make memory shared */
 	atomic64_t memattr_refused;		/* requests that a policy refused */
@@ -68,11 +68,6 @@ struct kvm_vm_stat_generic {
 	atomic64_t memattr_policy_calls;	/* calls of a policy's callbacks */
 	atomic64_t memattr_policy_ns;		/* time spent in them */
 	atomic64_t memattr_ejections;		/* policies that KVM ejected */
-};
-
-/* Read kvm->stat.NAME.counter. */
-struct kvm_vm_stat {
-	struct kvm_vm_stat_generic generic;
 	atomic64_t prefaulted_pages;		/* pages mapped ahead of the guest */
 	atomic64_t prefaulted_unused;		/* pages mapped ahead and zapped untouched */
 };
@@ -82,7 +77,7 @@ struct kvm {
 	u64 id;				/* KVM gives it to no other VM, ever */
 	int userspace_pid;		/* the thread that created the VM */
 	struct mm_struct *mm;		/* the memory map of the process that created the VM */
-	struct kvm_vm_stat stat;
+	struct kvm_vm_memattr_stat memattr_stat;
 };
 
 /* Who asks for a conversion. */

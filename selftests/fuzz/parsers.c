@@ -11,6 +11,7 @@
 
 #include "cpus.h"
 #include "files.h"
+#include "params.h"
 #include "policy.h"
 #include "symbols.h"
 #include "tap.h"
@@ -200,8 +201,8 @@ static const struct sample parameter_samples[] = {
 static bool parse_parameter(const char *input, size_t len)
 {
 	(void)len;
-	params_set(&policy, input);
-	return params_value(&policy, "turns") <= 8000000 && params_value(&policy, "flag") <= 1;
+	params_set(policy.obj, "fault", input);
+	return params_value(policy.obj, "turns") <= 8000000 && params_value(policy.obj, "flag") <= 1;
 }
 
 static const struct sample number_samples[] = {

@@ -161,7 +161,7 @@ end_loader()
 
 stop_loader()
 {
-	kill -INT $loader
+	kill -TERM $loader
 	end_loader 0
 }
 

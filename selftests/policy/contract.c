@@ -16,8 +16,8 @@
 
 #define PREFIX "use_"
 
-/* Policies see a part of these, by CO-RE: the order and the rest of the members are KVM's business. */
-static const char *const partial[] = { "kvm", "kvm_vm_stat", "kvm_vm_stat_generic" };
+/* Policies see a part of it, by CO-RE: the order and the rest of the members are KVM's business. */
+static const char *const partial[] = { "kvm" };
 
 /* In the kernel's BTF, but of no use for policies. */
 static const char *const internal[] = { "kvm_bpf_kfunc_filter" };

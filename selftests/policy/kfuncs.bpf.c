@@ -70,8 +70,8 @@ static __always_inline u64 ask_page(struct kvm *kvm, u64 gfn)
 static __always_inline void ask(struct answers *a, struct kvm *kvm)
 {
 	a->asked++;
-	a->refused = kvm->stat.generic.memattr_refused.counter;
-	a->requests_private = kvm->stat.generic.memattr_requests_private.counter;
+	a->refused = kvm->memattr_stat.memattr_refused.counter;
+	a->requests_private = kvm->memattr_stat.memattr_requests_private.counter;
 
 	a->attributes_before = ask_page(kvm, 0x10ff);
 	a->attributes_first = ask_page(kvm, 0x1100);

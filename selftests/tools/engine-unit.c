@@ -99,7 +99,7 @@ static void *open_fake(const struct args *args, struct diag *why)
 {
 	(void)args;
 	(void)why;
-	table = (struct vm_table){ .shared = slots, .epoch = &epoch, .end_reported = true, .watch = -1 };
+	table = (struct vm_table){ .shared = slots, .epoch = &epoch, .watch = -1 };
 	return &table;
 }
 
@@ -116,7 +116,7 @@ static struct snapshot *take_fake(void *collector)
 	live_and_die();
 	s->time_ns = fake.now_ns;
 	s->measured = MEASURE_EXITS;
-	vm_table_update(&table);
+	vm_table_update(&table, true);
 	for (uint32_t i = 0; i < VM_SLOTS; i++) {
 		const struct vm_owner *owner = &table.owners[i];
 		struct top_vm *vm = owner->listed ? snapshot_add(s, 0) : NULL;

@@ -110,14 +110,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_TOTALS:
 		args->totals = true;
 		return 0;
-	case KEY_RECORD:
-		args->record = arg;
-		return 0;
 	case KEY_RECORD_LIMIT:
 		args->record_limit = parse_number(arg, "number of MiB", 1, 1 << 20, state) << 20;
 		return 0;
+	case KEY_RECORD:
 	case KEY_REPLAY:
-		args->replay = arg;
+		*(key == KEY_RECORD ? &args->record : &args->replay) = arg;
 		return 0;
 	case 'v':
 		args->verbose = true;

@@ -34,6 +34,7 @@ struct live {
 
 #define FIGURE_WIDTH	5
 #define NAME_WIDER	8
+#define TEXT_WIDER	8
 #define TITLE_LEN	16
 
 /* Room is enough for the units' "/s" only if all columns fit with it. */
@@ -55,12 +56,31 @@ static int total_width(const struct tool *tool, bool wide)
 	return total;
 }
 
+/* Shares out the width that remains: names take half of it, and what no other text has a use for. */
+static void widen_text(const struct tool *tool, struct table_column *places, int rest)
+{
+	int others = 0, most;
+
+	for (int i = 0; i < tool->column_count; i++)
+		others += places[i].text && !places[i].cut_middle ? TEXT_WIDER : 0;
+	if (others > rest / 2)
+		others = rest / 2;
+	for (int i = 0; i < tool->column_count && rest > 0; i++) {
+		if (!places[i].text)
+			continue;
+		most = places[i].cut_middle ? rest - others : TEXT_WIDER < rest ? TEXT_WIDER : rest;
+		if (most > VM_NAME_LEN)
+			most = VM_NAME_LEN;
+		places[i].width += most;
+		rest -= most;
+	}
+}
+
 static void place_columns(struct live *live, char titles[][TITLE_LEN])
 {
 	const struct tool *tool = live->tool;
 	/* Names have a better use for a little room than headings. */
 	bool wide = COLS >= total_width(tool, true) + NAME_WIDER;
-	int rest = COLS - total_width(tool, wide);
 
 	for (int i = 0; i < tool->column_count; i++) {
 		const struct column *column = &tool->columns[i];
@@ -75,15 +95,8 @@ static void place_columns(struct live *live, char titles[][TITLE_LEN])
 			.text = column->unit == UNIT_TEXT,
 			.cut_middle = column->text == row_name,
 		};
-		/* What remains goes to the names, and then to other text. */
-		if (place->text && rest > 0) {
-			int most = place->cut_middle ? VM_NAME_LEN / 2 : NAME_WIDER;
-			int more = rest < most ? rest : most;
-
-			place->width += more;
-			rest -= more;
-		}
 	}
+	widen_text(tool, live->view.table.columns, COLS - total_width(tool, wide));
 	table_place(&live->view.table);
 }
 

@@ -31,8 +31,8 @@ typedef struct {
 	__s64 counter;
 } atomic64_t;
 
-/* Both members come with the memattr kernel series. */
-struct kvm_vm_stat {
+/* It comes with the memattr kernel series. */
+struct kvm_vm_memattr_stat {
 	atomic64_t prefaulted_pages;
 	atomic64_t prefaulted_unused;
 };
@@ -41,7 +41,7 @@ struct kvm {
 	struct mm_struct *mm;
 	int userspace_pid;
 	struct dentry *debugfs_dentry;
-	struct kvm_vm_stat stat;
+	struct kvm_vm_memattr_stat memattr_stat;
 };
 
 struct task_struct {
@@ -149,9 +149,9 @@ int BPF_PROG(end_vm, struct kvm *kvm)
 		return 0;
 	bpf_map_delete_elem(&slots, &key);
 	__sync_fetch_and_add(&epoch, 1);
-	if (bpf_core_field_exists(kvm->stat.prefaulted_pages)) {
-		vm->prefaulted = BPF_CORE_READ(kvm, stat.prefaulted_pages.counter);
-		vm->unused = BPF_CORE_READ(kvm, stat.prefaulted_unused.counter);
+	if (bpf_core_field_exists(kvm->memattr_stat.prefaulted_pages)) {
+		vm->prefaulted = BPF_CORE_READ(kvm, memattr_stat.prefaulted_pages.counter);
+		vm->unused = BPF_CORE_READ(kvm, memattr_stat.prefaulted_unused.counter);
 	}
 	vm->ended = 1;
 	return 0;

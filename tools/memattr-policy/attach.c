@@ -1,34 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include "attach.h"
+#include "params.h"
+#include "vm_text.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-const char *scope_text(const struct vm *vm, char *text, size_t size)
-{
-	if (vm)
-		snprintf(text, size, "VM %d-%d (%s)", vm->pid, vm->fd, vm->name);
-	else
-		snprintf(text, size, "all VMs");
-	return text;
-}
-
 static int no_vm_fd(const struct vm *vm, int err)
 {
+	char text[VM_TEXT_LEN], hold[VM_TEXT_LEN];
 	struct diag why;
 
+	vm_text(vm, text);
 	if (err == -EPERM && !diag_has(DIAG_PTRACE_RIGHTS, &why))
 		return diag_print(&why, EXIT_SYSTEM);
 	if (err == -EPERM)
 		return diag_fail(EXIT_SYSTEM, "look for a seccomp filter or an LSM that forbids ptrace",
 				 "the kernel does not let this process access process %d", vm->pid);
-	if (err == -ESRCH || err == -EBADF)
-		return diag_fail(EXIT_NO_VM, "memattr-policy show", "VM %d-%d has just ended", vm->pid,
-				 vm->fd);
-	return diag_fail(EXIT_FAILED, "memattr-policy show", "cannot get the descriptor of VM %d-%d: %s",
-			 vm->pid, vm->fd, strerror(-err));
+	if (err == -ESRCH)
+		return diag_fail(EXIT_NO_VM, "memattr-policy show", "%s has just ended", text);
+	if (err == -EBADF)
+		return diag_fail(EXIT_FAILED, "the policy for all VMs, which takes no descriptor",
+				 "%s cannot get a policy of its own, which takes the VM's own descriptor: %s",
+				 text, vm_hold_text(vm, hold, sizeof(hold)));
+	return diag_fail(EXIT_FAILED, "memattr-policy show", "cannot get the descriptor of %s: %s",
+			 text, strerror(-err));
 }
 
 int attach_open(const struct options *options, struct policy *policy)
@@ -37,11 +35,8 @@ int attach_open(const struct options *options, struct policy *policy)
 	int ret;
 
 	ret = policy_open(policy, options->file);
-	if (!ret && !policy->ops)
-		ret = diag_fail(EXIT_NO_POLICY, "memattr-policy audit",
-				"%s is not a policy: it records what policies do", options->file);
 	for (int i = 0; !ret && i < options->setting_count; i++)
-		ret = params_set(policy, options->settings[i]);
+		ret = params_set(policy->obj, policy->name, options->settings[i]);
 	if (!ret && !diag_has(DIAG_BPF_RIGHTS, &why))
 		ret = diag_print(&why, EXIT_SYSTEM);
 	return ret;
@@ -68,10 +63,10 @@ int attach_load(const struct options *options, struct policy *policy, const stru
 int attach_report(const struct options *options, const struct policy *policy, const struct vm *vm,
 		  const char *stays, int err)
 {
-	char scope[128], after[64] = "", next[DIAG_TEXT_LEN];
+	char scope[VM_TEXT_LEN], after[64] = "", next[DIAG_TEXT_LEN];
 	struct diag why;
 
-	scope_text(vm, scope, sizeof(scope));
+	scope_text(vm, scope);
 	if (stays)
 		snprintf(after, sizeof(after), "; %s stays in force", stays);
 	if (err == -EPERM && !diag_has(DIAG_ADMIN_RIGHTS, &why))

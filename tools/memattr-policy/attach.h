@@ -28,7 +28,4 @@ int attach_load(const struct options *options, struct policy *policy, const stru
 int attach_report(const struct options *options, const struct policy *policy, const struct vm *vm,
 		  const char *stays, int err);
 
-/* Says in words what the policy governs. */
-const char *scope_text(const struct vm *vm, char *text, size_t size);
-
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include "audit_record.h"
-#include "audit_vms.h"
 #include "json.h"
+#include "vm_text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -53,22 +53,13 @@ static const char *result_text(int ret, char *text, size_t size)
 	return text;
 }
 
-/* Others choose names and texts, and a terminal may show them: write \xNN for all but plain ASCII. */
-static void put_text(FILE *out, const char *text)
-{
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-		if (*c < ' ' || *c > '~' || *c == '\\')
-			fprintf(out, "\\x%02x", *c);
-		else
-			fputc(*c, out);
-	}
-}
-
 /* The kernel ends its texts with a NUL. Do not depend on it. */
 static void copy_text(char *to, const char *from, size_t size)
 {
-	memcpy(to, from, size);
-	to[size] = '\0';
+	char text[AUDIT_TEXT_LEN + 1] = "";
+
+	memcpy(text, from, size);
+	name_clean(to, size + 1, text);
 }
 
 static void json_begin(struct json *json, const struct audit_record *record, int64_t ns,
@@ -88,16 +79,6 @@ static void json_end(struct json *json)
 	json_newline(json);
 }
 
-static void json_vm(struct json *json, const struct vm *vm)
-{
-	json_u64(json, "pid", vm->pid);
-	if (vm->fd == UNKNOWN_FD)
-		json_null(json, "vm_fd");
-	else
-		json_u64(json, "vm_fd", vm->fd);
-	json_string(json, "name", vm->name);
-}
-
 static void text_begin(const struct audit_record *record, int64_t ns)
 {
 	char text[64];
@@ -105,20 +86,11 @@ static void text_begin(const struct audit_record *record, int64_t ns)
 	fprintf(record->out, "%s ", time_text(record, ns, text, sizeof(text)));
 }
 
-static void text_vm(FILE *out, const struct vm *vm)
-{
-	if (vm->fd == UNKNOWN_FD)
-		fprintf(out, "VM %d (", vm->pid);
-	else
-		fprintf(out, "VM %d-%d (", vm->pid, vm->fd);
-	put_text(out, vm->name);
-	fputc(')', out);
-}
-
 void audit_record_start(const struct audit_record *record, const struct vm *vm)
 {
 	int64_t now = clock_ns(CLOCK_MONOTONIC);
 	struct json json = {};
+	char text[VM_TEXT_LEN];
 
 	if (record->json) {
 		json_begin(&json, record, now, "start");
@@ -128,12 +100,7 @@ void audit_record_start(const struct audit_record *record, const struct vm *vm)
 		return;
 	}
 	text_begin(record, now);
-	fprintf(record->out, "start: ");
-	if (vm)
-		text_vm(record->out, vm);
-	else
-		fprintf(record->out, "all VMs");
-	fputc('\n', record->out);
+	fprintf(record->out, "start: %s\n", scope_text(vm, text));
 }
 
 static const char *convert_event(const struct audit_convert *convert)
@@ -196,10 +163,10 @@ static void convert_text(const struct audit_record *record, const struct vm *vm,
 {
 	uint64_t pages = requested_pages(convert);
 	FILE *out = record->out;
+	char text[VM_TEXT_LEN];
 
 	text_begin(record, convert->event.ns);
-	text_vm(out, vm);
-	fprintf(out, " %s %s ", convert_event(convert), direction(convert));
+	fprintf(out, "%s %s %s ", vm_text(vm, text), convert_event(convert), direction(convert));
 	if (convert->gfn_end)
 		fprintf(out, "0x%" PRIx64 "-0x%" PRIx64, (uint64_t)convert->gfn_start << PAGE_SHIFT,
 			(uint64_t)convert->gfn_end << PAGE_SHIFT);
@@ -214,10 +181,8 @@ static void convert_text(const struct audit_record *record, const struct vm *vm,
 	fprintf(out, ": %s", result);
 	if (convert->ino && convert->ret == -EAGAIN && !convert->verdict)
 		fprintf(out, ", a page is in use");
-	if (policy[0]) {
-		fprintf(out, convert->verdict ? " by " : " under ");
-		put_text(out, policy);
-	}
+	if (policy[0])
+		fprintf(out, "%s%s", convert->verdict ? " by " : " under ", policy);
 	fputc('\n', out);
 }
 
@@ -237,7 +202,7 @@ void audit_record_convert(const struct audit_record *record, const struct vm *vm
 void audit_record_exit(const struct audit_record *record, const struct vm *vm,
 		       const struct audit_exit *exit)
 {
-	char policy[AUDIT_POLICY_LEN + 1], text[AUDIT_TEXT_LEN + 1];
+	char policy[AUDIT_POLICY_LEN + 1], text[AUDIT_TEXT_LEN + 1], name[VM_TEXT_LEN];
 	const char *kind = exit_kinds_name(&record->exit_kinds, exit->kind) ?: "unknown";
 	struct json json = {};
 
@@ -255,12 +220,8 @@ void audit_record_exit(const struct audit_record *record, const struct vm *vm,
 	}
 
 	text_begin(record, exit->event.ns);
-	text_vm(record->out, vm);
-	fprintf(record->out, " left ");
-	put_text(record->out, policy);
-	fprintf(record->out, ": %s %" PRId64 ": ", kind, (int64_t)exit->code);
-	put_text(record->out, text);
-	fputc('\n', record->out);
+	fprintf(record->out, "%s left %s: %s %" PRId64 ": %s\n", vm_text(vm, name), policy, kind,
+		(int64_t)exit->code, text);
 }
 
 void audit_record_lost(const struct audit_record *record, uint64_t events)

@@ -3,9 +3,9 @@
 #ifndef MEMATTR_AUDIT_RECORD_H
 #define MEMATTR_AUDIT_RECORD_H
 
+#include "audit_event.h"
 #include "exit_kinds.h"
 #include "vm.h"
-#include "../../bpf/audit.h"
 
 #include <stdbool.h>
 #include <stdint.h>

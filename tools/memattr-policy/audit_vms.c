@@ -1,61 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "audit_vms.h"
 
-#include <stdio.h>
 #include <string.h>
 
-/* VMs that do not fit are looked up in /proc for each event, which takes some 100 us. */
+/* By KVM's number, which counts up: as many VMs in a row have places of their own. */
 #define MAX_KNOWN 1024
 
-static struct known_vm {
-	uint64_t kvm;		/* address of struct kvm; 0: unused */
-	struct vm vm;
-} known_vms[MAX_KNOWN];
+static struct vm known_vms[MAX_KNOWN];
 
-static unsigned int next_known;
-
-static struct known_vm *find(const struct audit_vm *seen)
+static struct vm *place_of(uint64_t id)
 {
-	for (unsigned int i = 0; i < MAX_KNOWN; i++)
-		if (known_vms[i].kvm == seen->kvm)
-			return &known_vms[i];
-	return NULL;
+	return &known_vms[id % MAX_KNOWN];
 }
 
-static int fd_of(const struct audit_vm *seen)
+void audit_vms_remember(const struct vm_list *list)
 {
-	int tid, fd;
-
-	if (sscanf(seen->dir, "%d-%d", &tid, &fd) != 2 || tid != seen->creator_tid || fd < 0)
-		return UNKNOWN_FD;
-	return fd;
+	for (size_t i = 0; i < list->count; i++)
+		*place_of(list->vms[i].id) = list->vms[i];
 }
 
-void audit_vms_add(const struct audit_vm *seen, const struct vm *vm)
+/* Looks for the descriptor that the process has of the VM, which the folder does not tell. */
+static bool find_in_process(const struct audit_vm *seen, struct vm *vm)
 {
-	struct known_vm *known = find(seen);
+	struct vm_list list;
+	bool found = false;
 
-	if (!known)
-		known = &known_vms[next_known++ % MAX_KNOWN];
-	known->kvm = seen->kvm;
-	known->vm = *vm;
+	if (!seen->pid || vm_list_read(&list, seen->pid))
+		return false;
+	for (size_t i = 0; i < list.count; i++) {
+		if (list.vms[i].id != seen->id)
+			continue;
+		*vm = list.vms[i];
+		found = true;
+	}
+	vm_list_free(&list);
+	return found;
 }
 
 const struct vm *audit_vms_find(const struct audit_vm *seen)
 {
-	struct vm vm = { .pid = seen->pid, .creator_tid = seen->creator_tid, .fd = fd_of(seen) };
-	struct known_vm *known = find(seen);
+	static struct vm unknown;
+	struct vm *place = place_of(seen->id);
 
-	/* Another VM had the same address before. */
-	if (known && known->vm.creator_tid != vm.creator_tid)
-		known = NULL;
-	if (known && (!vm.pid || vm.pid == known->vm.pid) &&
-	    (vm.fd == UNKNOWN_FD || vm.fd == known->vm.fd))
-		return &known->vm;
-
-	if (!vm.pid)
-		vm.pid = vm_process(vm.creator_tid) ?: vm.creator_tid;
-	vm_name(vm.pid, vm.name, sizeof(vm.name));
-	audit_vms_add(seen, &vm);
-	return &find(seen)->vm;
+	if (place->id == seen->id)
+		return place;
+	if (seen->dir[0])
+		vm_of_event(place, seen->pid ?: seen->creator_tid, seen->dir, seen->comm);
+	else if (!find_in_process(seen, place)) {
+		/* It is being created or has ended: the next event may know more. */
+		vm_of_event(&unknown, seen->pid ?: seen->creator_tid, "", seen->comm);
+		unknown.id = seen->id;
+		return &unknown;
+	}
+	place->id = seen->id;
+	return place;
 }

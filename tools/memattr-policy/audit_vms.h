@@ -3,17 +3,16 @@
 #ifndef MEMATTR_AUDIT_VMS_H
 #define MEMATTR_AUDIT_VMS_H
 
+#include "audit_event.h"
 #include "vm.h"
-#include "../../bpf/audit.h"
 
-#define UNKNOWN_FD -1
-
-/* Remembers a VM, and forgets an older one at the same address. */
-void audit_vms_add(const struct audit_vm *seen, const struct vm *vm);
+/* Remembers who the VMs of the list are, for when they have ended. */
+void audit_vms_remember(const struct vm_list *list);
 
 /*
- * Returns the VM and its name, as known from the event, from earlier events, or from /proc. Its
- * descriptor can be UNKNOWN_FD, and its pid that of a thread if the process is gone.
+ * Returns the VM and its name, as known from earlier events, from /proc, or from the event. Its
+ * descriptor is -1 if it is not known, and its pid is that of a thread if the process is gone.
+ * Valid until the next call.
  */
 const struct vm *audit_vms_find(const struct audit_vm *seen);
 

@@ -16,8 +16,11 @@
 struct options {
 	pid_t pid;		/* 0: not given */
 	int vm_fd;		/* ANY_VM_FD: not given */
+	uint64_t vm_id;		/* KVM's number of a VM; 0: not given */
+	uint32_t link_id;	/* 0: not given */
 	bool all;
 	bool pin;
+	bool until_ejected;
 	bool json;
 	bool verbose;
 	uint32_t budget_us;
@@ -38,18 +41,41 @@ int command_why(const struct options *options);
 int command_params(const struct options *options);
 
 /*
- * Blocks the signals that end a command, and returns a signalfd for them or an errno as a negative
- * number. To be called before the policy is attached, so that no signal is missed.
+ * Blocks the signals that end a command, but for those that this process has been told to ignore,
+ * and returns a signalfd for them or an errno as a negative number. To be called before the policy
+ * is attached, so that no signal is missed.
  */
 int open_signals(void);
 
-/* Finds the one VM that --pid and --vm select. Returns EXIT_OK, or reports the error. */
-int choose_vm(const struct options *options, struct vm *vm);
+/* Whether whoever started this process wants it to ignore the signal. */
+bool signal_is_ignored(int signal);
+
+/* Lists audit's parameters, which the command params knows by the name "audit". */
+void audit_params_print(bool json);
 
 /*
- * Finds the policy that --pid and --vm, or --all, select. Fills in @link->id, @link->name, and without
- * --all also @vm. Returns EXIT_OK, or reports the error. The report suggests @if_none if there is no
- * policy, and @if_all if the VM has no policy of its own but is under the policy for all VMs.
+ * Lists the VMs of @pid, or all VMs, and reports what the list cannot be relied on for. Returns
+ * EXIT_OK, or reports the error.
+ */
+int read_vms(struct vm_list *list, pid_t pid);
+
+/* Reports that VMs could not be listed, for @err (negative errno). Returns the exit code. */
+int report_no_vms_read(pid_t pid, int err);
+
+/* Reads the VM's policy. Returns EXIT_OK, or reports the error. */
+int read_state(const struct vm *vm, struct vm_policy *state);
+
+/* Finds the one VM that --pid and --vm, or --id, select. Returns EXIT_OK, or reports the error. */
+int choose_vm(const struct options *options, struct vm *vm);
+
+/* Finds a VM again, which may have another descriptor by now. Returns whether it still exists. */
+bool find_vm(uint64_t id, struct vm *vm);
+
+/*
+ * Finds the policy that --pid and --vm, --id or --all select. Fills in @link->id, @link->name, and
+ * without --all also @vm. Returns EXIT_OK, or reports the error. The report suggests @if_none if
+ * there is no policy, and @if_all if the VM has no policy of its own but is under the policy for
+ * all VMs.
  */
 int choose_link(const struct options *options, const char *if_none, const char *if_all,
 		struct vm *vm, struct policy_link *link);

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,8 @@ static int link_of_map(struct policy_link *link, uint32_t map_id, const struct o
 	memcpy(&vm_fd, value + layout->vm_fd, sizeof(vm_fd));
 	link->all = vm_fd < 0;
 	link->map_id = map_id;
-	snprintf(link->name, sizeof(link->name), "%s", value + layout->name);
+	value[layout->name + VM_POLICY_NAME_LEN - 1] = '\0';
+	name_clean(link->name, sizeof(link->name), value + layout->name);
 	ret = 1;
 out:
 	free(value);
@@ -184,7 +186,7 @@ int policy_link_read(int fd, struct policy_link *link)
 		return map_fd;
 	len = sizeof(map);
 	ret = bpf_map_get_info_by_fd(map_fd, &map, &len);
-	snprintf(link->name, sizeof(link->name), "%s", map.name);
+	name_clean(link->name, sizeof(link->name), map.name);
 	close(map_fd);
 	return ret;
 }
@@ -204,7 +206,7 @@ int policy_link_detach(uint32_t id)
 void pin_path(const struct vm *vm, char *path, size_t size)
 {
 	if (vm)
-		snprintf(path, size, PIN_DIR "/%d-%d", vm->pid, vm->fd);
+		snprintf(path, size, PIN_DIR "/vm-%" PRIu64, vm->id);
 	else
 		snprintf(path, size, PIN_DIR "/all");
 }

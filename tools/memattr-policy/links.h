@@ -32,24 +32,27 @@ void policy_links_free(struct policy_links *links);
 int policy_link_of_all(struct policy_link *link);
 
 /*
- * Reads what the link behind @fd holds at the moment. @link->name is the map's name, which MEMATTR_OPS
- * makes the policy's name; @link->all is not set. Returns 0 or -errno; -ENOLINK: the link holds nothing,
- * and only @link->id is set.
+ * Reads what the link behind @fd holds at the moment. @link->name is the map's name, which
+ * MEMATTR_OPS makes the policy's name; @link->all is not set. Returns 0 or -errno; -ENOLINK: the
+ * link holds nothing, and only @link->id is set.
  */
 int policy_link_read(int fd, struct policy_link *link);
 
 /* Detaches the policy from what it governs. Returns 0 or -errno. */
 int policy_link_detach(uint32_t id);
 
-/* Says where a policy for @vm, or for all VMs if @vm is NULL, is pinned. */
+/*
+ * Says where a policy for @vm, or for all VMs if @vm is NULL, is pinned. No later VM has the same
+ * place.
+ */
 void pin_path(const struct vm *vm, char *path, size_t size);
 
 /* Finds the pin of link @id. Returns false if it has none. */
 bool pin_find(uint32_t id, char *path, size_t size);
 
 /*
- * Removes pins whose policy is no longer attached to anything: it was detached or ejected, or its VM
- * ended. The kernel cannot remove them itself.
+ * Removes pins whose policy is no longer attached to anything: it was detached or ejected, or its
+ * VM ended. The kernel cannot remove them itself.
  */
 void pins_prune(void);
 

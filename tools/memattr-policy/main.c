@@ -5,9 +5,12 @@
  */
 #define _GNU_SOURCE
 #include "command.h"
+#include "stdout.h"
 
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +26,15 @@ enum option_key {
 	KEY_PIN,
 	KEY_BUDGET,
 	KEY_TIMEOUT,
+	KEY_ID,
+	KEY_LINK,
+	KEY_UNTIL_EJECTED,
 };
 
 #define OPTION_PID { "pid", KEY_PID, "PID", 0, "the VM of process PID", 0 }
-#define OPTION_VM { "vm", KEY_VM, "FD", 0, "the VM with descriptor FD, if the process has several", 0 }
+#define OPTION_VM \
+	{ "vm", KEY_VM, "FD", 0, "the VM with descriptor FD of that process, if the process has several", 0 }
+#define OPTION_ID { "id", KEY_ID, "NUMBER", 0, "the VM with KVM's NUMBER, as 'show' tells it", 0 }
 #define OPTION_BUDGET \
 	{ "budget-us", KEY_BUDGET, "US", 0, "eject the policy if a call takes more than US microseconds", 0 }
 #define OPTION_JSON { "json", KEY_JSON, NULL, 0, "print JSON", 0 }
@@ -36,8 +44,11 @@ enum option_key {
 static const struct argp_option load_options[] = {
 	OPTION_PID,
 	OPTION_VM,
+	OPTION_ID,
 	{ "all", KEY_ALL, NULL, 0, "all VMs without a policy of their own, also those created later", 0 },
 	{ "pin", KEY_PIN, NULL, 0, "pin the policy under /sys/fs/bpf/memattr and exit", 0 },
+	{ "until-ejected", KEY_UNTIL_EJECTED, NULL, 0,
+	  "with --all: end with status 10 when the kernel has ejected the policy and it governs no VM any more", 0 },
 	OPTION_BUDGET,
 	OPTION_VERBOSE,
 	{}
@@ -46,6 +57,7 @@ static const struct argp_option load_options[] = {
 static const struct argp_option update_options[] = {
 	OPTION_PID,
 	OPTION_VM,
+	OPTION_ID,
 	{ "all", KEY_ALL, NULL, 0, "the policy for all VMs", 0 },
 	OPTION_BUDGET,
 	OPTION_VERBOSE,
@@ -55,13 +67,16 @@ static const struct argp_option update_options[] = {
 static const struct argp_option detach_options[] = {
 	OPTION_PID,
 	OPTION_VM,
+	OPTION_ID,
 	{ "all", KEY_ALL, NULL, 0, "the policy for all VMs", 0 },
+	{ "link", KEY_LINK, "LINK", 0, "the policy with this BPF link, as 'list' tells it", 0 },
 	{}
 };
 
 static const struct argp_option show_options[] = {
 	OPTION_PID,
 	OPTION_VM,
+	OPTION_ID,
 	{ "all", KEY_ALL, NULL, 0, "all VMs (the default)", 0 },
 	OPTION_JSON,
 	{}
@@ -70,6 +85,7 @@ static const struct argp_option show_options[] = {
 static const struct argp_option audit_options[] = {
 	OPTION_PID,
 	OPTION_VM,
+	OPTION_ID,
 	OPTION_JSON,
 	OPTION_VERBOSE,
 	{}
@@ -78,6 +94,7 @@ static const struct argp_option audit_options[] = {
 static const struct argp_option why_options[] = {
 	OPTION_PID,
 	OPTION_VM,
+	OPTION_ID,
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "wait at most so long", 0 },
 	OPTION_JSON,
 	OPTION_VERBOSE,
@@ -92,13 +109,13 @@ static const struct command {
 	const struct argp_option *options;
 	const char *args;
 	const char *help;
-	bool takes_file, takes_settings, needs_target, needs_pid;
+	bool takes_file, takes_settings, needs_target, needs_vm;
 } commands[] = {
 	{
 		.name = "load",
 		.run = command_load,
 		.options = load_options,
-		.args = "FILE --pid PID|--all [NAME=VALUE...]",
+		.args = "FILE --pid PID|--id NUMBER|--all [NAME=VALUE...]",
 		.help = "Loads the policy FILE, attaches it, and runs until the policy is no longer attached. Interrupting the command detaches the policy. With --pin, the command exits at once and the policy stays attached.\v"
 			"FILE is a policy's .bpf.o file or the bare name of an installed policy, such as ratelimit. NAME=VALUE sets a parameter; 'memattr-policy params FILE' lists the parameters.",
 		.takes_file = true,
@@ -108,7 +125,7 @@ static const struct command {
 		.name = "update",
 		.run = command_update,
 		.options = update_options,
-		.args = "FILE --pid PID|--all [NAME=VALUE...]",
+		.args = "FILE --pid PID|--id NUMBER|--all [NAME=VALUE...]",
 		.help = "Replaces a VM's own policy, or the policy for all VMs, with the policy FILE. There is no moment without a policy. The loader or pin of the old policy then holds the new one.\v"
 			"Either every VM under the old policy comes under the new one, or, if the new policy refuses one of them, none does. FILE and NAME=VALUE are as in 'memattr-policy load'. The new policy does not inherit the old one's parameters and budget.",
 		.takes_file = true,
@@ -123,20 +140,20 @@ static const struct command {
 		.name = "show",
 		.run = command_show,
 		.options = show_options,
-		.args = "[--pid PID|--all]",
+		.args = "[--pid PID|--id NUMBER|--all]",
 		.help = "Shows each VM's policy, the policy's decisions, and why the previous policy left.",
 	}, {
 		.name = "detach",
 		.run = command_detach,
 		.options = detach_options,
-		.args = "--pid PID|--all",
+		.args = "--pid PID|--id NUMBER|--link LINK|--all",
 		.help = "Detaches a policy, whether a loader or a pin holds it.",
 		.needs_target = true,
 	}, {
 		.name = "audit",
 		.run = command_audit,
 		.options = audit_options,
-		.args = "[--pid PID [--vm FD]] [NAME=VALUE...]",
+		.args = "[--pid PID [--vm FD]|--id NUMBER] [NAME=VALUE...]",
 		.help = "Runs until it is interrupted. Prints a line for each conversion that was refused, that failed, or that changed at least min_pages pages, and for each policy that left a VM or refused it.\v"
 			"Events for which the ring has no room are counted, and the count is printed. With --json, each line is an object. NAME=VALUE sets a parameter; 'memattr-policy params audit' lists the parameters.",
 		.takes_settings = true,
@@ -144,10 +161,10 @@ static const struct command {
 		.name = "why",
 		.run = command_why,
 		.options = why_options,
-		.args = "--pid PID [--vm FD] [--timeout SECONDS]",
+		.args = "--pid PID [--vm FD]|--id NUMBER [--timeout SECONDS]",
 		.help = "Waits until a conversion in place of the VM fails with EAGAIN because a page is in use, says who uses the page and what to do, and exits.\v"
 			"Start it, and let the VMM try again. Interrupting the command ends it, with status 7 as at the end of the timeout.",
-		.needs_pid = true,
+		.needs_vm = true,
 	}, {
 		.name = "params",
 		.run = command_params,
@@ -189,30 +206,79 @@ struct parse {
 	struct options options;
 };
 
-static long parse_number(const char *text, const char *what, long min, struct argp_state *state)
+static uint64_t parse_number(const char *text, const char *what, uint64_t min, uint64_t max,
+			     struct argp_state *state)
 {
+	const char *digits = text + strspn(text, " ");
+	uint64_t number;
 	char *end;
-	long number;
 
 	errno = 0;
-	number = strtol(text, &end, 10);
-	if (errno || end == text || *end || number < min || number > INT_MAX)
-		argp_error(state, "%s: '%s' is not a number from %ld to %d", what, text, min, INT_MAX);
+	number = strtoull(digits, &end, 10);
+	end += strspn(end, " ");
+	/* strtoull() takes a minus. */
+	if (errno || !isdigit((unsigned char)*digits) || *end || number < min || number > max)
+		argp_error(state, "%s: '%s' is not a number from %" PRIu64 " to %" PRIu64, what, text, min,
+			   max);
 	return number;
 }
 
 static int check_target(const struct parse *parse, struct argp_state *state)
 {
 	const struct options *o = &parse->options;
+	int targets = !!o->pid + !!o->vm_id + !!o->link_id + o->all;
 
-	if (o->pid && o->all)
-		argp_error(state, "--pid and --all exclude each other");
+	if (targets > 1)
+		argp_error(state, "--pid, --id, --link and --all exclude each other");
 	if (o->vm_fd != ANY_VM_FD && !o->pid)
 		argp_error(state, "--vm needs --pid");
-	if (parse->command->needs_target && !o->pid && !o->all)
-		argp_error(state, "give either --pid or --all");
-	if (parse->command->needs_pid && !o->pid)
-		argp_error(state, "give --pid");
+	if (parse->command->needs_target && !targets)
+		argp_error(state, "give --pid, --id or --all");
+	if (parse->command->needs_vm && !targets)
+		argp_error(state, "give --pid or --id");
+	if (o->until_ejected && (!o->all || o->pin))
+		argp_error(state, "--until-ejected needs --all, without --pin");
+	return 0;
+}
+
+static error_t parse_number_option(int key, const char *arg, struct options *o, struct argp_state *state)
+{
+	switch (key) {
+	case KEY_PID:
+		o->pid = parse_number(arg, "--pid", 1, INT_MAX, state);
+		return 0;
+	case KEY_VM:
+		o->vm_fd = parse_number(arg, "--vm", 0, INT_MAX, state);
+		return 0;
+	case KEY_ID:
+		o->vm_id = parse_number(arg, "--id", 1, UINT64_MAX, state);
+		return 0;
+	case KEY_LINK:
+		o->link_id = parse_number(arg, "--link", 1, UINT32_MAX, state);
+		return 0;
+	case KEY_BUDGET:
+		o->budget_us = parse_number(arg, "--budget-us", 1, INT_MAX, state);
+		return 0;
+	case KEY_TIMEOUT:
+		o->timeout_s = parse_number(arg, "--timeout", 1, INT_MAX, state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_argument(struct parse *parse, char *arg, struct argp_state *state)
+{
+	struct options *o = &parse->options;
+
+	if (parse->command->takes_file && !o->file) {
+		o->file = arg;
+		return 0;
+	}
+	if (!parse->command->takes_settings)
+		argp_error(state, "unexpected argument '%s'", arg);
+	/* argp moves options to the front: the remaining arguments are settings. */
+	o->settings[o->setting_count++] = arg;
 	return 0;
 }
 
@@ -222,23 +288,14 @@ static error_t parse_command(int key, char *arg, struct argp_state *state)
 	struct options *o = &parse->options;
 
 	switch (key) {
-	case KEY_PID:
-		o->pid = parse_number(arg, "--pid", 1, state);
-		return 0;
-	case KEY_VM:
-		o->vm_fd = parse_number(arg, "--vm", 0, state);
-		return 0;
-	case KEY_BUDGET:
-		o->budget_us = parse_number(arg, "--budget-us", 1, state);
-		return 0;
-	case KEY_TIMEOUT:
-		o->timeout_s = parse_number(arg, "--timeout", 1, state);
-		return 0;
 	case KEY_ALL:
 		o->all = true;
 		return 0;
 	case KEY_PIN:
 		o->pin = true;
+		return 0;
+	case KEY_UNTIL_EJECTED:
+		o->until_ejected = true;
 		return 0;
 	case KEY_JSON:
 		o->json = true;
@@ -247,21 +304,13 @@ static error_t parse_command(int key, char *arg, struct argp_state *state)
 		o->verbose = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (parse->command->takes_file && !o->file) {
-			o->file = arg;
-			return 0;
-		}
-		if (!parse->command->takes_settings)
-			argp_error(state, "unexpected argument '%s'", arg);
-		/* argp moves options to the front: the remaining arguments are settings. */
-		o->settings[o->setting_count++] = arg;
-		return 0;
+		return parse_argument(parse, arg, state);
 	case ARGP_KEY_END:
 		if (parse->command->takes_file && !o->file)
 			argp_error(state, "FILE is missing");
 		return check_target(parse, state);
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_number_option(key, arg, o, state);
 	}
 }
 
@@ -298,6 +347,7 @@ int main(int argc, char **argv)
 	char name[64];
 	int first, ret;
 
+	stdout_remember_errors();
 	argp_err_exit_status = EXIT_USAGE;
 	if (argp_parse(&main_argp, argc, argv, ARGP_IN_ORDER, NULL, &parse))
 		return EXIT_USAGE;

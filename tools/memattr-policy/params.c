@@ -4,9 +4,12 @@
  * MEMATTR_PARAM in memattr.bpf.h declares them. Nothing here knows a policy by name.
  */
 #define _GNU_SOURCE
-#include "policy.h"
+#include "params.h"
+#include "diag.h"
 #include "json.h"
+#include "policy.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,17 +37,23 @@ struct suffix {
 };
 
 static const struct suffix times[] = {
-	{ "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 }, {}
+	{ "ns", 1 }, { "us", 1000 }, { "\302\265s", 1000 }, { "ms", 1000000 }, { "s", 1000000000 },
+	{ "min", 60000000000 }, {}
 };
 
 static const struct suffix counts[] = {
-	{ "k", 1000 }, { "M", 1000000 }, { "G", 1000000000 }, {}
+	{ "k", 1000 }, { "K", 1000 }, { "M", 1000000 }, { "G", 1000000000 },
+	{ "T", 1000000000000 }, {}
 };
 
 static const struct suffix bytes[] = {
-	{ "k", 1 << 10 }, { "M", 1 << 20 }, { "G", 1 << 30 }, {}
+	{ "bytes", 1 }, { "B", 1 },
+	{ "k", 1ULL << 10 }, { "K", 1ULL << 10 }, { "KiB", 1ULL << 10 },
+	{ "M", 1ULL << 20 }, { "MiB", 1ULL << 20 }, { "G", 1ULL << 30 }, { "GiB", 1ULL << 30 },
+	{ "T", 1ULL << 40 }, { "TiB", 1ULL << 40 }, {}
 };
 
+/* Returns 0 if there is no such suffix. */
 static uint64_t suffix_factor(const struct suffix *suffixes, const char *text)
 {
 	for (; suffixes->text; suffixes++)
@@ -98,10 +107,10 @@ static bool param_type(struct param *param, const struct btf *btf, uint32_t var_
 	return param->size <= sizeof(uint64_t);
 }
 
-static bool param_place(struct param *param, const struct policy *policy, uint32_t var_id)
+static bool param_place(struct param *param, const struct bpf_object *obj, uint32_t var_id)
 {
-	struct bpf_map *rodata = bpf_object__find_map_by_name(policy->obj, ".rodata");
-	const struct btf *btf = bpf_object__btf(policy->obj);
+	struct bpf_map *rodata = bpf_object__find_map_by_name(obj, ".rodata");
+	const struct btf *btf = bpf_object__btf(obj);
 	const struct btf_var_secinfo *var;
 	const struct btf_type *section;
 	size_t size;
@@ -124,9 +133,9 @@ static bool param_place(struct param *param, const struct policy *policy, uint32
 }
 
 /* Finds the next parameter. *@id is where to continue; it is 1 at first. */
-static bool param_next(const struct policy *policy, uint32_t *id, struct param *param)
+static bool param_next(const struct bpf_object *obj, uint32_t *id, struct param *param)
 {
-	const struct btf *btf = bpf_object__btf(policy->obj);
+	const struct btf *btf = bpf_object__btf(obj);
 
 	for (; *id < btf__type_cnt(btf); ++*id) {
 		const struct btf_type *tag = btf__type_by_id(btf, *id);
@@ -135,7 +144,7 @@ static bool param_next(const struct policy *policy, uint32_t *id, struct param *
 		if (!btf_is_decl_tag(tag) || strncmp(text, PARAM_TAG, strlen(PARAM_TAG)))
 			continue;
 		*param = (struct param){ .help = text + strlen(PARAM_TAG) };
-		if (!param_type(param, btf, tag->type) || !param_place(param, policy, tag->type))
+		if (!param_type(param, btf, tag->type) || !param_place(param, obj, tag->type))
 			continue;
 		param->name = btf__name_by_offset(btf, btf__type_by_id(btf, tag->type)->name_off);
 		param_limits(param);
@@ -199,49 +208,99 @@ static bool parse_bool(const char *text, wide *value)
 
 	for (int truth = 0; truth < 2; truth++)
 		for (int i = 0; i < 4; i++)
-			if (!strcmp(text, words[truth][i])) {
+			if (!strcasecmp(text, words[truth][i])) {
 				*value = truth;
 				return true;
 			}
 	return false;
 }
 
+/* A number as people write it: "1.5" is 15 / 10. */
+struct decimal {
+	wide digits;
+	uint64_t divisor;
+};
+
+/* Returns what follows the number, or NULL if it has too many digits. */
+static const char *parse_digits(const char *text, struct decimal *number)
+{
+	const char *limits = "0123456789";
+	int base = 10;
+
+	*number = (struct decimal){ .divisor = 1 };
+	/* A leading 0 does not make it octal. */
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X') && isxdigit((unsigned char)text[2])) {
+		base = 16;
+		limits = "0123456789abcdef";
+		text += 2;
+	}
+	for (bool fraction = false; *text; text++) {
+		const char *digit = strchr(limits, tolower((unsigned char)*text));
+
+		if (*text == '.' && base == 10 && !fraction && isdigit((unsigned char)text[1])) {
+			fraction = true;
+			continue;
+		}
+		if (!digit)
+			break;
+		number->digits = number->digits * base + (digit - limits);
+		number->divisor *= fraction ? 10 : 1;
+		if (number->digits > UINT64_MAX || number->divisor > 1000000000000)
+			return NULL;
+	}
+	return text;
+}
+
+/*
+ * Sets what a suffix, or its absence, multiplies by, and the parameter's own unit, in the same
+ * terms.
+ */
+static const char *parse_suffix(const struct param *param, const char *text, uint64_t *factor,
+				uint64_t *unit)
+{
+	const struct suffix *suffixes = counts;
+
+	*unit = 1;
+	if (suffix_factor(times, param->unit))
+		suffixes = times;
+	else if (suffix_factor(bytes, param->unit))
+		suffixes = bytes;
+	if (suffixes != counts)
+		*unit = suffix_factor(suffixes, param->unit);
+	text += strspn(text, " ");
+	*factor = *text ? suffix_factor(suffixes, text) : *unit;
+	if (*factor)
+		return NULL;
+	return suffixes == times ? "is not a number, alone or with ns, us, ms, s or min" :
+				   "is not a number, alone or with k, M, G or T";
+}
+
 static const char *parse_number(const struct param *param, const char *text, wide *value)
 {
-	uint64_t unit = suffix_factor(times, param->unit), factor = 1;
-	const char *digits = text + (*text == '-');
-	uint64_t magnitude;
-	char *end;
+	bool negative = *text == '-';
+	struct decimal number;
+	uint64_t factor, unit;
+	const char *wrong;
 
-	if (*digits < '0' || *digits > '9')
+	text += *text == '-' || *text == '+';
+	if (!isdigit((unsigned char)*text))
 		return "is not a number";
-	errno = 0;
-	magnitude = strtoull(digits, &end, 0);
-	if (errno)
-		return "is too large";
-	if (*end) {
-		if (unit)
-			factor = suffix_factor(times, end);
-		else
-			factor = suffix_factor(strcmp(param->unit, "bytes") ? counts : bytes, end);
-		if (!factor)
-			return unit ? "is not a number, alone or with ns, us, ms or s" :
-				      "is not a number, alone or with k, M or G";
-	} else if (unit) {
-		factor = unit;
-	}
-
-	*value = (wide)magnitude * factor;
-	if (unit && *value % unit)
+	text = parse_digits(text, &number);
+	if (!text)
+		return "is too large, or has too many digits";
+	wrong = parse_suffix(param, text, &factor, &unit);
+	if (wrong)
+		return wrong;
+	*value = number.digits * factor;
+	if (*value % ((wide)number.divisor * unit))
 		return "is finer than the parameter's unit";
-	if (unit)
-		*value /= unit;
-	if (*text == '-')
+	*value /= (wide)number.divisor * unit;
+	if (negative)
 		*value = -*value;
 	return NULL;
 }
 
-static int param_parse(const struct policy *policy, struct param *param, const char *text)
+static int param_parse(const char *owner, struct param *param, const char *text)
 {
 	char min[32], max[32], next[DIAG_TEXT_LEN];
 	const char *wrong = NULL;
@@ -253,11 +312,11 @@ static int param_parse(const struct policy *policy, struct param *param, const c
 	else
 		wrong = parse_number(param, text, &value);
 	if (wrong)
-		return diag_fail(EXIT_USAGE, next, "%s: %s=%s: '%s' %s", policy->name,
+		return diag_fail(EXIT_USAGE, next, "%s: %s=%s: '%s' %s", owner,
 				 param->name, text, text, wrong);
 	if (value < param->min || value > param->max)
 		return diag_fail(EXIT_USAGE, next, "%s: %s=%s is out of range, which is %s to %s%s%s",
-				 policy->name, param->name, text,
+				 owner, param->name, text,
 				 param_text(param, param->min, min, sizeof(min)),
 				 param_text(param, param->max, max, sizeof(max)),
 				 *param->unit ? " " : "", param->unit);
@@ -265,7 +324,7 @@ static int param_parse(const struct policy *policy, struct param *param, const c
 	return EXIT_OK;
 }
 
-int params_set(struct policy *policy, const char *setting)
+int params_set(struct bpf_object *obj, const char *owner, const char *setting)
 {
 	const char *equals = strchr(setting, '=');
 	struct param param;
@@ -275,44 +334,44 @@ int params_set(struct policy *policy, const char *setting)
 		return diag_fail(EXIT_USAGE, "NAME=VALUE; 'memattr-policy params FILE' lists the names",
 				 "'%s' does not set a parameter", setting);
 
-	while (param_next(policy, &id, &param))
+	while (param_next(obj, &id, &param))
 		if (strlen(param.name) == (size_t)(equals - setting) &&
 		    !strncmp(param.name, setting, equals - setting))
-			return param_parse(policy, &param, equals + 1);
+			return param_parse(owner, &param, equals + 1);
 
-	diag_fail(EXIT_USAGE, NULL, "%s has no parameter '%.*s'", policy->name,
+	diag_fail(EXIT_USAGE, NULL, "%s has no parameter '%.*s'", owner,
 		  (int)(equals - setting), setting);
-	params_print(policy, stderr);
+	params_print(obj, owner, stderr);
 	return EXIT_USAGE;
 }
 
-uint64_t params_value(const struct policy *policy, const char *name)
+uint64_t params_value(const struct bpf_object *obj, const char *name)
 {
 	struct param param;
 	uint32_t id = 1;
 
-	while (param_next(policy, &id, &param))
+	while (param_next(obj, &id, &param))
 		if (!strcmp(param.name, name))
 			return param_get(&param);
 	return 0;
 }
 
-void params_print(const struct policy *policy, FILE *out)
+void params_print(const struct bpf_object *obj, const char *owner, FILE *out)
 {
 	struct param param;
 	uint32_t id = 1;
 	bool any = false;
 	char text[32];
 
-	while (param_next(policy, &id, &param)) {
+	while (param_next(obj, &id, &param)) {
 		if (!any)
-			fprintf(out, "parameters of %s:\n", policy->name);
+			fprintf(out, "parameters of %s:\n", owner);
 		any = true;
 		fprintf(out, "  %s=%s\n      %s\n", param.name,
 			param_text(&param, param_get(&param), text, sizeof(text)), param.help);
 	}
 	if (!any)
-		fprintf(out, "%s has no parameters\n", policy->name);
+		fprintf(out, "%s has no parameters\n", owner);
 }
 
 static void json_wide(struct json *json, const char *key, wide value)
@@ -323,16 +382,16 @@ static void json_wide(struct json *json, const char *key, wide value)
 		json_u64(json, key, value);
 }
 
-void params_print_json(const struct policy *policy, FILE *out)
+void params_print_json(const struct bpf_object *obj, const char *owner, FILE *out)
 {
 	struct json json = { .out = out };
 	struct param param;
 	uint32_t id = 1;
 
 	json_object(&json, NULL);
-	json_string(&json, "policy", policy->name);
+	json_string(&json, "policy", owner);
 	json_array(&json, "parameters");
-	while (param_next(policy, &id, &param)) {
+	while (param_next(obj, &id, &param)) {
 		json_object(&json, NULL);
 		json_string(&json, "name", param.name);
 		if (param.is_bool)

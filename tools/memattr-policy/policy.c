@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "policy.h"
 #include "kvm_btf.h"
-#include "../../bpf/audit.h"
+#include "vm.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -17,39 +17,50 @@
 /* The verifier says what is wrong at the end of its log. */
 #define LOG_LINES 12
 
-/* A bare name is looked up in these directories, in this order. */
-static const char *const policy_dirs[] = { POLICY_DIR, "build/bpf" };
+/* Where make puts this program, and the policies beside it. */
+#define BUILT_PROGRAM "/build/bin/memattr-policy"
+#define BUILT_POLICIES "/build/bpf"
 
-static void print_known_policies(void)
+/*
+ * A bare name is looked up in one directory: a checkout's program takes the policies that were
+ * built with it, and an installed one those that were installed. It is not the working directory of
+ * whoever runs this as root.
+ */
+static const char *policy_dir(void)
 {
-	for (size_t i = 0; i < sizeof(policy_dirs) / sizeof(*policy_dirs); i++) {
-		char pattern[PATH_MAX];
-		glob_t found;
+	static char path[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *end;
 
-		snprintf(pattern, sizeof(pattern), "%s/*" SUFFIX, policy_dirs[i]);
-		if (glob(pattern, 0, NULL, &found))
-			continue;
-		for (size_t k = 0; k < found.gl_pathc; k++) {
-			const char *name = basename(found.gl_pathv[k]);
-
-			if (!strcmp(name, "audit" SUFFIX))
-				continue;
-			fprintf(stderr, "  %.*s\n", (int)(strlen(name) - strlen(SUFFIX)), name);
-		}
-		globfree(&found);
-	}
+	path[len > 0 ? len : 0] = '\0';
+	end = path + strlen(path) - strlen(BUILT_PROGRAM);
+	if (end < path || strcmp(end, BUILT_PROGRAM))
+		return POLICY_DIR;
+	strcpy(end, BUILT_POLICIES);
+	return path;
 }
 
-static bool is_bare_name(const char *file)
+static void print_known_policies(const char *dir)
 {
-	size_t len = strlen(file);
+	char pattern[PATH_MAX + 16];
+	glob_t found;
 
-	return !strchr(file, '/') && (len < 2 || strcmp(file + len - 2, ".o"));
+	snprintf(pattern, sizeof(pattern), "%s/*" SUFFIX, dir);
+	if (glob(pattern, 0, NULL, &found))
+		return;
+	for (size_t k = 0; k < found.gl_pathc; k++) {
+		const char *name = basename(found.gl_pathv[k]);
+
+		fprintf(stderr, "  %.*s\n", (int)(strlen(name) - strlen(SUFFIX)), name);
+	}
+	globfree(&found);
 }
 
 static int find_file(const char *file, char *path, size_t size)
 {
-	if (!is_bare_name(file)) {
+	const char *dir = policy_dir();
+
+	if (strchr(file, '/')) {
 		snprintf(path, size, "%s", file);
 		if (access(path, R_OK))
 			return diag_fail(EXIT_NO_POLICY, "another path, or the bare name of an installed policy",
@@ -57,14 +68,12 @@ static int find_file(const char *file, char *path, size_t size)
 		return EXIT_OK;
 	}
 
-	for (size_t i = 0; i < sizeof(policy_dirs) / sizeof(*policy_dirs); i++) {
-		snprintf(path, size, "%s/%s" SUFFIX, policy_dirs[i], file);
-		if (!access(path, R_OK))
-			return EXIT_OK;
-	}
-	diag_fail(EXIT_NO_POLICY, "one of these, or the path of a policy's " SUFFIX " file",
-		  "there is no policy '%s' in %s or %s", file, policy_dirs[0], policy_dirs[1]);
-	print_known_policies();
+	snprintf(path, size, "%s/%s" SUFFIX, dir, file);
+	if (!access(path, R_OK))
+		return EXIT_OK;
+	diag_fail(EXIT_NO_POLICY, "one of these, or the path of a policy's " SUFFIX " file, which has a slash",
+		  "there is no policy '%s' in %s", file, dir);
+	print_known_policies(dir);
 	return EXIT_NO_POLICY;
 }
 
@@ -84,6 +93,32 @@ static bool is_ops_map(const struct policy *policy, const struct bpf_map *map)
 			       OPS_TYPE);
 }
 
+/* The kernel and the tools write these where there is no policy. */
+static bool means_no_policy(const char *name)
+{
+	return !*name || !strcmp(name, "none") || !strcmp(name, "-") || !strcasecmp(name, "n/a");
+}
+
+/*
+ * The name in the kernel's messages is a member of the policy, which MEMATTR_OPS sets to the map's
+ * name.
+ */
+static int check_name(const struct policy *policy, const char *path)
+{
+	int offset = btf_member_offset(bpf_object__btf(policy->obj),
+				       map_type(policy, policy->ops), "name");
+	char name[VM_POLICY_NAME_LEN] = "";
+	size_t size;
+	const char *ops = bpf_map__initial_value(policy->ops, &size);
+
+	if (offset >= 0 && ops && offset + sizeof(name) <= size)
+		memcpy(name, ops + offset, sizeof(name) - 1);
+	if (!means_no_policy(name) && !means_no_policy(policy->name))
+		return EXIT_OK;
+	return diag_fail(EXIT_NO_POLICY, "another name in its MEMATTR_OPS",
+			 "%s: a policy called '%s' would look like no policy", path, name);
+}
+
 static int find_ops(struct policy *policy, const char *path)
 {
 	struct bpf_map *map;
@@ -98,10 +133,6 @@ static int find_ops(struct policy *policy, const char *path)
 		policy->ops = map;
 		policy->name = bpf_map__name(map);
 	}
-	if (!policy->ops && bpf_object__find_map_by_name(policy->obj, AUDIT_RING)) {
-		policy->name = "audit";
-		return EXIT_OK;
-	}
 	if (!policy->ops)
 		return diag_fail(EXIT_NO_POLICY, "define one with MEMATTR_OPS, as in template.bpf.c",
 				 "%s is not a policy: it has no struct " OPS_TYPE, path);
@@ -109,7 +140,7 @@ static int find_ops(struct policy *policy, const char *path)
 		return diag_fail(EXIT_NO_POLICY, "define it with MEMATTR_OPS, as in template.bpf.c",
 				 "%s: %s must be in the section .struct_ops.link", path,
 				 policy->name);
-	return EXIT_OK;
+	return check_name(policy, path);
 }
 
 int policy_open(struct policy *policy, const char *file)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A policy's file: finding it, opening it, its parameters. */
+/* A policy's file: finding it, opening it, passing it to the kernel. */
 #ifndef MEMATTR_POLICY_H
 #define MEMATTR_POLICY_H
 
@@ -32,13 +32,13 @@ struct policy {
 	struct bpf_object *obj;
 	struct kvm_core core;
 	int core_err;		/* only for those who load it, which they then can't */
-	struct bpf_map *ops;	/* its kvm_memattr_ops; NULL for audit, which is not a policy */
+	struct bpf_map *ops;	/* its kvm_memattr_ops */
 	const char *name;
 };
 
 /*
- * Opens @file, which is a path or the bare name of a policy, or of audit, that is installed or was built
- * here. Returns EXIT_OK, or reports the error and returns the exit code.
+ * Opens @file, which is a path with a slash or the bare name of a policy that is installed, or that
+ * was built beside this program. Returns EXIT_OK, or reports the error and returns the exit code.
  */
 int policy_open(struct policy *policy, const char *file);
 void policy_close(struct policy *policy);
@@ -50,20 +50,10 @@ int policy_set_member(struct policy *policy, const char *name, uint32_t value);
 int policy_load(struct policy *policy, bool verbose);
 
 /*
- * Passes the loaded policy's kvm_memattr_ops to the kernel. libbpf does this when it attaches a policy,
- * but it cannot put a policy into a link that another process made. Returns EXIT_OK, or reports the error
- * and returns the exit code.
+ * Passes the loaded policy's kvm_memattr_ops to the kernel. libbpf does this when it attaches a
+ * policy, but it cannot put a policy into a link that another process made. Returns EXIT_OK, or
+ * reports the error and returns the exit code.
  */
 int policy_store_ops(const struct policy *policy);
-
-/* Applies a "name=value". Returns EXIT_OK, or reports the error and returns the exit code. */
-int params_set(struct policy *policy, const char *setting);
-
-/* Returns the value of parameter @name, or 0 if there is no such parameter. */
-uint64_t params_value(const struct policy *policy, const char *name);
-
-/* Lists the parameters. */
-void params_print(const struct policy *policy, FILE *out);
-void params_print_json(const struct policy *policy, FILE *out);
 
 #endif

@@ -2,8 +2,10 @@
 /* update: replaces the policy in force with another one, without a moment in between. */
 #define _GNU_SOURCE
 #include "attach.h"
+#include "vm_text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,7 +13,7 @@
 static int report_gone(const struct options *options, const struct vm *vm,
 		       const struct policy_link *old)
 {
-	char next[DIAG_TEXT_LEN];
+	char next[DIAG_TEXT_LEN], text[VM_TEXT_LEN];
 	struct vm_policy state;
 
 	if (!vm) {
@@ -20,12 +22,12 @@ static int report_gone(const struct options *options, const struct vm *vm,
 				 old->id);
 	}
 	if (vm_policy_read(vm, &state))
-		return diag_fail(EXIT_NO_VM, "memattr-policy show", "VM %d-%d has just ended", vm->pid,
-				 vm->fd);
+		return diag_fail(EXIT_NO_VM, "memattr-policy show", "%s has just ended",
+				 vm_text(vm, text));
 	snprintf(next, sizeof(next), "memattr-policy load %s --pid %d --vm %d", options->file,
 		 vm->pid, vm->fd);
-	return diag_fail(EXIT_FAILED, next, "%s has just left VM %d-%d (%s): %s: %s", old->name,
-			 vm->pid, vm->fd, vm->name, state.exit_kind, state.exit_text);
+	return diag_fail(EXIT_FAILED, next, "%s has just left %s: %s: %s", old->name,
+			 vm_text(vm, text), state.exit_kind, state.exit_text);
 }
 
 static int report_update_error(const struct options *options, const struct policy *policy,
@@ -33,7 +35,7 @@ static int report_update_error(const struct options *options, const struct polic
 			       int err)
 {
 	struct policy_link now;
-	char scope[128];
+	char scope[VM_TEXT_LEN];
 
 	if (err == -ENOLINK)
 		return report_gone(options, vm, old);
@@ -44,7 +46,7 @@ static int report_update_error(const struct options *options, const struct polic
 	if (err == -EPERM && !policy_link_read(link_fd, &now) && now.map_id != old->map_id)
 		return diag_fail(EXIT_BUSY, "memattr-policy list",
 				 "%s: another update of link %u for %s came first, and put %s in force",
-				 policy->name, old->id, scope_text(vm, scope, sizeof(scope)),
+				 policy->name, old->id, scope_text(vm, scope),
 				 now.name);
 	return attach_report(options, policy, vm, old->name, err);
 }
@@ -71,7 +73,7 @@ static int update(const struct options *options, struct policy *policy, const st
 {
 	int ret, err, vm_fd, link_fd;
 	struct policy_link old;
-	char scope[128];
+	char scope[VM_TEXT_LEN];
 
 	link_fd = bpf_link_get_fd_by_id(found->id);
 	if (link_fd == -ENOENT)
@@ -100,7 +102,7 @@ static int update(const struct options *options, struct policy *policy, const st
 	close(link_fd);
 	if (!ret)
 		printf("%s: took over from %s on %s, link %u\n", policy->name, old.name,
-		       scope_text(vm, scope, sizeof(scope)), old.id);
+		       scope_text(vm, scope), old.id);
 	return ret;
 }
 
@@ -117,6 +119,9 @@ int command_update(const struct options *options)
 		if (options->all)
 			snprintf(if_none, sizeof(if_none), "memattr-policy load %s --all",
 				 options->file);
+		else if (options->vm_id)
+			snprintf(if_none, sizeof(if_none), "memattr-policy load %s --id %" PRIu64,
+				 options->file, options->vm_id);
 		else
 			snprintf(if_none, sizeof(if_none), "memattr-policy load %s --pid %d",
 				 options->file, options->pid);

@@ -3,13 +3,13 @@
 #define _GNU_SOURCE
 #include "command.h"
 #include "kvm_core.h"
+#include "process.h"
+#include "vm_text.h"
 #include "why.skel.h"
 #include "why_report.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -20,6 +20,7 @@ struct why {
 	struct why_bpf *bpf;
 	struct ring_buffer *ring;
 	struct vm vm;
+	struct process process;	/* the VM's */
 	bool json;
 	bool told;
 };
@@ -49,25 +50,6 @@ static int need_in_place(void)
 	return diag_fail(EXIT_SYSTEM, "load KVM with kvm.gmem_in_place_conversion=1",
 			 "KVM does not convert in place here, so no page can hold up a conversion: "
 			 IN_PLACE " is not Y");
-}
-
-/* KVM's number of the VM, which no other VM ever has. */
-static int find_vm_id(const struct vm *vm, uint64_t *id)
-{
-	char path[64], line[128];
-	bool found = false;
-	FILE *info;
-
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", vm->pid, vm->fd);
-	info = fopen(path, "re");
-	while (info && !found && fgets(line, sizeof(line), info))
-		found = sscanf(line, "kvm_vm_id: %" SCNu64, id) == 1;
-	if (info)
-		fclose(info);
-	if (found)
-		return EXIT_OK;
-	return diag_fail(EXIT_NO_VM, "memattr-policy show",
-			 "cannot read the number of VM %d-%d from %s", vm->pid, vm->fd, path);
 }
 
 static int load(struct why *why, uint64_t vm_id)
@@ -111,45 +93,43 @@ static int open_timer(unsigned int seconds)
 	return fd;
 }
 
-/* The VM's process has ended: nothing can happen any more. */
-static bool has_ended(const struct vm *vm)
+static int report_nothing(const struct why *why, bool ended)
 {
-	return kill(vm->pid, 0) && errno == ESRCH;
+	char text[VM_TEXT_LEN];
+
+	vm_text(&why->vm, text);
+	if (ended)
+		return diag_fail(EXIT_VM_ENDED, NULL, "%s has ended", text);
+	return diag_fail(EXIT_NOTHING, NULL,
+			 "no conversion of %s failed meanwhile because of a page in use", text);
 }
 
 static int wait_for_event(struct why *why, unsigned int seconds)
 {
-	/* Notices the VM's end. */
-	const int poll_ms = 1000;
 	struct pollfd fds[] = {
 		{ .fd = ring_buffer__epoll_fd(why->ring), .events = POLLIN },
 		{ .fd = open_signals(), .events = POLLIN },
 		{ .fd = open_timer(seconds), .events = POLLIN },
+		{ .fd = why->process.pidfd, .events = POLLIN },
 	};
 
 	while (!why->told) {
-		if (poll(fds, 3, poll_ms) < 0 && errno != EINTR)
+		if (poll(fds, 4, -1) < 0 && errno != EINTR)
 			return diag_fail(EXIT_FAILED, NULL, "why: poll: %s", strerror(errno));
 		/* An event that came just before the signal still counts. */
 		ring_buffer__consume(why->ring);
-		if (!why->told && has_ended(&why->vm))
-			return diag_fail(EXIT_VM_ENDED, NULL, "VM %d-%d (%s) has ended",
-					 why->vm.pid, why->vm.fd, why->vm.name);
+		if (!why->told && process_has_ended(&why->process))
+			return report_nothing(why, true);
 		if (!why->told && (fds[1].revents || fds[2].revents))
-			return diag_fail(
-				EXIT_NOTHING, NULL,
-				"no conversion of VM %d-%d (%s) failed meanwhile because of a page in use",
-				why->vm.pid, why->vm.fd, why->vm.name);
+			return report_nothing(why, false);
 	}
-	if (fflush(stdout) || ferror(stdout))
-		return diag_no_output(EXIT_FAILED, "the report", -errno);
 	return EXIT_OK;
 }
 
 int command_why(const struct options *options)
 {
-	struct why why = { .json = options->json };
-	uint64_t vm_id = 0;
+	struct why why = { .json = options->json, .process.pidfd = -1 };
+	char text[VM_TEXT_LEN];
 	struct diag diag;
 	int ret;
 
@@ -158,16 +138,18 @@ int command_why(const struct options *options)
 	ret = need_in_place();
 	if (!ret)
 		ret = choose_vm(options, &why.vm);
+	/* When its process ends, nothing can happen any more. */
+	if (!ret && process_open(&why.process, why.vm.pid))
+		ret = report_nothing(&why, true);
 	if (!ret)
-		ret = find_vm_id(&why.vm, &vm_id);
-	if (!ret)
-		ret = load(&why, vm_id);
+		ret = load(&why, why.vm.id);
 	if (!ret) {
 		fprintf(stderr,
-			"%s: waiting for a conversion of VM %d-%d (%s) that fails because of a page in use\n",
-			program_invocation_short_name, why.vm.pid, why.vm.fd, why.vm.name);
+			"%s: waiting for a conversion of %s that fails because of a page in use\n",
+			program_invocation_short_name, vm_text(&why.vm, text));
 		ret = wait_for_event(&why, options->timeout_s);
 	}
+	process_close(&why.process);
 	ring_buffer__free(why.ring);
 	why_bpf__destroy(why.bpf);
 	return ret;

@@ -2,20 +2,20 @@
 #define _GNU_SOURCE
 #include "why_report.h"
 #include "json.h"
+#include "vm_text.h"
 #include "why_holders.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define PAGE_SHIFT 12
 
-/* A process chooses its own name: let no control character reach a terminal. */
 static const char *safe(const char *comm, char text[WHY_COMM_LEN + 1])
 {
-	int i;
+	char copy[WHY_COMM_LEN + 1] = "";
 
-	for (i = 0; i < WHY_COMM_LEN && comm[i]; i++)
-		text[i] = comm[i] < ' ' || comm[i] > '~' ? '?' : comm[i];
-	text[i] = '\0';
+	memcpy(copy, comm, WHY_COMM_LEN);
+	name_clean(text, WHY_COMM_LEN + 1, copy);
 	return text;
 }
 
@@ -26,9 +26,9 @@ static const char *plural(uint32_t count)
 
 static void print_page(FILE *out, const struct vm *vm, const struct why_event *event)
 {
-	char name[WHY_COMM_LEN + 1];
+	char name[WHY_COMM_LEN + 1], text[VM_TEXT_LEN];
 
-	fprintf(out, "VM %d-%d (%s): the page at ", vm->pid, vm->fd, vm->name);
+	fprintf(out, "%s: the page at ", vm_text(vm, text));
 	if (event->gfn == WHY_NO_GFN)
 		fprintf(out, "offset 0x%" PRIx64, (uint64_t)event->pgoff << PAGE_SHIFT);
 	else
@@ -167,9 +167,7 @@ void why_report_json(FILE *out, const struct vm *vm, const struct why_event *eve
 	char name[WHY_COMM_LEN + 1];
 
 	json_object(&json, NULL);
-	json_u64(&json, "pid", vm->pid);
-	json_u64(&json, "vm_fd", vm->fd);
-	json_string(&json, "name", vm->name);
+	json_vm(&json, vm);
 	if (event->gfn == WHY_NO_GFN)
 		json_null(&json, "gpa");
 	else

@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * audit: records conversions that were refused, failed or were large, and policies that left a VM.
- * "memattr-policy audit" prints the record.
- *
- * For: a log of what policies did on a host, and of what happened without one.
- * Not for: recording every conversion on a busy host (min_pages=1), since each event is printed;
- * memattr-top counts them at almost no cost. audit does not stop anything either.
- *
- * audit is not a policy, so that it can watch VMs that have one: its programs run on KVM's
- * tracepoints. Each event is either in the ring, or counted as lost because the ring was full.
+ * The kernel side of "memattr-policy audit": conversions that were refused, failed or were large,
+ * and policies that left a VM. "memattr-policy load --all" uses the latter. Each event is either in
+ * the ring, or counted as lost because the ring was full.
  */
 #include "memattr.bpf.h"
 #include <bpf/bpf_core_read.h>
-#include <linux/magic.h>
-#include "audit.h"
+#include "audit_event.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-MEMATTR_PARAM(u64, min_pages, 0,
+MEMATTR_PARAM(__u64, min_pages, 0,
 	      "record conversions that changed at least this many pages; 0: none [0..4503599627370496 pages]");
 MEMATTR_PARAM(bool, refused, true,
 	      "record requests that a policy refused, and those that failed otherwise");
-/* 4 MiB hold some 27000 conversions. memattr-policy sets the size of the ring by it. */
-MEMATTR_PARAM(u32, ring_kib, 4096,
+/* 4 MiB hold some 24000 conversions. memattr-policy sets the size of the ring by it. */
+MEMATTR_PARAM(__u32, ring_kib, 4096,
 	      "what the ring holds until it is printed, rounded up to a power of two [4..1048576 KiB]");
+
+/* The VM to record, by KVM's number; 0: all. */
+const volatile __u64 only_vm_id;
+
+/* Events for which the ring had no room. */
+__u64 lost;
 
 /* Only the members that the programs read. The running kernel's BTF says where they are. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -35,44 +34,15 @@ struct dentry {
 	struct qstr d_name;
 };
 
-struct path {
-	struct dentry *dentry;
-};
-
-struct super_block {
-	unsigned long s_magic;
-};
-
-struct inode {
-	struct super_block *i_sb;
-};
-
-struct file {
-	struct path f_path;
-	struct inode *f_inode;
-	void *private_data;
-};
-
 struct task_struct {
 	int tgid;
 	struct mm_struct *mm;
-};
-
-struct bpf_iter_meta {
-	struct seq_file *seq;
-};
-
-struct bpf_iter__task_file {
-	struct bpf_iter_meta *meta;
-	struct task_struct *task;
-	u32 fd;
-	struct file *file;
+	struct task_struct *group_leader;
+	char comm[AUDIT_COMM_LEN];
 };
 
 /* memattr.bpf.h has the members that policies may read. */
 struct kvm___audit {
-	struct mm_struct *mm;
-	int userspace_pid;
 	struct dentry *debugfs_dentry;
 };
 
@@ -92,55 +62,43 @@ struct kvm_memattr_convert_event {
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096 * 1024);
-} audit_ring SEC(".maps");
+} ring SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct audit_control);
-} audit_control SEC(".maps");
-
-static struct audit_control *control(void)
+static bool is_wanted(const struct kvm *kvm)
 {
-	u32 first = 0;
-
-	return bpf_map_lookup_elem(&audit_control, &first);
-}
-
-static bool is_wanted(struct kvm___audit *kvm)
-{
-	struct audit_control *c = control();
-
-	return c && (!c->only_kvm || c->only_kvm == (u64)kvm);
+	return !only_vm_id || kvm->id == only_vm_id;
 }
 
 static void *reserve(u64 size)
 {
-	void *event = bpf_ringbuf_reserve(&audit_ring, size, 0);
-	struct audit_control *c = control();
+	void *event = bpf_ringbuf_reserve(&ring, size, 0);
 
-	if (!event && c)
-		__sync_fetch_and_add(&c->lost, 1);
+	if (!event)
+		__sync_fetch_and_add(&lost, 1);
 	return event;
 }
 
 /* @alive is false when the VM ends, because its debugfs directory is freed by then. */
-static void fill_vm(struct audit_vm *vm, struct kvm___audit *kvm, struct task_struct *task, bool alive)
+static void fill_vm(struct audit_vm *vm, struct kvm *kvm, struct task_struct *task, bool alive)
 {
-	vm->kvm = (u64)kvm;
-	vm->creator_tid = BPF_CORE_READ(kvm, userspace_pid);
+	struct kvm___audit *with_dir = (void *)kvm;
+
+	vm->id = kvm->id;
+	vm->creator_tid = kvm->userspace_pid;
 	vm->pid = BPF_CORE_READ(task, tgid);
-	/* A process that ends has no mm left. */
-	if (BPF_CORE_READ(task, mm) != BPF_CORE_READ(kvm, mm) && vm->pid != vm->creator_tid)
-		vm->pid = 0;
+	__builtin_memset(vm->comm, 0, sizeof(vm->comm));
 	__builtin_memset(vm->dir, 0, sizeof(vm->dir));
+	/* A process that ends has no mm left. */
+	if (BPF_CORE_READ(task, mm) != kvm->mm && vm->pid != vm->creator_tid)
+		vm->pid = 0;
+	else
+		BPF_CORE_READ_STR_INTO(&vm->comm, task, group_leader, comm);
 	if (alive)
 		bpf_probe_read_kernel_str(vm->dir, sizeof(vm->dir),
-					  BPF_CORE_READ(kvm, debugfs_dentry, d_name.name));
+					  BPF_CORE_READ(with_dir, debugfs_dentry, d_name.name));
 }
 
-static void fill_event(struct audit_event *event, u32 kind, struct kvm___audit *kvm, bool alive)
+static void fill_event(struct audit_event *event, u32 kind, struct kvm *kvm, bool alive)
 {
 	event->ns = bpf_ktime_get_ns();
 	event->kind = kind;
@@ -162,7 +120,7 @@ static void fill_place(struct audit_convert *convert, const struct kvm_memattr_c
 
 /* The verifier assumes that every argument of a module's tracepoint may be NULL. */
 SEC("tp_btf/kvm_memattr_convert")
-int BPF_PROG(audit_convert, struct kvm___audit *kvm, const struct kvm_memattr_convert_event *ev)
+int BPF_PROG(audit_convert, struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
 {
 	struct audit_convert *convert;
 
@@ -189,7 +147,7 @@ int BPF_PROG(audit_convert, struct kvm___audit *kvm, const struct kvm_memattr_co
 }
 
 SEC("tp_btf/kvm_memattr_exit")
-int BPF_PROG(audit_exit, struct kvm___audit *kvm, const char *policy,
+int BPF_PROG(audit_exit, struct kvm *kvm, const char *policy,
 	     const struct kvm_memattr_exit *why)
 {
 	struct audit_exit *exit;
@@ -209,27 +167,5 @@ int BPF_PROG(audit_exit, struct kvm___audit *kvm, const char *policy,
 	__builtin_memset(exit->text, 0, sizeof(exit->text));
 	bpf_probe_read_kernel_str(exit->text, sizeof(exit->text), why->text);
 	bpf_ringbuf_submit(exit, 0);
-	return 0;
-}
-
-/* Lists the VMs by the descriptors that processes have of them. */
-SEC("iter/task_file")
-int audit_list(struct bpf_iter__task_file *it)
-{
-	struct audit_vm_fd vm = {};
-	char name[sizeof("kvm-vm") + 1] = "";
-	struct task_struct *task = it->task;
-	struct file *file = it->file;
-
-	if (!task || !file)
-		return 0;
-	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
-	/* Anybody can create a file of that name, but not in this file system. */
-	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != ANON_INODE_FS_MAGIC ||
-	    bpf_strncmp(name, sizeof(name), "kvm-vm"))
-		return 0;
-	fill_vm(&vm.vm, file->private_data, task, true);
-	vm.fd = it->fd;
-	bpf_seq_write(it->meta->seq, &vm, sizeof(vm));
 	return 0;
 }

@@ -1,37 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What audit's programs hand to "memattr-policy audit". */
-#ifndef MEMATTR_AUDIT_H
-#define MEMATTR_AUDIT_H
+/* What audit.bpf.c hands to "memattr-policy audit" and "memattr-policy load --all". */
+#ifndef MEMATTR_AUDIT_EVENT_H
+#define MEMATTR_AUDIT_EVENT_H
 
 #include <linux/types.h>
 
-/* The maps' names. */
-#define AUDIT_RING		"audit_ring"
-#define AUDIT_CONTROL		"audit_control"
-
 /* "<thread>-<fd>", two 32-bit numbers. */
 #define AUDIT_DIR_LEN		24
+#define AUDIT_COMM_LEN		16
 #define AUDIT_POLICY_LEN	16
 #define AUDIT_TEXT_LEN		128
 
-/* The only element of audit_control. */
-struct audit_control {
-	__u64 only_kvm;		/* the VM to record; 0: all */
-	__u64 lost;		/* events for which the ring had no room */
-};
-
 struct audit_vm {
-	__u64 kvm;		/* address of struct kvm */
+	__u64 id;		/* KVM's number of the VM */
 	__s32 creator_tid;	/* the thread that created the VM */
 	__s32 pid;		/* the VM's process; 0: not known here */
+	char comm[AUDIT_COMM_LEN];	/* of that process; empty: not known */
 	char dir[AUDIT_DIR_LEN];	/* the VM's folder in debugfs; empty: it has none */
-};
-
-/* What audit_list tells, one for each descriptor of a VM. */
-struct audit_vm_fd {
-	struct audit_vm vm;
-	__s32 fd;
-	__s32 zero;
 };
 
 enum audit_kind {
@@ -59,7 +44,7 @@ struct audit_convert {
 	__u64 policy_ns;
 	__s32 verdict;		/* the policy's, 0 or -errno */
 	__s32 ret;		/* the ioctl's result, 0 or -errno */
-	char policy[AUDIT_POLICY_LEN];	/* the VM's at that moment; empty: none */
+	char policy[AUDIT_POLICY_LEN];	/* the one that was asked, or would have been; empty: none */
 };
 
 struct audit_exit {

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a VM is called, by its VMM's command line. */
+#ifndef MEMATTR_VM_NAME_H
+#define MEMATTR_VM_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define VM_NAME_LEN 128
+
+/* The last character of a name that did not fit. */
+#define VM_NAME_CUT '~'
+
+/*
+ * Copies a text that others chose: valid UTF-8, without characters that a terminal takes for a
+ * command (C0, DEL and C1, of which each becomes "?"), cut at a character. All names go through
+ * this, wherever they come from.
+ */
+void name_clean(char *name, size_t size, const char *text);
+
+/*
+ * Takes the VM's name from its VMM's command line: QEMU's -name, --name, the options of some other
+ * VMMs. Else it is the process's comm. @name is always a valid string, "?" if @pid is gone.
+ */
+void vm_name(pid_t pid, char *name, size_t size);
+
+/* The same from what /proc/<pid>/cmdline has. Returns false if there is no name in it. */
+bool vm_name_in_cmdline(const char *cmdline, size_t len, char *name, size_t size);
+
+#endif
