@@ -19,6 +19,8 @@ $(FUZZ_OBJS): $(FUZZ)/obj/%.o: %.c $(B)/tools.flags
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
+$(FUZZ)/obj/tools/common/vm_files.o: $(B)/tools/common/vm_files.skel.h
+
 $(FUZZ)/fuzz: $(FUZZ_OBJS)
 	$(CC) $(TOOLS_CFLAGS) $(FUZZ_CFLAGS) $(LDFLAGS) -Wl,--wrap=fopen,--wrap=readlinkat $^ $(TOOLS_LIBS) -o $@
 

@@ -13,11 +13,14 @@
 #include "files.h"
 #include "params.h"
 #include "policy.h"
+#include "process.h"
 #include "symbols.h"
 #include "tap.h"
 #include "text.h"
 #include "trace.h"
+#include "utf8.h"
 #include "vm.h"
+#include "vm_files.h"
 #include "why_holders.h"
 
 /* A policy with parameters of all kinds. */
@@ -25,14 +28,19 @@
 
 static struct policy policy;
 
-/* What a terminal may get, of less than @size bytes. */
+/* What a terminal may get: UTF-8 without control characters, of less than @size bytes. */
 static bool is_clean(const char *what, const char *text, size_t size)
 {
+	uint32_t code;
+	int bytes;
+
 	if (strnlen(text, size) == size)
 		return complain("%s does not end", what);
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ')
+	for (; *text; text += bytes) {
+		bytes = utf8_char(text, &code);
+		if (!bytes || utf8_is_control(code))
 			return complain("%s has the byte 0x%02x", what, (unsigned char)*text);
+	}
 	return true;
 }
 
@@ -61,7 +69,8 @@ static bool parse_name(const char *input, size_t len)
 	fake_files(input, len);
 	vm_name(getpid(), name, NAME_SIZE);
 	fake_files(NULL, 0);
-	good = *name ? is_clean("the name", name, NAME_SIZE) : complain("the name is empty");
+	good = (*name || complain("the name is empty")) && is_clean("the name", name, NAME_SIZE) &&
+	       (!vm_name_in_cmdline(input, len, name, NAME_SIZE) || is_clean("the option", name, NAME_SIZE));
 	free(name);
 	return good;
 }
@@ -70,12 +79,16 @@ static bool parse_name(const char *input, size_t len)
 
 static const struct sample status_samples[] = {
 	SAMPLE("Name:\tvmsh\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t4711\nNgid:\t0\nPid:\t4712\n"),
+	SAMPLE("4711 (a) b) S 1 4711 4711 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 789 10"),
+	SAMPLE("pos:\t0\nflags:\t02000002\nmnt_id:\t15\nino:\t1057\nkvm_vm_id:\t12\nkvm_vcpu_id:\t0\n"),
 };
 
 static bool parse_status(const char *input, size_t len)
 {
 	fake_files(input, len);
-	vm_process(getpid());
+	process_of_thread(getpid());
+	process_start(getpid());
+	vm_file_id(getpid(), 0);
 	fake_files(NULL, 0);
 	return true;
 }
@@ -85,21 +98,33 @@ static const struct sample policy_samples[] = {
 	SAMPLE("policy: ratelimit\nscope: all\nlink_id: 12\nbudget_us: 5000\n"),
 	SAMPLE("policy: none\nexit_policy: fault\nexit_kind: bad-return\nexit_code: -22\n"
 	       "exit_text: convert() returned -22, which it must not\n"),
+	SAMPLE("pos:\t0\nflags:\t02000002\nkvm_vm_id:\t12\nmemattr_policy:\tseal\nmemattr_scope:\tvm\n"
+	       "memattr_link_id:\t7\nmemattr_budget_us:\t0\nmemattr_exit_kind:\tbudget\nmemattr_exit_code:\t1\n"),
 	SAMPLE("4711\n"),
 };
 
-static bool parse_policy(const char *input, size_t len)
+/* With the VM's folder in debugfs, and by its descriptor. */
+static bool read_policy(const char *dir)
 {
-	const struct vm vm = { .pid = 1, .creator_tid = 1, .fd = 3 };
-	struct vm_policy read;
+	struct vm vm = { .id = 12, .pid = getpid(), .fd = 0 };
+	struct vm_policy read = {};
 
-	fake_files(input, len);
+	snprintf(vm.dir, sizeof(vm.dir), "%s", dir);
 	vm_policy_read(&vm, &read);
-	fake_files(NULL, 0);
 	return strnlen(read.policy, sizeof(read.policy)) < sizeof(read.policy) &&
 	       strnlen(read.exit_policy, sizeof(read.exit_policy)) < sizeof(read.exit_policy) &&
 	       strnlen(read.exit_kind, sizeof(read.exit_kind)) < sizeof(read.exit_kind) &&
 	       strnlen(read.exit_text, sizeof(read.exit_text)) < sizeof(read.exit_text);
+}
+
+static bool parse_policy(const char *input, size_t len)
+{
+	bool good;
+
+	fake_files(input, len);
+	good = read_policy("1-3") && read_policy("");
+	fake_files(NULL, 0);
+	return good;
 }
 
 static const struct sample ring_samples[] = {
