@@ -9,7 +9,7 @@ FUZZ_SEED ?= 1
 # The tools' own sources, compiled once more: all that the tools share without a screen, and files with parsers.
 FUZZ_SOURCES := $(patsubst $(B)/%.o,%.c,$(TOOLS_COMMON)) \
 	$(addprefix tools/memattr-policy/,params.c policy.c why_holders.c) \
-	$(addprefix tools/prefault-trace/,symbols.c) \
+	$(addprefix tools/prefault-trace/,columns.c details.c figures.c kinds.c symbols.c use.c) \
 	$(wildcard selftests/fuzz/*.c) selftests/lib/tap.c
 FUZZ_OBJS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(FUZZ_SOURCES))
 FUZZ_CFLAGS := -O1 $(SANITIZE) -fno-omit-frame-pointer -Wno-format-truncation -I$(B)/tools/common \
@@ -18,6 +18,8 @@ FUZZ_CFLAGS := -O1 $(SANITIZE) -fno-omit-frame-pointer -Wno-format-truncation -I
 $(FUZZ_OBJS): $(FUZZ)/obj/%.o: %.c $(B)/tools.flags
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+
+$(FUZZ)/obj/tools/common/vm_files.o: $(B)/tools/common/vm_files.skel.h
 
 $(FUZZ)/fuzz: $(FUZZ_OBJS)
 	$(CC) $(TOOLS_CFLAGS) $(FUZZ_CFLAGS) $(LDFLAGS) -Wl,--wrap=fopen,--wrap=readlinkat $^ $(TOOLS_LIBS) -o $@

@@ -9,13 +9,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cpus.h"
 #include "files.h"
 #include "params.h"
 #include "policy.h"
+#include "process.h"
 #include "symbols.h"
 #include "tap.h"
 #include "text.h"
+#include "trace.h"
+#include "utf8.h"
 #include "vm.h"
+#include "vm_files.h"
 #include "why_holders.h"
 
 /* A policy with parameters of all kinds. */
@@ -23,14 +28,19 @@
 
 static struct policy policy;
 
-/* What a terminal may get, of less than @size bytes. */
+/* What a terminal may get: UTF-8 without control characters, of less than @size bytes. */
 static bool is_clean(const char *what, const char *text, size_t size)
 {
+	uint32_t code;
+	int bytes;
+
 	if (strnlen(text, size) == size)
 		return complain("%s does not end", what);
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ')
+	for (; *text; text += bytes) {
+		bytes = utf8_char(text, &code);
+		if (!bytes || utf8_is_control(code))
 			return complain("%s has the byte 0x%02x", what, (unsigned char)*text);
+	}
 	return true;
 }
 
@@ -59,7 +69,8 @@ static bool parse_name(const char *input, size_t len)
 	fake_files(input, len);
 	vm_name(getpid(), name, NAME_SIZE);
 	fake_files(NULL, 0);
-	good = *name ? is_clean("the name", name, NAME_SIZE) : complain("the name is empty");
+	good = (*name || complain("the name is empty")) && is_clean("the name", name, NAME_SIZE) &&
+	       (!vm_name_in_cmdline(input, len, name, NAME_SIZE) || is_clean("the option", name, NAME_SIZE));
 	free(name);
 	return good;
 }
@@ -68,12 +79,16 @@ static bool parse_name(const char *input, size_t len)
 
 static const struct sample status_samples[] = {
 	SAMPLE("Name:\tvmsh\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t4711\nNgid:\t0\nPid:\t4712\n"),
+	SAMPLE("4711 (a) b) S 1 4711 4711 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 789 10"),
+	SAMPLE("pos:\t0\nflags:\t02000002\nmnt_id:\t15\nino:\t1057\nkvm_vm_id:\t12\nkvm_vcpu_id:\t0\n"),
 };
 
 static bool parse_status(const char *input, size_t len)
 {
 	fake_files(input, len);
-	vm_process(getpid());
+	process_of_thread(getpid());
+	process_start(getpid());
+	vm_file_id(getpid(), 0);
 	fake_files(NULL, 0);
 	return true;
 }
@@ -83,21 +98,33 @@ static const struct sample policy_samples[] = {
 	SAMPLE("policy: ratelimit\nscope: all\nlink_id: 12\nbudget_us: 5000\n"),
 	SAMPLE("policy: none\nexit_policy: fault\nexit_kind: bad-return\nexit_code: -22\n"
 	       "exit_text: convert() returned -22, which it must not\n"),
+	SAMPLE("pos:\t0\nflags:\t02000002\nkvm_vm_id:\t12\nmemattr_policy:\tseal\nmemattr_scope:\tvm\n"
+	       "memattr_link_id:\t7\nmemattr_budget_us:\t0\nmemattr_exit_kind:\tbudget\nmemattr_exit_code:\t1\n"),
 	SAMPLE("4711\n"),
 };
 
-static bool parse_policy(const char *input, size_t len)
+/* With the VM's folder in debugfs, and by its descriptor. */
+static bool read_policy(const char *dir)
 {
-	const struct vm vm = { .pid = 1, .creator_tid = 1, .fd = 3 };
-	struct vm_policy read;
+	struct vm vm = { .id = 12, .pid = getpid(), .fd = 0 };
+	struct vm_policy read = {};
 
-	fake_files(input, len);
+	snprintf(vm.dir, sizeof(vm.dir), "%s", dir);
 	vm_policy_read(&vm, &read);
-	fake_files(NULL, 0);
 	return strnlen(read.policy, sizeof(read.policy)) < sizeof(read.policy) &&
 	       strnlen(read.exit_policy, sizeof(read.exit_policy)) < sizeof(read.exit_policy) &&
 	       strnlen(read.exit_kind, sizeof(read.exit_kind)) < sizeof(read.exit_kind) &&
 	       strnlen(read.exit_text, sizeof(read.exit_text)) < sizeof(read.exit_text);
+}
+
+static bool parse_policy(const char *input, size_t len)
+{
+	bool good;
+
+	fake_files(input, len);
+	good = read_policy("1-3") && read_policy("");
+	fake_files(NULL, 0);
+	return good;
 }
 
 static const struct sample ring_samples[] = {
@@ -114,6 +141,10 @@ static bool parse_ring(const char *input, size_t len)
 	return holders.io_uring_fd >= NO_FD;
 }
 
+static const struct sample use_samples[] = {
+	SAMPLE("prefaulted 512\nunused 12\nuntouched 338\n"),
+};
+
 static const struct sample symbol_samples[] = {
 	SAMPLE("ffffffff81000000 T _stext\nffffffff81000040 t kvm_vcpu_ioctl\t[kvm]\nffffffffc0a00000 t bpf_prog_1\t[bpf]\n"
 	       "ffffffff82000000 D init_task\n0000000000000000 A fixed_percpu_data\n"),
@@ -124,17 +155,65 @@ static bool parse_symbols(const char *input, size_t len)
 	struct symbols *symbols = NULL;
 	bool good = true;
 
-	fake_files(input, len);
-	symbols_read(&symbols);
-	fake_files(NULL, 0);
-	if (!symbols)
-		return complain("no memory");
+	/* Modules come and go, and each time other symbols are at the same addresses. */
+	for (size_t at = 0; at <= len; at += 1 + len / 3) {
+		fake_files(input + at, len - at);
+		if (symbols_read(&symbols))
+			good = complain("no memory");
+		fake_files(NULL, 0);
+	}
 	for (uint64_t address = 1; good && address; address <<= 4)
 		good = *symbols_name(symbols, address) && *symbols_name(symbols, address - 1) &&
 		       *symbols_name(symbols, UINT64_MAX - address);
 	symbols_free(symbols);
 	return good;
 }
+
+static const struct sample cpu_samples[] = {
+	SAMPLE("0-1\n"), SAMPLE("0,2-3\n"), SAMPLE("0\n"), SAMPLE("0-3,8-11,64-127\n"),
+};
+
+static bool parse_cpus(const char *input, size_t len)
+{
+	int end;
+
+	fake_files(input, len);
+	end = cpus_end(POSSIBLE_CPUS);
+	fake_files(NULL, 0);
+	return end;
+}
+
+/* --- records --- */
+
+static const struct sample record_samples[] = {
+	SAMPLE("memattr-record 3 prefault-trace\nmeasured faults fault_ends calls pages late windows use\n"
+	       "hook faults tp_btf:kvm_stage2_fault %\nhook mapped%20ahead tp_btf:kvm_prefault_map a%20note\n"
+	       "keys snapshot time_ns wall cost_known bpf_ns bpf_runs has_stacks\n"
+	       "keys vm birth pid creator_tid fd ended name use_time_ns use_mapped use_unused use_untouched\n"
+	       "keys series birth vcpu event alias level access result prefaulted reason count ns max_ns pages done_pages "
+	       "latency\n"
+	       "keys slow ns gpa pid vcpu event alias level access result prefaulted reason name frames\n"
+	       "keys stack count ns pid folded\n"
+	       "snapshot 1000000000 1795000000 1 1000 10 1\n"
+	       "vm 1 1000 1000 12 0 b\xc3\xbcro%207 1000000000 100 10 20\n"
+	       "series 1 0 0 0 1 0 5 0 0 100 100000 5000 0 0 80:100\n"
+	       "series 1 1 1 2 0 3 -14 0 0 2 100000 5000 512 500 80:1,90:1\n"
+	       "slow 900000 4096 1000 0 0 1 1 1 5 0 0 vmm kvm_a;kvm_b\n"
+	       "end\n"
+	       "snapshot 2000000000 1795000001 1 2000 20 1\n"
+	       "vm 1 1000 1000 12 1 b\xc3\xbcro%207 2000000000 160 10 20\n"
+	       "series 1 0 0 0 1 0 5 0 0 200 200000 5000 0 0 80:200\n"
+	       "end\n"
+	       "last 2000000000 1795000001 1 2000 20 1\n"
+	       "stack 3 3000 1000 vmm-1000;kvm_a;kvm_b\n"
+	       "end\n"),
+	SAMPLE("memattr-record 3 prefault-trace\nmeasured faults\nkeys snapshot time_ns\nkeys vm birth name\n"
+	       "snapshot 1\nvm 1 %\nend\nsnapshot 1\nvm 2 a\nend\n"),
+	/* Keys that come twice. */
+	SAMPLE("memattr-record 3 prefault-trace\nmeasured faults\nkeys snapshot time_ns time_ns\nkeys vm birth name name\n"
+	       "keys series birth latency latency\nkeys slow ns frames frames\n"
+	       "snapshot 1 1\nvm 1 a b\nseries 1 80:1,81:2 1:2\nslow 1 a b\nend\nsnapshot 1 2\nend\n"),
+};
 
 /* --- what people write --- */
 
@@ -196,6 +275,9 @@ const struct parser parsers[] = {
 	PARSER("status", status_samples, parse_status),
 	PARSER("memattr_policy", policy_samples, parse_policy),
 	PARSER("io_uring", ring_samples, parse_ring),
+	PARSER("record", record_samples, parse_record),
+	PARSER("mmu_prefault_stat", use_samples, parse_use),
+	PARSER("cpus", cpu_samples, parse_cpus),
 	PARSER("kallsyms", symbol_samples, parse_symbols),
 	PARSER("parameter", parameter_samples, parse_parameter),
 	PARSER("decimal", number_samples, parse_decimal),
@@ -209,6 +291,7 @@ void prepare_parsers(void)
 	text_use_locale();
 	if (policy_open(&policy, POLICY_FILE))
 		errx(1, "cannot open %s; to build it: make fuzz-tests", POLICY_FILE);
+	prepare_trace();
 	/* Parsers report what is wrong; sanitizers write to the descriptor itself. */
 	stderr = fopen("/dev/null", "we");
 	if (!stderr)

@@ -268,7 +268,6 @@ static bool read_value(const struct field *field, char *text, char *at)
 		*(char **)at = strdup(text);
 		return *(char **)at;
 	case FIELD_HISTOGRAM:
-		free(((struct histogram *)at)->counts);
 		return read_histogram(text, (struct histogram *)at);
 	default:
 		return read_number(field, text, at);
@@ -304,6 +303,20 @@ static struct layout *layout_of(struct record_reader *r, const char *word)
 	return NULL;
 }
 
+/* Each field has one value only: a key that comes again stands for nothing. */
+static int find_field(const struct layout *layout, const char *key)
+{
+	for (size_t i = 0; i < layout->type->field_count; i++) {
+		if (strcmp(layout->type->fields[i].key, key))
+			continue;
+		for (size_t at = 0; at < layout->count; at++)
+			if (layout->fields[at] == (int)i)
+				return NO_FIELD;
+		return i;
+	}
+	return NO_FIELD;
+}
+
 static void read_keys(struct record_reader *r, char *rest)
 {
 	const char *word = strsep(&rest, " "), *key;
@@ -312,10 +325,7 @@ static void read_keys(struct record_reader *r, char *rest)
 	if (!layout || layout->count)
 		return;
 	while ((key = strsep(&rest, " ")) && layout->count < KEYS_MAX) {
-		layout->fields[layout->count] = NO_FIELD;
-		for (size_t i = 0; i < layout->type->field_count; i++)
-			if (!strcmp(layout->type->fields[i].key, key))
-				layout->fields[layout->count] = i;
+		layout->fields[layout->count] = find_field(layout, key);
 		layout->count++;
 	}
 }

@@ -7,9 +7,12 @@
 
 #include "histogram.h"
 
+/* The end of the year 9999, in seconds since 1970. localtime() fails for what is much later. */
+#define WALL_MAX 253402300799
+
 static const struct field snapshot_fields[] = {
 	FIELD(FIELD_UNSIGNED, struct snapshot, "time_ns", time_ns),
-	FIELD(FIELD_SIGNED, struct snapshot, "wall", wall),
+	FIELD_TO(WALL_MAX, struct snapshot, "wall", wall),
 	FIELD(FIELD_UNSIGNED, struct snapshot, "lost_events", lost_events),
 	FIELD(FIELD_UNSIGNED, struct snapshot, "lost_stacks", lost_stacks),
 	FIELD_TO(1, struct snapshot, "cost_known", cost.known),

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The parsers of prefault-trace. */
+#ifndef TRACE_H
+#define TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* To be called once, before the first input. */
+void prepare_trace(void);
+
+bool parse_record(const char *input, size_t len);
+/* KVM's account of pages that were mapped ahead. */
+bool parse_use(const char *input, size_t len);
+
+#endif
