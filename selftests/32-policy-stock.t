@@ -10,11 +10,11 @@ start_vm
 for command in "load template --pid $vm" "load template --all" show "show --pid $vm" list \
 	"detach --pid $vm"; do
 	ok "$command: no policies here" fails 3 "KVM has no memory attribute policies" \
-		'make kernel-deb' $policy $command
+		'memattr-policy doctor' $policy $command
 done
 ok "audit: no tracepoints here" fails 3 'no tracepoints kvm_memattr_convert and kvm_memattr_exit' \
-	'make kernel-deb' $policy audit
-ok "why: no tracepoint here" fails 3 'no tracepoint kvm_gmem_held' 'make kernel-deb' $policy why --pid $vm
+	'memattr-policy doctor' $policy audit
+ok "why: no tracepoint here" fails 3 'no tracepoint kvm_gmem_held' 'memattr-policy doctor' $policy why --pid $vm
 ok "the VM converts" vm ok private 0x1000 16
 end_vm
 ok "nothing is left" nothing_left

@@ -191,7 +191,7 @@ static bool kvm_has_type(const char *name, uint32_t kind)
 
 /* The next step for users who run a kernel without the series. */
 #define GET_PATCHED_KERNEL \
-	"build the patched kernel with 'make kernel-deb', install its package and boot it"
+	"run memattr-policy doctor, which says how to get the patched KVM"
 
 static bool need_memattr(struct diag *why)
 {

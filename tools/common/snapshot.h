@@ -54,6 +54,7 @@ struct list_type {
 /* Each item of the first list begins with this. */
 struct snapshot_vm {
 	uint64_t birth;		/* identifies the VM even if numbers or addresses are reused; 0: no event yet */
+	uint64_t id;		/* KVM's number of it; 0: not known */
 	pid_t pid;
 	pid_t creator_tid;	/* with fd, the VM's name in debugfs; 0: not known */
 	int fd;			/* of the VM, inside the process; -1: not known */
@@ -63,6 +64,7 @@ struct snapshot_vm {
 
 #define SNAPSHOT_VM_FIELDS(of) \
 	FIELD(FIELD_UNSIGNED, of, "birth", vm.birth), \
+	FIELD(FIELD_UNSIGNED, of, "vm_id", vm.id), \
 	FIELD_TO(INT32_MAX, of, "pid", vm.pid), \
 	FIELD_TO(INT32_MAX, of, "creator_tid", vm.creator_tid), \
 	FIELD(FIELD_SIGNED, of, "fd", vm.fd), \

@@ -38,6 +38,7 @@ struct kvm_vm_memattr_stat {
 };
 
 struct kvm {
+	__u64 id;		/* comes with the series, too */
 	struct mm_struct *mm;
 	int userspace_pid;
 	struct dentry *debugfs_dentry;
@@ -118,6 +119,7 @@ static __u32 add_slot(struct kvm *kvm)
 		return NO_SLOT;
 
 	vm->kvm = key;
+	vm->id = bpf_core_field_exists(kvm->id) ? BPF_CORE_READ(kvm, id) : 0;
 	set_owner(vm, kvm);
 	bpf_probe_read_kernel_str(&vm->dir, sizeof(vm->dir),
 				  BPF_CORE_READ(kvm, debugfs_dentry, d_name.name));

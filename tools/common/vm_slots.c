@@ -7,4 +7,5 @@
 void vm_slot_owner(const struct vm_slot *slot, struct vm *vm)
 {
 	vm_of_event(vm, slot->pid, slot->dir, slot->comm);
+	vm->id = slot->id;
 }

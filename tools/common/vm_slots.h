@@ -19,6 +19,7 @@
 struct vm_slot {
 	__u64 birth;		/* 1, 2, ... in order of appearance; 0: slot not in use. Written last */
 	__u64 kvm;		/* address of the VM's struct kvm, the key of the slots map */
+	__u64 id;		/* KVM's number of the VM; 0: this kernel gives none */
 	__u32 ended;
 	__u32 pid;		/* process, or the thread that created the VM */
 	/*

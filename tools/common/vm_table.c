@@ -67,7 +67,9 @@ void vm_table_list(struct vm_table *t)
 
 bool vm_is_same(const struct vm *a, const struct vm *b)
 {
-	return a->creator_tid == b->creator_tid && a->fd == b->fd;
+	if (a->id && b->id)
+		return a->id == b->id;
+	return a->creator_tid && a->creator_tid == b->creator_tid && a->fd == b->fd;
 }
 
 static const struct vm *listed_vm(const struct vm_table *t, const struct vm *vm)
@@ -81,7 +83,7 @@ static const struct vm *listed_vm(const struct vm_table *t, const struct vm *vm)
 /* Detects a VM's end where the kernel does not report it. */
 static bool has_vanished(const struct vm_table *t, const struct vm_owner *owner, const struct vm_slot *shared)
 {
-	if (t->is_current && owner->vm.creator_tid)
+	if (t->is_current && (owner->vm.id || owner->vm.creator_tid))
 		return !listed_vm(t, &owner->vm);
 	return kill(shared->pid, 0) && errno == ESRCH;
 }
@@ -98,16 +100,21 @@ static void meet(const struct vm_table *t, struct vm_owner *owner, const struct 
 	*owner = (struct vm_owner){ .birth = shared->birth };
 	vm_slot_owner(shared, &owner->vm);
 	/* Its process may be gone already, but the VM may have been listed before its first event. */
-	listed = owner->vm.creator_tid ? listed_vm(t, &owner->vm) : NULL;
+	listed = listed_vm(t, &owner->vm);
 	if (listed && strcmp(listed->name, "?"))
-		memcpy(owner->vm.name, listed->name, sizeof(owner->vm.name));
+		owner->vm = *listed;
 }
 
+/* VMs with KVM's numbers go by these, others by thread and descriptor. */
 static int compare_owners(const void *a, const void *b)
 {
 	const struct vm *left = &(*(const struct vm_owner *const *)a)->vm;
 	const struct vm *right = &(*(const struct vm_owner *const *)b)->vm;
 
+	if (left->id != right->id)
+		return left->id < right->id ? -1 : 1;
+	if (left->id)
+		return 0;
 	if (left->creator_tid != right->creator_tid)
 		return left->creator_tid < right->creator_tid ? -1 : 1;
 	return (left->fd > right->fd) - (left->fd < right->fd);
@@ -163,6 +170,7 @@ void vm_table_release(struct vm_table *t)
 void vm_table_identify(struct snapshot_vm *to, const struct vm *vm, uint64_t birth, bool ended)
 {
 	to->birth = birth;
+	to->id = vm->id;
 	to->pid = vm->pid;
 	to->creator_tid = vm->creator_tid;
 	to->fd = vm->fd;

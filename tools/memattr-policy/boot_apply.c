@@ -94,7 +94,7 @@ static bool has_descriptor(const struct vm *vm)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", vm->pid, vm->fd);
-	return !access(path, F_OK);
+	return vm->fd >= 0 && vm->hold == VM_HELD_BY_VM && !access(path, F_OK);
 }
 
 static int govern_vms(struct boot_pass *pass, struct boot_state *state,

@@ -128,7 +128,7 @@ static void keep_policy(const struct collector *c, struct top_vm *vm)
 	for (size_t i = 0; c->before && i < c->before->lists[0].count; i++) {
 		const struct top_vm *old = snapshot_item(c->before, 0, i);
 
-		if (old->vm.creator_tid != vm->vm.creator_tid || old->vm.fd != vm->vm.fd ||
+		if (old->vm.id != vm->vm.id || old->vm.creator_tid != vm->vm.creator_tid || old->vm.fd != vm->vm.fd ||
 		    (old->vm.birth && old->vm.birth != vm->vm.birth))
 			continue;
 		vm->policy_known = old->policy_known;
@@ -144,7 +144,7 @@ static void read_policy(const struct collector *c, struct top_vm *vm, const stru
 {
 	struct vm_policy policy;
 
-	if (!c->has_policies || !identity->creator_tid)
+	if (!c->has_policies || (!identity->id && !identity->creator_tid))
 		return;
 	if (vm->vm.ended || vm_policy_read(identity, &policy)) {
 		keep_policy(c, vm);
@@ -210,7 +210,7 @@ static int add_idle(struct collector *c, struct snapshot *s)
 		const struct vm *listed = &c->table.list.vms[i];
 		struct top_vm *vm;
 
-		if (!listed->creator_tid || vm_table_has(&c->table, listed))
+		if ((!listed->id && !listed->creator_tid) || vm_table_has(&c->table, listed))
 			continue;
 		vm = snapshot_add(s, 0);
 		if (!vm)
