@@ -60,14 +60,12 @@ ok "it goes on" kill -0 $loader
 end_other_vm
 ok "the last VM has ended: status 10" end_loader 10
 start_other_vm
-start_loader template --pid $other
-own=$loader
+run 0 $policy load template --pid $other --pin
 start_loader $fault --all --until-ejected convert_ret=7
 ok "a VM of its own policy does not count" state_of $other 'policy: template'
 vm ok private 0x1000 1
 ok "the last VM ejects it: status 10" end_loader 10
 ok "which is told" grep -q 'fault governs no VM any more' $err
-kill -TERM $own
 end_other_vm
 start_loader $fault --all convert_ret=7
 run 0 $policy update template --all

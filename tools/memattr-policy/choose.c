@@ -34,11 +34,8 @@ static int report_several_vms(const struct vm_list *list, pid_t pid)
 {
 	diag_fail(EXIT_USAGE, "add --vm with one of these descriptors",
 		  "process %d has %zu VMs, and --pid alone does not say which", pid, list->count);
-	for (size_t i = 0; i < list->count; i++) {
-		const struct vm *vm = &list->vms[i];
-
-		fprintf(stderr, "  --vm %d\n", vm->fd);
-	}
+	for (size_t i = 0; i < list->count; i++)
+		fprintf(stderr, "  --vm %d\n", list->vms[i].fd);
 	return EXIT_USAGE;
 }
 
@@ -75,10 +72,8 @@ static const struct vm *find_only(const struct vm_list *list, bool (*likely)(con
 	const struct vm *found = NULL;
 	size_t count = 0;
 
-	if (list->count == 1)
-		return list->vms;
 	for (size_t i = 0; i < list->count; i++) {
-		if (!likely(&list->vms[i]))
+		if (list->count > 1 && !likely(&list->vms[i]))
 			continue;
 		found = &list->vms[i];
 		count++;
@@ -99,7 +94,7 @@ static int choose(const struct options *options, bool (*likely)(const struct vm 
 	found = named ? find_named(options, &list) : find_only(&list, likely);
 	if (found)
 		*vm = *found;
-	else if (named || !list.count)
+	else if (named || !list.vms)
 		ret = report_no_vm(options);
 	else
 		ret = report_several_vms(&list, options->pid);
