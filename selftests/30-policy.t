@@ -66,10 +66,26 @@ struct_ops_dump()
 		 (.[1].bpf_struct_ops_kvm_memattr_ops.data |
 			(.convert | test("template_convert/prog_id")) and .budget_us == 0)' $out
 }
+# map_value FILTER COMMAND...: the policy, as this command of bpftool map tells it, passes the filter.
+map_value()
+{
+	filter=$1
+	shift
+	run 0 $bpftool -j map "$@" &&
+		json_is "$filter.formatted.value.data | .name == \"template\" and .vm_fd >= 0" $out
+}
+map_text()
+{
+	run 0 $bpftool map "$@" && grep -q '"name": "template"' $out
+}
 ok "bpftool struct_ops show" struct_ops_show
 ok "bpftool struct_ops show by name" struct_ops_show name template
 ok "bpftool struct_ops dump" struct_ops_dump
 ok "bpftool struct_ops dump, as text" struct_ops_dump_text
+ok "bpftool map dump of the policy" map_value '.[0]' dump id $map
+ok "bpftool map lookup" map_value '' lookup id $map key 0 0 0 0
+ok "bpftool map dump, as text" map_text dump id $map
+ok "bpftool map lookup, as text" map_text lookup id $map key 0 0 0 0
 ok "bpftool struct_ops unregister leaves links alone, and says so" fails 255 \
 	"can't unload kvm_memattr_ops template id $map: Operation not supported" '' \
 	$bpftool struct_ops unregister id $map

@@ -28,7 +28,7 @@ under()
 }
 
 attached() { run 0 $policy list --json && [ "$(jq length $out)" = "$1" ]; }
-link_id() { run 0 $policy list --json && jq -e '.[0].link_id' $out; }
+link_id() { run 0 $policy list --json && jq '.[0].link_id' $out; }
 
 # --- files that are wrong: see also 70-policy-files.t ---
 rule 10-wrong 'file = template' 'vms = all'
@@ -53,6 +53,7 @@ rule 10-all '# A comment' 'file=ratelimit' 'vms =all' 'budget-us = 500000' '' '[
 ok "apply attaches a policy for all VMs" run 0 $policy apply $rules
 ok "to the VM that runs" state 'policy: ratelimit' 'scope: all' 'budget_us: 500000'
 link=$(link_id)
+ok "there is a link" test "$link" -gt 0
 ok "and pins it" test -e /sys/fs/bpf/memattr/all
 ok "with its parameters" eval 'vm ok private 0x1000 1 && vm ok private 0x1001 1 && vm ok private 0x1002 1 &&
 	vm EAGAIN private 0x1003 1'

@@ -43,6 +43,7 @@ const struct column columns[] = {
 	  .help = "pages mapped ahead and not touched so far" },
 	{ "old_pg", "OLD", SUM(old_pages), .needs = MEASURE_PAGES,
 	  .help = "pages that were mapped already: work for nothing" },
+	{ "ro_pg", "RO", SUM(ro_pages), .needs = MEASURE_PAGES, .help = "pages of NEW that the first write will fault on" },
 	{ "windows", "WIND", SUM(windows), .needs = MEASURE_WINDOWS, .help = "windows that a policy wanted mapped" },
 	{ "wanted_pg", "WANT", SUM(proposed_pages), .needs = MEASURE_WINDOWS, .help = "pages in these windows" },
 	{ "granted_pg", "GRANT", SUM(granted_pages), .needs = MEASURE_WINDOWS,

@@ -153,6 +153,8 @@ static void add_series(const struct series *now, const struct series *then, void
 	case EVENT_MAP:
 		f->old_pages += pages - done_pages;
 		f->new_pages += done_pages;
+		if (now->kind.access == ACCESS_READ)
+			f->ro_pages += done_pages;
 		break;
 	case EVENT_WINDOW:
 		f->windows += count;

@@ -97,6 +97,7 @@ struct figures {
 	struct latency call;
 
 	uint64_t old_pages, new_pages;	/* mapped ahead by anybody: mapped already, or not */
+	uint64_t ro_pages;	/* of the new ones; they fault again at the first write */
 
 	uint64_t windows;	/* that policies proposed */
 	uint64_t proposed_pages, granted_pages;
