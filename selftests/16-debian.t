@@ -19,6 +19,21 @@ $bpftool btf dump file $btf/vmlinux >$tmp/vmlinux
 $bpftool btf dump file $btf/kvm -B $btf/vmlinux >$tmp/kvm
 ok "vmlinux has a struct kvm" grep -q "STRUCT 'kvm' " $tmp/vmlinux
 ok "and the module another one" grep -q "STRUCT 'kvm' " $tmp/kvm
+# members FILE: the members of struct kvm, each with its offset.
+members()
+{
+	sed -n "/STRUCT 'kvm' /,/^\[/s/^\t'\([a-z_0-9]*\)'.* bits_offset=\([0-9]*\).*/\1 \2/p" $1 | sort
+}
+members $tmp/vmlinux >$tmp/old-members
+members $tmp/kvm >$tmp/new-members
+# Tracers take vmlinux's. The xarray of attributes made way for the VM's number.
+no_member_moves()
+{
+	grep -q '^userspace_pid ' $tmp/old-members && grep -q '^id ' $tmp/new-members &&
+		comm -23 $tmp/old-members $tmp/new-members >$tmp/moved && cat $tmp/moved &&
+		[ "$(cut -d ' ' -f 1 $tmp/moved)" = mem_attr_array ]
+}
+ok "no member of vmlinux's is elsewhere in the module's" no_member_moves
 
 # --- what is read there ---
 # No loader keeps the types in memory.
