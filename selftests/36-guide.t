@@ -144,8 +144,9 @@ pinned_as()
 }
 ok "a pin without dots" pinned_as sizecap
 ok "a pin with a dot is refused" pinned_as sizecap.bpf 255
+# On Debian's kernel bpftool finds no member that the series adds: this policy reads none.
 ok "bpftool registers a policy without a folder for its link" \
-	run 0 $bpftool struct_ops register build/bpf/template.bpf.o
+	run 0 $bpftool struct_ops register build/selftests/policy/refuse.bpf.o
 ok "and it is gone" state 'policy: none'
 end_vm
 ok "nothing is left" nothing_left
