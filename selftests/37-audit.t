@@ -25,7 +25,7 @@ start_audit()
 # end_audit [SIGNAL]: checks that the audit ends with status 0.
 end_audit()
 {
-	kill -${1:-TERM} $audit
+	kill -${1:-TERM} $audit || return 1
 	wait $audit
 	status=$?
 	[ $status -eq 0 ] || { echo "the audit's exit status is $status"; cat $summary; return 1; }
@@ -154,13 +154,13 @@ end_audit
 ok "leaves refusals out" has 0 '.event == "refused"'
 ok "and nothing else" has 1 '.event == "exit"'
 
-# A VM that a policy refuses during its creation has no descriptor yet.
+# A VM that a policy refuses has no descriptor before its creation is over.
 start_audit --json
 start_loader $fault --all attach_ret=-13
 start_other_vm
 stop_loader
 end_audit
-ok "a policy that refuses a new VM" has 1 ".event == \"exit\" and .pid == $other and .vm_fd == null and
+ok "a policy that refuses a new VM" has 1 ".event == \"exit\" and .pid == $other and (.vm_fd == null or .vm_fd == $other_fd) and
 	.kind == \"refused\" and .code == -13"
 end_other_vm
 
@@ -200,7 +200,7 @@ ok "all refusals are recorded: the ring holds them" adds_up
 ok "none is lost" test $lost -eq 0
 ok "each is whole" test "$(jq -c "select(.event == \"refused\" and $who and .result == \"EPERM\" and
 	.policy == \"seal\" and .direction == \"shared\" and .bytes == .pages * 4096)" $record | wc -l)" \
-	= $recorded
+	= $recorded -a $recorded -gt 0
 start_audit --json ring_kib=4
 kill -STOP $audit
 ok "a small ring, and the audit stands still" flood

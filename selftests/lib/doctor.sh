@@ -22,6 +22,7 @@ diagnosed()
 	shift 4
 	"$@" >$out 2>$err
 	status=$?
+	# shellcheck disable=SC2254 # it is a pattern
 	case $(finding $check) in
 	$pattern) ;;
 	*) finding $check; return 1 ;;

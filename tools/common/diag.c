@@ -403,6 +403,9 @@ void diag_bpf_load(struct diag *diag, int err)
 		return;
 	case ESRCH:
 	case ENOENT:
+		/* Without CAP_SYS_ADMIN libbpf does not see the types of modules, and reports that there are none. */
+		if (!access(KVM_BTF, F_OK) && !diag_has(DIAG_ADMIN_RIGHTS, diag))
+			return;
 		if (diag_has(DIAG_KVM_BTF, diag))
 			diag_set(diag, "run it again with -v to see which",
 				 "the kernel lacks something that the program refers to");
