@@ -260,13 +260,11 @@ static const char *parse_suffix(const struct param *param, const char *text, uin
 {
 	const struct suffix *suffixes = counts;
 
-	*unit = 1;
 	if (suffix_factor(times, param->unit))
 		suffixes = times;
 	else if (suffix_factor(bytes, param->unit))
 		suffixes = bytes;
-	if (suffixes != counts)
-		*unit = suffix_factor(suffixes, param->unit);
+	*unit = (suffixes != counts ? suffix_factor(suffixes, param->unit) : 0) ?: 1;
 	text += strspn(text, " ");
 	*factor = *text ? suffix_factor(suffixes, text) : *unit;
 	if (*factor)

@@ -304,11 +304,10 @@ int command_list(const struct options *options)
 	ret = read_vms(&list, 0);
 	if (!ret) {
 		states = read_states(&list);
-		if (!states)
+		if (states)
+			print_links(options, &links, &list, states);
+		else
 			ret = diag_fail(EXIT_FAILED, NULL, "%s", strerror(ENOMEM));
-	}
-	if (!ret) {
-		print_links(options, &links, &list, states);
 		vm_list_free(&list);
 	}
 	free(states);
