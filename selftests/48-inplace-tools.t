@@ -38,7 +38,7 @@ watch()
 
 end_watch()
 {
-	kill -INT $watcher
+	kill -TERM $watcher
 	wait $watcher
 }
 
