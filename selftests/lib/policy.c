@@ -6,15 +6,21 @@
 #include "kvm_core.h"
 #include "policy.h"
 
+/* It stays open: who opens an object loads it later, or opens more than one. */
+static struct kvm_core core;
+
 const struct bpf_object_open_opts *kvm_open_options(void)
 {
-	/* It stays open: the caller loads the object later, or more than one. */
-	static struct kvm_core core;
 	int err = core.options ? 0 : kvm_core_open(&core);
 
 	if (err)
 		errx(1, "cannot read KVM's types: %s", strerror(-err));
 	return core.options;
+}
+
+void kvm_close_options(void)
+{
+	kvm_core_close(&core);
 }
 
 struct bpf_map *find_policy(const struct bpf_object *object)

@@ -8,6 +8,8 @@
 
 /* Options with which each BPF object must be opened, see kvm_core.h. Failure ends the program. */
 const struct bpf_object_open_opts *kvm_open_options(void);
+/* For a process that closes descriptors which it does not know: the options would name one of them. */
+void kvm_close_options(void);
 /* Returns the object's struct_ops map, or NULL. */
 struct bpf_map *find_policy(const struct bpf_object *object);
 /*

@@ -369,6 +369,7 @@ static void run_loader(unsigned int i)
 	prctl(PR_SET_NAME, all ? "chaos-all" : "chaos-one");
 	libbpf_set_print(NULL);
 	/* VMs and their files must not be held by accident. */
+	kvm_close_options();
 	dup2(counts_fd, COUNTS_FD);
 	close_range(COUNTS_FD + 1, ~0U, 0);
 	/* Keeps the place. */
