@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Comma-separated values: the same figures as in JSON, a line for each VM or vCPU. An empty field is no figure. */
+/*
+ * Comma-separated values: the same figures as in JSON, a line for each VM or vCPU. An empty field means that there
+ * is no figure.
+ */
 #include "batch.h"
 
 #include <inttypes.h>
