@@ -158,7 +158,8 @@ sub files {
 	$out = (run($TRACE, qw(-b --folded -), '--replay', make_record('lost', qw(--stacks 1 --lost 7))))[1];
 	like($out, qr/^\[7_stacks_lost\] 0$/m, 'folded stacks tell what is missing');
 	($status) = run('bash', '-c', "$TRACE -b --replay $record --folded $TMP/folded | head -1; exit \${PIPESTATUS[0]}");
-	is($status, 0, 'a reader that has read enough');
+	# It depends on who is faster whether the tool writes to a pipe that is closed, and ends by SIGPIPE as others do.
+	like($status, qr/^(?:0|141)$/, 'a reader that has read enough');
 	is(scalar(split /\n/, read_file("$TMP/folded")), 5, 'the stacks are complete');
 }
 
