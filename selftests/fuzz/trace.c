@@ -19,7 +19,7 @@
 #include "tap.h"
 #include "use.h"
 
-static const char *const measures[] = { "faults", "fault_ends", "calls", "pages", "late", "windows", "use", NULL };
+static const char *const measures[] = { "faults", "fault_ends", "calls", "pages", "late", "windows", "use", "read_only", NULL };
 
 static struct tool tool = {
 	.name = "prefault-trace",

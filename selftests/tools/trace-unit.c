@@ -18,7 +18,7 @@
 #include "rows.h"
 
 #define ALL (MEASURE_FAULTS | MEASURE_FAULT_ENDS | MEASURE_CALLS | MEASURE_PAGES | MEASURE_LATE | \
-	     MEASURE_WINDOWS | MEASURE_USE)
+	     MEASURE_WINDOWS | MEASURE_USE | MEASURE_READ_ONLY)
 #define MAX_ERROR 0.07
 
 static int compare_numbers(const void *a, const void *b)
@@ -73,7 +73,7 @@ static const struct tool tool = {
 	.columns = columns,
 	.lists = trace_lists,
 	.list_count = LIST_COUNT,
-	.measures = (const char *const []){ "faults", "fault_ends", "calls", "pages", "late", "windows", "use", NULL },
+	.measures = (const char *const []){ "faults", "fault_ends", "calls", "pages", "late", "windows", "use", "read_only", NULL },
 	.figures_size = sizeof(struct figures),
 	.figures = fill_figures,
 	.next_vcpu = next_vcpu,
@@ -293,6 +293,12 @@ static void test_not_measured(void **state)
 	assert_cell(&rows.rows[0], "faults", 3);
 	for (int i = column("faults") + 1; i < column_count; i++)
 		assert_int_equal(rows.rows[0].cells[i].kind, CELL_NOT_MEASURED);
+	rows_free(&rows);
+	/* The tracepoint alone does not tell which pages are read-only. */
+	now->measured = ALL & ~MEASURE_READ_ONLY;
+	rows = build(NULL, now, true, false);
+	assert_cell(&rows.rows[0], "new_pg", 0);
+	assert_int_equal(rows.rows[0].cells[column("ro_pg")].kind, CELL_NOT_MEASURED);
 	rows_free(&rows);
 	snapshot_free(now);
 }

@@ -16,6 +16,7 @@ enum measure {
 	MEASURE_LATE		= 1 << 4,	/* faults of such pages */
 	MEASURE_WINDOWS		= 1 << 5,	/* that policies propose */
 	MEASURE_USE		= 1 << 6,	/* what became of pages that were mapped ahead */
+	MEASURE_READ_ONLY	= 1 << 7,	/* which of these pages the first write faults on */
 };
 
 /* The metrics. Each comes from a ladder of hooks (hooks.c), METRIC_USE from a file (use.c). */

@@ -41,7 +41,7 @@ static const struct hook hooks[] = {
 		.programs = { "vcpu_ioctl_begin", "vcpu_ioctl_end" },
 		.note = "the latency includes waiting for the vCPU",
 	}, {
-		.metric = METRIC_PAGES, .measures = MEASURE_PAGES,
+		.metric = METRIC_PAGES, .measures = MEASURE_PAGES | MEASURE_READ_ONLY,
 		.site = { HOOK_TP_BTF, "kvm_prefault_map" },
 		.also = { HOOK_FEXIT, "kvm_tdp_page_fault" },
 		.programs = { "prefault_map", "prefetch_access" },
@@ -55,7 +55,7 @@ static const struct hook hooks[] = {
 		 * Up to 6.13, KVM rewrites an entry that exists, without the Dirty bit, and reports
 		 * it as fixed.
 		 */
-		.metric = METRIC_PAGES, .measures = MEASURE_PAGES,
+		.metric = METRIC_PAGES, .measures = MEASURE_PAGES | MEASURE_READ_ONLY,
 		.site = { HOOK_FEXIT, "kvm_tdp_page_fault" }, .needs = "kvm_arch_vcpu_pre_fault_memory",
 		.trial = trial_prefault,
 		.programs = { "prefetch_page" },

@@ -87,7 +87,7 @@ static void draw_truth(struct flow *flow, const struct snapshot *now)
 }
 
 static const char * const measures[] = {
-	"faults", "fault_ends", "calls", "pages", "late", "windows", "use", NULL,
+	"faults", "fault_ends", "calls", "pages", "late", "windows", "use", "read_only", NULL,
 };
 
 int main(int argc, char **argv)
