@@ -95,6 +95,21 @@ static void live_and_die(void)
 		*slot = (struct vm_slot){ .birth = ++births, .pid = getpid(), .comm = "vmm", .dir = "1-2" };
 }
 
+/* A VM came between the two readings that a list is made of: its descriptor is known, its folder is not. */
+static void test_listed_without_folder(void **state)
+{
+	struct vm listed = { .id = 7, .pid = getpid(), .fd = 5, .name = "guest" };
+
+	(void)state;
+	slots[0] = (struct vm_slot){ .birth = 1, .id = 7, .pid = getpid(), .comm = "vmm", .dir = "1-5" };
+	table = (struct vm_table){ .shared = slots, .epoch = &epoch, .watch = -1, .list = { &listed, 1 } };
+	vm_table_update(&table, true);
+	assert_string_equal(table.owners[0].vm.name, "guest");
+	assert_string_equal(table.owners[0].vm.dir, "1-5");
+	assert_int_equal(table.owners[0].vm.creator_tid, 1);
+	slots[0] = (struct vm_slot){};
+}
+
 static void *open_fake(const struct args *args, struct diag *why)
 {
 	(void)args;
@@ -242,6 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_interval),
+		cmocka_unit_test(test_listed_without_folder),
 		cmocka_unit_test(test_two_days),
 		cmocka_unit_test(test_output),
 	};

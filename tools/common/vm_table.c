@@ -96,13 +96,21 @@ static void new_epoch(struct vm_table *t)
 static void meet(const struct vm_table *t, struct vm_owner *owner, const struct vm_slot *shared)
 {
 	const struct vm *listed;
+	struct vm event;
 
 	*owner = (struct vm_owner){ .birth = shared->birth };
-	vm_slot_owner(shared, &owner->vm);
+	vm_slot_owner(shared, &event);
+	owner->vm = event;
 	/* Its process may be gone already, but the VM may have been listed before its first event. */
-	listed = listed_vm(t, &owner->vm);
-	if (listed && strcmp(listed->name, "?"))
-		owner->vm = *listed;
+	listed = listed_vm(t, &event);
+	if (!listed || !strcmp(listed->name, "?"))
+		return;
+	owner->vm = *listed;
+	/* The list is without folders of VMs that came while it was read. */
+	if (!owner->vm.dir[0]) {
+		owner->vm.creator_tid = event.creator_tid;
+		memcpy(owner->vm.dir, event.dir, sizeof(event.dir));
+	}
 }
 
 /* VMs with KVM's numbers go by these, others by thread and descriptor. */
