@@ -231,6 +231,7 @@ int batch_run(const struct tool *tool, struct source *source, const struct args 
 	source_want(source, args->format == &json_format ? ~0U : tool->sheets[args->sheet].measures);
 	b.now = err ? NULL : source_next(source, &b.why);
 	interval_start(&b.interval, clock->now_ns(), args->delay_s);
+	source->interval = &b.interval;
 	if (b.now)
 		err = print_intervals(&b);
 	if (b.now && !err)
