@@ -70,7 +70,7 @@ $(STOP_UPDATE): selftests/policy/stop-update.c $(B)/tools.flags
 
 # --- tools ---
 TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit list-vms many-vms prefault-vmm \
-	probe screen-unit top-unit trace-unit vm-unit)
+	probe screen-unit top-unit trace-unit types-unit vm-unit)
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
@@ -79,7 +79,7 @@ $(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools
 $(TESTS)/tools/engine-unit $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/columns.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o figures.o kinds.o)
 $(TESTS)/tools/hooks-unit: $(addprefix $(B)/tools/prefault-trace/,results.o symbols.o)
-UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit top-unit trace-unit vm-unit)
+UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit top-unit trace-unit types-unit vm-unit)
 $(UNIT_TESTS) $(addprefix $(TESTS)/tools/,list-vms probe): $(TOOLS_COMMON)
 $(UNIT_TESTS): TOOLS_LIBS += -lcmocka
 $(TESTS)/tools/screen-unit: $(addprefix $(B)/tools/common/,screen.o text.o)
