@@ -39,6 +39,7 @@ $(TESTS)/inplace/inplace: $(addprefix $(TESTS)/inplace/,main.o access.o backings
 	file.o fuse.o held.o life.o poison.o uapi.o zaps.o)
 $(TESTS)/prefault/prefault: $(addprefix $(TESTS)/prefault/,main.o contract.o high.o race.o slots.o sptes.o state.o)
 $(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input: $(TESTS)/attributes/ranges.o
+$(TESTS)/attributes/attributes: $(TESTS)/attributes/listing.o
 $(KVM_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
