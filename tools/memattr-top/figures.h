@@ -60,9 +60,15 @@ struct snapshot *collector_snapshot(void *collector);
 void collector_close(void *collector);
 
 /* columns.c */
-extern const struct column columns[];
-extern const int column_count;
-void fill_figures(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long vcpu);
+enum sheet_id {
+	SHEET_VMS,
+	SHEET_CONVERSIONS,
+	SHEET_COUNT,
+};
+
+extern const struct sheet sheets[SHEET_COUNT];
+extern const char *const measures[];	/* names of enum measure */
+void fill_figures(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
 
 /* policies.c */
 bool has_left(const struct snapshot *now, const struct args *args);
