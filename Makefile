@@ -72,7 +72,7 @@ kernel-deb: deps ## build Debian packages of the patched kernel for a real host,
 	@.ci/deps $(DEB_PACKAGES)
 	@$(K) deb
 
-.PHONY: deb check-deb
+.PHONY: deb check-deb check-deb-vm
 deb: deps ## build Debian packages of modules, tools and policies in build/packages: see docs/install.md
 	@.ci/deps $(PACKAGING_PACKAGES)
 	@packaging/build
@@ -80,6 +80,10 @@ deb: deps ## build Debian packages of modules, tools and policies in build/packa
 check-deb: deps ## check the packages with lintian and in clean roots (RELEASES="bookworm trixie")
 	@.ci/deps $(PACKAGING_PACKAGES) debootstrap systemd
 	@$(PROVE) packaging/check.t
+
+check-deb-vm: deps ## check the packages at work: in the test VM, on the kernel of each release (RELEASES="bookworm trixie")
+	@.ci/deps $(PACKAGING_PACKAGES) debootstrap
+	@$(PROVE) packaging/check-vm.t
 
 kernel-tree: deps ## make ./linux, a git tree with the series as commits, to work on
 	@$(K) tree
