@@ -44,7 +44,7 @@ security_sources()	# SUITE SUITE_OF_HOST
 {
 	# shellcheck disable=SC2016 # these are names for apt
 	apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) $(COMPONENT) $(LABEL)' 'Created-By: Packages' |
-		sed -n "s/ Debian-Security\$//; t; d" | sed "s/$2/$1/" | sort -u >"$root/etc/apt/sources.list.d/security.list"
+		sed -n "s/$2\(.*\) Debian-Security\$/$1\1/p" | sort -u >"$root/etc/apt/sources.list.d/security.list"
 	in_root apt-get update -q
 }
 
