@@ -23,11 +23,43 @@ static const struct field vm_fields[] = {
 	FIELD_NUMBER(effective_pages),
 	FIELD_NUMBER(zap_pages),
 	FIELD(FIELD_HISTOGRAM, struct top_vm, "latency", latency),
+	FIELD_NUMBER(zaps),
+	FIELD_NUMBER(zap_ns),
+	FIELD(FIELD_HISTOGRAM, struct top_vm, "zap_latency", zap_latency),
+	FIELD_NUMBER(huge_lost),
+	FIELD_NUMBER(huge_mapped),
+	FIELD_NUMBER(widened_pages),
+	FIELD_NUMBER(policy_calls),
+	FIELD_NUMBER(policy_ns),
+	FIELD_NUMBER(refused),
+	FIELD_NUMBER(host_refused),
+	FIELD_NUMBER(ejections),
+	FIELD_NUMBER(prefaulted_pages),
+	FIELD_NUMBER(prefaulted_unused),
+	FIELD(FIELD_UNSIGNED, struct top_vm, "budget_us", budget_us),
+	FIELD(FIELD_UNSIGNED, struct top_vm, "huge_pages", huge_pages),
+	FIELD(FIELD_SIGNED, struct top_vm, "private_pages", private_pages),
 };
 
-const struct list_type top_lists[] = {
-	{ "vm", sizeof(struct top_vm), 1 << 16, vm_fields, sizeof(vm_fields) / sizeof(*vm_fields),
-	  snapshot_compare_vms, false, false },
+#define FIELD_PART(member)	FIELD(FIELD_UNSIGNED, struct top_part, #member, numbers.member)
+
+static const struct field part_fields[] = {
+	FIELD(FIELD_UNSIGNED, struct top_part, "birth", birth),
+	FIELD_TO(PART_KINDS - 1, struct top_part, "kind", kind),
+	FIELD(FIELD_SIGNED, struct top_part, "part", part),
+	FIELD_PART(count),
+	FIELD_PART(ns),
+	FIELD_PART(late),
+	FIELD_PART(ahead_pages),
+	FIELD_PART(ahead_new_pages),
+	FIELD(FIELD_HISTOGRAM, struct top_part, "latency", latency),
+};
+
+const struct list_type top_lists[LIST_COUNT] = {
+	[LIST_VMS] = { "vm", sizeof(struct top_vm), 1 << 16, vm_fields, sizeof(vm_fields) / sizeof(*vm_fields),
+		       snapshot_compare_vms, false, false },
+	[LIST_PARTS] = { "part", sizeof(struct top_part), 1 << 20, part_fields,
+			 sizeof(part_fields) / sizeof(*part_fields), compare_parts, true, false },
 };
 
 /* A VM that was not there before, or had no event yet, had counted nothing: its counts start at 0. */
@@ -42,6 +74,7 @@ void fill_figures(void *figures, const struct pair *pair, const struct snapshot_
 	for (size_t i = 0; then && i < sizeof(f->numbers) / sizeof(*numbers); i++)
 		numbers[i] -= ((const uint64_t *)&then->numbers)[i];
 	latency_add(&f->latency, &now->latency, then ? &then->latency : NULL);
+	latency_add(&f->zap_latency, &now->zap_latency, then ? &then->zap_latency : NULL);
 }
 
 static const char *policy_text(const struct row *row)

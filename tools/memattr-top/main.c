@@ -53,7 +53,10 @@ static void draw_truth(struct flow *flow, const struct snapshot *now)
 	flow_put(flow, failed ? colour(COLOUR_WARNING) : A_NORMAL, text);
 }
 
-static const char * const measures[] = { "exits", "conversions", "requests", "zaps", "policy", NULL };
+static const char * const measures[] = {
+	"exits", "conversions", "requests", "zaps", "policy", "vcpus", "reasons", "exit_ns", "user_exits", "faults",
+	"late", "ahead", "zap_ns", "huge", "stats", NULL,
+};
 
 int main(int argc, char **argv)
 {
@@ -64,7 +67,7 @@ int main(int argc, char **argv)
 		.fixed = 2,
 		.sort = 2,
 		.lists = top_lists,
-		.list_count = 1,
+		.list_count = LIST_COUNT,
 		.measures = measures,
 		.shown_hooks = METRIC_VM_END,
 		.open = collector_open,
