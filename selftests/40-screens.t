@@ -62,16 +62,35 @@ sub screen_of {
 	return $screen;
 }
 
+# The words of a tool's views, in the order of their numbers.
+sub views_of {
+	my $name = shift;
+	my ($status, $out, $err) = run($tool{$name}, '-b', '--view', 'nonesuch');
+	return split /, /, ($err =~ /--view (.*)/)[0] // '';
+}
+
 sub golden_screens {
 	for my $name (sort keys %tool) {
-		for my $size ('80x24', '120x40') {
-			my $file = "selftests/tools/screens/$name-$size.txt";
-			my $screen = screen_of($size, "$tool{$name} -d 0.1 --replay " . record_of($name),
-					       qr/END OF RECORD/);
-			write_file($file, $screen) if ($ENV{MEMATTR_SCREENS} // '') eq 'write';
-			is($screen, read_file($file), "$name at $size");
+		for my $view (views_of($name)) {
+			for my $size ('80x24', '120x40') {
+				my $file = "selftests/tools/screens/$name-$view-$size.txt";
+				my $command = "$tool{$name} -d 0.1 --view $view --replay " . record_of($name);
+				my $screen = screen_of($size, $command, qr/END OF RECORD/);
+				write_file($file, $screen) if ($ENV{MEMATTR_SCREENS} // '') eq 'write';
+				is($screen, read_file($file), "$name, view $view at $size");
+			}
 		}
 	}
+}
+
+# Enter shows the marked VM only, Esc all again; the VM stays marked.
+sub drilling {
+	my $command = "$TRACE -d 0.1 --replay " . record_of('prefault-trace');
+	my $in = screen_of('100x24', $command, qr/vCPUs? of/, 'Down', 'Down', 'Enter');
+	like($in, qr/2 vCPUs of sandbox.*~.*83de4b7/, 'Enter: the marked VM, by its name');
+	is(join(' ', $in =~ /^ *(\d+) \S+ +[01] /mg), '1502 1502', 'its vCPUs and no other');
+	my $out = screen_of('100x24', $command, qr/\d VMs/, 'Down', 'Down', 'Enter', 'Escape');
+	is(join(' ', $out =~ /^ *(\d+) \S+ +all /mg), '1650 1502 1388 1204', 'Esc: all VMs again');
 }
 
 # Wherever the line is broken, no character of a stack is lost.
@@ -96,14 +115,15 @@ sub keys_of {
 }
 
 sub figure_names {
-	my $name = shift;
-	my ($status, $batch) = run($tool{$name}, '-b', '--replay', record_of($name));
-	is($status, 0, "$name: -b");
-	my $keys = keys_of((run($tool{$name}, '--csv', '--replay', record_of($name)))[1], qr/,/);
-	cmp_ok(scalar @$keys, '>', 10, 'CSV has figures');
+	my ($name, $view) = @_;
+	my ($status, $batch) = run($tool{$name}, '-b', '--view', $view, '--replay', record_of($name));
+	is($status, 0, "$name: -b --view $view");
+	my $keys = keys_of((run($tool{$name}, '--csv', '--view', $view, '--replay', record_of($name)))[1], qr/,/);
+	cmp_ok(scalar @$keys, '>', 4, 'CSV has figures');
 	is_deeply(keys_of($batch, qr/ +/), $keys, 'batch output has the same, under the same names');
 	my ($document) = split /\n/, (run($tool{$name}, '-j', '--replay', record_of($name)))[1];
-	my %json = map { (s/_(?:ns|percent)$//r => 1) } keys %{ decode_json($document)->{vms}[0] };
+	my @objects = map { ($_, @{ $_->{$view} // [] }) } @{ decode_json($document)->{vms} };
+	my %json = map { (s/_(?:ns|percent)$//r => 1) } map { keys %$_ } @objects;
 	my @missing = grep { !$json{$_} && $_ ne 'vcpu' } @$keys;
 	is("@missing", '', 'and JSON');
 	my ($columns) = read_file("docs/man/$name.8") =~ /^\.SH COLUMNS\n(.*?)^\.SH /ms;
@@ -203,7 +223,11 @@ sub linear {
 
 golden_screens();
 wide_screens();
-figure_names($_) for sort keys %tool;
+drilling();
+for my $name (sort keys %tool) {
+	# A view that is not a table is a picture.
+	figure_names($name, $_) for grep { !/^(?:map)$/ } views_of($name);
+}
 unknown();
 files();
 odd_names();

@@ -174,10 +174,10 @@ static void test_two_days(void **state)
 {
 	static const struct format format = { .interval = check_interval };
 	struct tool tool = {
-		.name = "engine-unit", .columns = columns, .column_count = column_count, .lists = top_lists,
+		.name = "engine-unit", .sheets = sheets, .sheet_count = SHEET_COUNT, .lists = top_lists,
 		.list_count = 1, .measures = (const char *const []){ "exits", NULL },
 		.open = open_fake, .snapshot = take_fake, .close = close_fake,
-		.figures_size = sizeof(struct figures), .figures = fill_figures, .empty_text = empty_text,
+		.empty_text = empty_text,
 	};
 	const struct args args = { .format = &format, .delay_s = 1, .record = "/tmp/engine-unit.record" };
 	struct source source;

@@ -25,6 +25,8 @@ struct args {
 	double delay_s;
 	unsigned long count;	/* intervals until the end; 0: no end */
 	pid_t pid;		/* only VMs of this process; 0: all VMs */
+	const char *view;	/* a word or a number; NULL: the first one */
+	int sheet;		/* which of the tool's that is */
 	bool totals;		/* since each VM was first seen, not per second */
 	bool verbose;
 	const char *record, *replay;
@@ -32,7 +34,6 @@ struct args {
 
 	/* Set by tools that have such things. */
 	const char *folded;	/* file for stacks */
-	bool vcpus;		/* a row for each vCPU */
 
 	bool stdout_is_file;	/* "-" is the name of an output file */
 };

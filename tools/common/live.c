@@ -10,12 +10,30 @@
 #include "rows.h"
 #include "view.h"
 
-/* Identifies the marked row, which stays marked when rows change places. */
+/* Identifies the marked row, which stays marked when rows change places, and the VM from view to view. */
 struct mark {
 	bool set;
 	struct snapshot_vm vm;
-	long vcpu;
+	long part;		/* ALL_PARTS: any of the VM */
 };
+
+#define NOWHERE (-1)	/* for a pid: the mark has moved, and nothing has been drawn since */
+
+/* What a view shows, and how. */
+struct place {
+	int sheet;
+	bool one_vm;		/* only @vm, into which Enter has led */
+	struct snapshot_vm vm;
+};
+
+/* How the user left a table is how it comes back. */
+struct habit {
+	int sort, skipped;
+	bool reverse;
+	size_t first_row;
+};
+
+#define PLACES_MAX 8
 
 struct live {
 	const struct tool *tool;
@@ -23,7 +41,10 @@ struct live {
 	struct source source;
 	struct snapshot *before, *now;
 	struct view view;
-	bool vcpus;
+	struct place place;
+	struct place left[PLACES_MAX];	/* for Esc, the last one last */
+	int left_count;
+	struct habit habits[SHEETS_MAX];
 
 	size_t first_row;
 	size_t marked_row;
@@ -36,6 +57,9 @@ struct live {
 #define NAME_WIDER	8
 #define TEXT_WIDER	8
 #define TITLE_LEN	16
+#define TITLE_NAME	24
+/* With fewer lines the views are not named: the help has them. */
+#define LINES_FOR_TABS	20
 
 /* Room is enough for the units' "/s" only if all columns fit with it. */
 static int column_width(const struct column *column, bool wide)
@@ -47,25 +71,30 @@ static int column_width(const struct column *column, bool wide)
 	return title > width ? title : width;
 }
 
-static int total_width(const struct tool *tool, bool wide)
+static const struct sheet *sheet_of(const struct live *live)
 {
-	int total = tool->column_count - 1;
+	return &live->tool->sheets[live->place.sheet];
+}
 
-	for (int i = 0; i < tool->column_count; i++)
-		total += column_width(&tool->columns[i], wide);
+static int total_width(const struct sheet *sheet, bool wide)
+{
+	int total = sheet->column_count - 1;
+
+	for (int i = 0; i < sheet->column_count; i++)
+		total += column_width(&sheet->columns[i], wide);
 	return total;
 }
 
 /* Shares out the width that remains: names take half of it, and what no other text has a use for. */
-static void widen_text(const struct tool *tool, struct table_column *places, int rest)
+static void widen_text(int count, struct table_column *places, int rest)
 {
 	int others = 0, most;
 
-	for (int i = 0; i < tool->column_count; i++)
+	for (int i = 0; i < count; i++)
 		others += places[i].text && !places[i].cut_middle ? TEXT_WIDER : 0;
 	if (others > rest / 2)
 		others = rest / 2;
-	for (int i = 0; i < tool->column_count && rest > 0; i++) {
+	for (int i = 0; i < count && rest > 0; i++) {
 		if (!places[i].text)
 			continue;
 		most = places[i].cut_middle ? rest - others : TEXT_WIDER < rest ? TEXT_WIDER : rest;
@@ -78,12 +107,12 @@ static void widen_text(const struct tool *tool, struct table_column *places, int
 
 static void place_columns(struct live *live, char titles[][TITLE_LEN])
 {
-	const struct tool *tool = live->tool;
+	const struct sheet *sheet = sheet_of(live);
 	/* Names have a better use for a little room than headings. */
-	bool wide = COLS >= total_width(tool, true) + NAME_WIDER;
+	bool wide = COLS >= total_width(sheet, true) + NAME_WIDER;
 
-	for (int i = 0; i < tool->column_count; i++) {
-		const struct column *column = &tool->columns[i];
+	for (int i = 0; i < sheet->column_count; i++) {
+		const struct column *column = &sheet->columns[i];
 		struct table_column *place = &live->view.table.columns[i];
 		bool rate = wide && column->unit == UNIT_COUNT && !live->view.totals;
 
@@ -96,33 +125,55 @@ static void place_columns(struct live *live, char titles[][TITLE_LEN])
 			.cut_middle = column->text == row_name,
 		};
 	}
-	widen_text(tool, live->view.table.columns, COLS - total_width(tool, wide));
+	live->view.table.count = sheet->column_count;
+	live->view.table.fixed = sheet->fixed;
+	widen_text(sheet->column_count, live->view.table.columns, COLS - total_width(sheet, wide));
 	table_place(&live->view.table);
 }
 
 static void draw_title(const struct live *live, size_t count)
 {
-	char text[256], clock[16];
+	const struct sheet *sheet = sheet_of(live);
+	char text[256], clock[16], name[4 * TITLE_NAME] = "";
 
+	if (live->place.one_vm)
+		cut_middle(name, sizeof(name), live->place.vm.name, TITLE_NAME);
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&live->now->wall));
-	snprintf(text, sizeof(text), "%s %s  %zu %s%s%s  every %.4g s  %s", live->tool->name, clock, count,
-		 live->vcpus ? "vCPU" : "VM", count == 1 ? "" : "s",
-		 live->args->pid ? " of one process" : "", live->view.delay_s,
+	snprintf(text, sizeof(text), "%s %s  %s%s%zu %s%s%s%s  every %.4g s  %s", live->tool->name, clock,
+		 sheet->subject ?: "", sheet->subject ? " of " : "", count, sheet->noun, count == 1 ? "" : "s",
+		 live->place.one_vm ? " of " : live->args->pid ? " of one process" : "",
+		 name, live->view.delay_s,
 		 live->view.totals ? "totals" : "per second");
 	view_title(&live->view, text);
 }
 
+/* Names the views with their keys. Returns the next line. */
+static int draw_tabs(const struct live *live, int y)
+{
+	struct flow flow = { .y = y, .last = y };
+	char text[32];
+
+	if (live->tool->sheet_count < 3 || LINES < LINES_FOR_TABS)
+		return y;
+	for (int i = 0; i < live->tool->sheet_count; i++) {
+		snprintf(text, sizeof(text), "%d %s", i + 1, live->tool->sheets[i].word);
+		flow_put(&flow, i == live->place.sheet ? A_REVERSE : A_NORMAL, text);
+	}
+	return y + 1;
+}
+
 /* Draws the hooks that the figures come from. Returns the next line. */
-static int draw_truth(const struct live *live)
+static int draw_truth(const struct live *live, int y)
 {
 	const struct snapshot *before = live->before, *now = live->now;
 	/* With few lines, the table takes precedence. */
-	struct flow flow = { .y = 1, .last = (LINES - 4) / 4 };
+	struct flow flow = { .y = y, .last = y - 1 + (LINES - 4) / 4 };
+	unsigned int metrics = sheet_of(live)->metrics ?: (1U << live->tool->shown_hooks) - 1;
 	char text[2 * HOOK_TEXT_LEN];
 
-	if (flow.last < 1)
-		return 1;
-	view_truth(&flow, now->hooks, live->tool->shown_hooks, now->lost_events);
+	if (flow.last < y)
+		return y;
+	view_truth(&flow, now, metrics);
 	if (live->tool->draw_truth)
 		live->tool->draw_truth(&flow, now);
 	cost_text(before ? &before->cost : NULL, &now->cost, before ? now->time_ns - before->time_ns : 0,
@@ -152,8 +203,8 @@ static void draw_row(const struct live *live, int y, const struct row *row, bool
 		put_cell(y, 0, COLS, false, "");
 		attroff(A_REVERSE);
 	}
-	for (int i = 0; i < live->tool->column_count; i++) {
-		const struct column *column = &live->tool->columns[i];
+	for (int i = 0; i < sheet_of(live)->column_count; i++) {
+		const struct column *column = &sheet_of(live)->columns[i];
 		const char *word = column_text(column, row);
 
 		if (!word)
@@ -165,9 +216,8 @@ static void draw_row(const struct live *live, int y, const struct row *row, bool
 
 static bool is_marked(const struct mark *mark, const struct row *row)
 {
-	/* The first event of an idle VM gives it a birth. */
-	return mark->set && mark->vm.pid == row->vm->pid && mark->vm.creator_tid == row->vm->creator_tid &&
-	       mark->vm.fd == row->vm->fd && mark->vcpu == row->vcpu;
+	return mark->set && vm_is_row_of(&mark->vm, row->vm) &&
+	       (mark->part == ALL_PARTS || mark->part == row->part);
 }
 
 /* Finds the marked row again, or marks the one in its place; scrolls so that the mark is visible. */
@@ -176,9 +226,12 @@ static void settle_mark(struct live *live, const struct rows *rows)
 	size_t page = live->page > 0 ? live->page : 1;
 
 	live->row_count = rows->count;
-	for (size_t i = 0; i < rows->count; i++)
-		if (is_marked(&live->mark, &rows->rows[i]))
-			live->marked_row = i;
+	for (size_t i = 0; i < rows->count; i++) {
+		if (!is_marked(&live->mark, &rows->rows[i]))
+			continue;
+		live->marked_row = i;
+		break;
+	}
 	if (live->marked_row >= rows->count)
 		live->marked_row = rows->count ? rows->count - 1 : 0;
 	if (live->first_row > live->marked_row)
@@ -192,7 +245,7 @@ static void settle_mark(struct live *live, const struct rows *rows)
 	if (live->mark.set && rows->count) {
 		const struct row *row = &rows->rows[live->marked_row];
 
-		live->mark = (struct mark){ true, *row->vm, row->vcpu };
+		live->mark = (struct mark){ true, *row->vm, row->part };
 	}
 }
 
@@ -225,40 +278,92 @@ static void draw_rest(const struct live *live, int y)
 		tool->draw_page(y + 1, LINES - 2, live->now, live->args);
 }
 
+/* Draws what stands above the figures. Returns the next line. */
+static int draw_head(const struct live *live, size_t count)
+{
+	if (LINES < LINES_FOR_TITLE)
+		return 0;
+	draw_title(live, count);
+	return draw_truth(live, draw_tabs(live, 1));
+}
+
+static void draw_foot(const struct live *live)
+{
+	const char *own = sheet_of(live)->keys ?: live->tool->keys;
+	char keys[160];
+
+	snprintf(keys, sizeof(keys), sheet_of(live)->draw ? "q Quit  h Help  Space Pause  %s" :
+		 "q Quit  h Help  Space Pause  %sF6 Sort  t Totals  d Delay", own);
+	view_bottom(&live->view, keys);
+}
+
+static void draw_rows(struct live *live, int y, const struct rows *rows)
+{
+	int shown = 0;
+
+	live->page = LINES - y - (LINES >= LINES_FOR_TITLE);
+	settle_mark(live, rows);
+	for (; shown < live->page && live->first_row + shown < rows->count; shown++) {
+		size_t at = live->first_row + shown;
+
+		draw_row(live, y + shown, &rows->rows[at], live->mark.set && at == live->marked_row);
+	}
+	draw_rest(live, draw_empty(live, y + shown, rows->count));
+}
+
 static void draw_table(struct live *live)
 {
 	const struct rows_options options = {
-		.vcpus = live->vcpus,
 		.pid = live->args->pid,
+		.only = live->place.one_vm ? &live->place.vm : NULL,
 		.sort = live->view.table.sort,
 		.reverse = live->view.reverse,
 	};
-	char titles[live->tool->column_count][TITLE_LEN], keys[128];
+	char titles[sheet_of(live)->column_count][TITLE_LEN];
 	struct pair pair = pair_of(live->before, live->now, live->view.totals);
 	struct rows rows;
-	int y = 0, shown = 0;
+	int y;
 
-	if (rows_build(&rows, live->tool, &pair, &options))
+	if (rows_build(&rows, sheet_of(live), &pair, &options))
 		return;
-	if (LINES >= LINES_FOR_TITLE) {
-		draw_title(live, rows.count);
-		y = draw_truth(live);
-	}
+	y = draw_head(live, rows.count);
 	place_columns(live, titles);
 	if (LINES > 1)
 		table_heading(&live->view.table, y++);
-	live->page = LINES - y - (LINES >= LINES_FOR_TITLE);
-	settle_mark(live, &rows);
-	for (; shown < live->page && live->first_row + shown < rows.count; shown++) {
-		size_t at = live->first_row + shown;
-
-		draw_row(live, y + shown, &rows.rows[at], live->mark.set && at == live->marked_row);
-	}
-	draw_rest(live, draw_empty(live, y + shown, rows.count));
-	snprintf(keys, sizeof(keys), "q Quit  h Help  Space Pause  %sF6 Sort  t Totals  d Delay",
-		 live->tool->keys);
-	view_bottom(&live->view, keys);
+	draw_rows(live, y, &rows);
+	draw_foot(live);
 	rows_free(&rows);
+}
+
+/* Returns the VM that was chosen, as the last snapshot has it, or else the first one; NULL: there is none. */
+static const struct snapshot_vm *chosen_vm(const struct live *live)
+{
+	const struct snapshot_vm *first = NULL, *wanted = live->place.one_vm ? &live->place.vm :
+							  live->mark.set ? &live->mark.vm : NULL;
+
+	for (size_t i = 0; i < live->now->lists[0].count; i++) {
+		const struct snapshot_vm *vm = snapshot_item(live->now, 0, i);
+
+		if (!vm_is_of(vm, live->args->pid))
+			continue;
+		first = first ?: vm;
+		if (wanted && vm_is_row_of(wanted, vm))
+			return vm;
+	}
+	return live->place.one_vm ? NULL : first;
+}
+
+static void draw_picture(const struct live *live)
+{
+	struct pair pair = pair_of(live->before, live->now, live->view.totals);
+	const struct snapshot_vm *vm = chosen_vm(live);
+	int y = draw_head(live, vm ? 1 : 0);
+
+	if (vm)
+		sheet_of(live)->draw(y, LINES - 1, &pair, vm);
+	else
+		draw_empty(live, y, 0);
+	draw_foot(live);
 }
 
 static int draw_keys(const struct live *live, int y)
@@ -279,8 +384,23 @@ static int draw_keys(const struct live *live, int y)
 	return y;
 }
 
+static int draw_views(const struct live *live, int y)
+{
+	char text[128];
+
+	put(y++, 0, "v          the next view             Enter Esc  into a row's VM, and back");
+	for (int i = 0; i < live->tool->sheet_count; i++) {
+		const struct sheet *sheet = &live->tool->sheets[i];
+
+		snprintf(text, sizeof(text), "%d          %s: %s", i + 1, sheet->word, sheet->help);
+		put(y++, 0, text);
+	}
+	return y;
+}
+
 static void draw_help(const struct live *live)
 {
+	const struct sheet *sheet = sheet_of(live);
 	char text[3 * HOOK_TEXT_LEN];
 	int y = 0;
 
@@ -289,6 +409,8 @@ static void draw_help(const struct live *live)
 	put(y++, 0, text);
 	attroff(A_BOLD);
 	y = draw_keys(live, y);
+	if (live->tool->sheet_count > 1)
+		y = draw_views(live, y);
 	put(y++, 0, "n/a: not measured on this kernel; -: nothing to measure. Figures come from:");
 	for (int i = 0; i < live->now->hook_count; i++) {
 		const struct snapshot_hook *hook = &live->now->hooks[i];
@@ -300,7 +422,7 @@ static void draw_help(const struct live *live)
 		snprintf(text, sizeof(text), "%-12s (*) %s", "", hook->note);
 		put(y++, 0, text);
 	}
-	for (const struct column *c = live->tool->columns; c < live->tool->columns + live->tool->column_count; c++) {
+	for (const struct column *c = sheet->columns; c < sheet->columns + sheet->column_count; c++) {
 		snprintf(text, sizeof(text), "%-6s %s", c->title, c->help ?: "");
 		if (c->help)
 			put(y++, 0, text);
@@ -315,6 +437,8 @@ static void draw(struct live *live)
 		draw_help(live);
 	else if (live->view.mode == VIEW_PAGE)
 		live->tool->draw_page(0, LINES, live->now, live->args);
+	else if (sheet_of(live)->draw)
+		draw_picture(live);
 	else
 		draw_table(live);
 	if (live->view.mode == VIEW_SORT)
@@ -333,14 +457,87 @@ static void move_mark(struct live *live, long by)
 	if (to >= (long)live->row_count)
 		to = (long)live->row_count - 1;
 	live->marked_row = to > 0 ? to : 0;
-	live->mark = (struct mark){ .set = true, .vm.pid = -1 };
+	live->mark = (struct mark){ .set = true, .vm.pid = NOWHERE };
+}
+
+/* What is new on the screen begins to be collected: a snapshot at once is the start of its first interval. */
+static void show(struct live *live, struct place place)
+{
+	struct habit *old = &live->habits[live->place.sheet], *new = &live->habits[place.sheet];
+	struct table *table = &live->view.table;
+
+	*old = (struct habit){ table->sort, table->skipped, live->view.reverse, live->first_row };
+	table->sort = new->sort;
+	table->skipped = new->skipped;
+	live->view.reverse = new->reverse;
+	live->first_row = new->first_row;
+	live->mark.part = ALL_PARTS;
+	live->place = place;
+	live->view.has_table = !sheet_of(live)->draw;
+	mousemask(sheet_of(live)->draw ? ALL_MOUSE_EVENTS : 0, NULL);
+	source_want(&live->source, sheet_of(live)->measures);
+	if (!live->source.replay)
+		live->view.interval.deadline_ns = monotonic_ns();
+}
+
+static void show_sheet(struct live *live, int sheet)
+{
+	struct place place = live->place;
+
+	place.sheet = sheet;
+	if (sheet < live->tool->sheet_count && sheet != live->place.sheet)
+		show(live, place);
+}
+
+static void enter_row(struct live *live)
+{
+	struct place place = { .sheet = sheet_of(live)->enter, .one_vm = true };
+
+	/* Drawing finds out which VM a mark that has moved is on. */
+	if (live->mark.set && live->mark.vm.pid == NOWHERE)
+		draw(live);
+	if (!place.sheet || !live->mark.set || !live->row_count || live->left_count == PLACES_MAX)
+		return;
+	place.vm = live->mark.vm;
+	live->left[live->left_count++] = live->place;
+	show(live, place);
+}
+
+static void go_back(struct live *live)
+{
+	struct place first = {};
+
+	if (live->left_count)
+		show(live, live->left[--live->left_count]);
+	else if (live->place.sheet)
+		show(live, first);
+}
+
+static bool sheet_key(struct live *live, int key)
+{
+	struct pair pair = pair_of(live->before, live->now, live->view.totals);
+	const struct snapshot_vm *vm = chosen_vm(live);
+
+	if (sheet_of(live)->key && vm && sheet_of(live)->key(key, &pair, vm))
+		return true;
+	if (key == 'v')
+		show_sheet(live, (live->place.sheet + 1) % live->tool->sheet_count);
+	else if (key >= '1' && key <= '9')
+		show_sheet(live, key - '1');
+	else if (key == '\n' || key == KEY_ENTER)
+		enter_row(live);
+	else if (key == ESCAPE)
+		go_back(live);
+	else
+		return false;
+	return true;
 }
 
 static void own_key(struct live *live, int key)
 {
-	if (key == 'v' && live->tool->next_vcpu)
-		live->vcpus = !live->vcpus;
-	else if (key == 'l')
+	if (sheet_key(live, key))
+		return;
+	if (key == 'l')
 		live->view.mode = VIEW_PAGE;
 	else if (key == KEY_UP || key == KEY_DOWN)
 		move_mark(live, key == KEY_UP ? -1 : 1);
@@ -408,20 +605,25 @@ static int open_source(struct live *live, struct diag *why)
 	return source_open(&live->source, live->tool, live->args, why);
 }
 
+static int most_columns(const struct tool *tool)
+{
+	int most = 0;
+
+	for (int i = 0; i < tool->sheet_count; i++)
+		most = tool->sheets[i].column_count > most ? tool->sheets[i].column_count : most;
+	return most;
+}
+
 int live_run(const struct tool *tool, const struct args *args)
 {
-	struct table_column columns[tool->column_count];
+	struct table_column columns[most_columns(tool)];
 	struct live live = {
 		.tool = tool,
 		.args = args,
-		.vcpus = args->vcpus,
+		.place.sheet = args->sheet,
 		.view = {
-			.table = {
-				.columns = columns,
-				.count = tool->column_count,
-				.fixed = tool->fixed,
-				.sort = tool->sort,
-			},
+			.table = { .columns = columns, .sort = tool->sheets[args->sheet].sort },
+			.has_table = !tool->sheets[args->sheet].draw,
 			.totals = args->totals,
 			.delay_s = args->delay_s,
 		},
@@ -429,11 +631,15 @@ int live_run(const struct tool *tool, const struct args *args)
 	struct diag why = {};
 	int status = view_open(&live.view, tool->name), closed;
 
+	for (int i = 0; i < tool->sheet_count; i++)
+		live.habits[i].sort = tool->sheets[i].sort;
 	if (status)
 		return status;
 	status = open_source(&live, &why);
-	if (!status)
+	if (!status) {
+		source_want(&live.source, sheet_of(&live)->measures);
 		run(&live, &why);
+	}
 	view_close(&live.view);
 	closed = source_close(&live.source);
 	snapshot_free(live.before);

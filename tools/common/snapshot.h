@@ -19,7 +19,7 @@
 
 /* No tool has more. */
 #define HOOKS_MAX	16
-#define LISTS_MAX	4
+#define LISTS_MAX	8
 
 /* A member of an item that a record keeps. */
 struct field {
@@ -85,6 +85,7 @@ struct snapshot {
 	uint64_t time_ns;	/* CLOCK_MONOTONIC */
 	time_t wall;
 	unsigned int measured;	/* bits of the tool's enum measure */
+	unsigned int unwanted;	/* of these: nobody looked at them, so they were not collected */
 	int hook_count;
 	struct snapshot_hook hooks[HOOKS_MAX];
 
@@ -128,7 +129,8 @@ struct pair {
 	double seconds;		/* what counts are divided by; 0: there are no rates yet */
 };
 
-#define VCPU_ALL (-1)
+/* Stands for the whole VM where a row can be a part of one. */
+#define ALL_PARTS (-1)
 /* Stands for the vCPU where there is none: a conversion belongs to the VM. */
 #define NO_VCPU (~0U)
 

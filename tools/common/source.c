@@ -71,6 +71,12 @@ int source_open(struct source *source, const struct tool *tool, const struct arg
 	return status;
 }
 
+void source_want(struct source *source, unsigned int measures)
+{
+	if (source->collector && source->tool->want)
+		source->tool->want(source->collector, source->record.name ? ~0U : measures);
+}
+
 static bool is_full(struct source *source)
 {
 	uint64_t limit = source->args->record_limit;

@@ -23,6 +23,9 @@ struct source {
 /* Returns EXIT_OK, or another exit status and @why says why. */
 int source_open(struct source *source, const struct tool *tool, const struct args *args, struct diag *why);
 
+/* Has these measures collected from now on. A record has all. */
+void source_want(struct source *source, unsigned int measures);
+
 /*
  * Returns the next snapshot. Returns NULL on failure, and @why says why; or, with @why empty, at
  * the end.

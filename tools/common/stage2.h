@@ -29,4 +29,10 @@ enum trace_alias {
 /* No kernel has as many RET_PF_*. */
 #define KERNEL_RESULTS		16
 
+#ifndef __bpf__
+/* "private", "4K"; whatever else there is is "unknown". */
+const char *alias_name(unsigned int alias);
+const char *level_name(unsigned int level);
+#endif
+
 #endif

@@ -180,10 +180,12 @@ static bool table_key(struct view *view, int key)
 		return true;
 	case '+':
 	case '-':
+		if (!view->has_table)
+			return false;
 		set_delay(view, step_delay(view->delay_s, key == '+'));
 		return true;
 	}
-	return column_key(view, key);
+	return view->has_table && column_key(view, key);
 }
 
 int view_key(struct view *view)
@@ -211,27 +213,36 @@ int view_key(struct view *view)
 
 void view_title(const struct view *view, const char *text)
 {
+	const char *state = view->ended ?: view->paused ? "PAUSED" : "";
+	int x = strlen(text) + 1, last = COLS - (int)strlen(state) - 1;
+
 	attron(A_BOLD);
 	put(0, 0, text);
-	if (view->ended || view->paused)
-		put(0, strlen(text) + 2, view->ended ?: "PAUSED");
+	x = x < last ? x : last > 0 ? last : 0;
+	if (*state)
+		put_cell(0, x, 1, false, "");
+	put(0, x + 1, state);
 	attroff(A_BOLD);
 }
 
-void view_truth(struct flow *flow, const struct snapshot_hook *hooks, int count, uint64_t lost_events)
+void view_truth(struct flow *flow, const struct snapshot *now, unsigned int metrics)
 {
 	char text[2 * HOOK_TEXT_LEN];
 
-	for (const struct snapshot_hook *hook = hooks; hook < hooks + count; hook++) {
+	for (int metric = 0; metric < now->hook_count; metric++) {
+		const struct snapshot_hook *hook = &now->hooks[metric];
 		bool missing = !strcmp(hook->hook, "n/a");
+
+		if (!(metrics & 1U << metric))
+			continue;
 
 		/* A note says that the figures are not quite what the heading says. */
 		snprintf(text, sizeof(text), "%s %s%s", hook->metric, hook->hook,
 			 hook->note[0] && !missing ? "(*)" : "");
 		flow_put(flow, missing ? colour(COLOUR_WARNING) : A_NORMAL, text);
 	}
-	snprintf(text, sizeof(text), "lost %" PRIu64, lost_events);
-	flow_put(flow, lost_events ? colour(COLOUR_LOSS) : A_NORMAL, text);
+	snprintf(text, sizeof(text), "lost %" PRIu64, now->lost_events);
+	flow_put(flow, now->lost_events ? colour(COLOUR_LOSS) : A_NORMAL, text);
 }
 
 void view_help_end(int lines, const char *manual)

@@ -7,8 +7,8 @@
 #define MEMATTR_VIEW_H
 
 #include "clock.h"
+#include "snapshot.h"
 #include "table.h"
-#include "truth.h"
 
 /* A screen with fewer lines has no title: the VMs need all lines. */
 #define LINES_FOR_TITLE	4
@@ -25,6 +25,7 @@ enum view_mode {
 
 struct view {
 	struct table table;
+	bool has_table;		/* false: keys of columns are the picture's own */
 	bool totals, reverse;
 	double delay_s;
 
@@ -58,8 +59,8 @@ bool view_is_due(struct view *view);
 /* Draws the first line, with a word if the view is paused or the record has ended. */
 void view_title(const struct view *view, const char *text);
 
-/* Draws the hooks that the figures come from, in the lines below the title. */
-void view_truth(struct flow *flow, const struct snapshot_hook *hooks, int count, uint64_t lost_events);
+/* Draws the hooks of these metrics, which the figures come from, in the lines below the title. */
+void view_truth(struct flow *flow, const struct snapshot *now, unsigned int metrics);
 
 /* Says below a page of help that it has more lines, if its @lines do not fit the screen. */
 void view_help_end(int lines, const char *manual);

@@ -120,31 +120,27 @@ static int start(struct collector *c, struct diag *why)
 	return err;
 }
 
-#define DIVIDED (MEASURE_VCPUS | MEASURE_REASONS | MEASURE_EXIT_NS)
-
-int collector_want(void *collector, unsigned int measures)
+void collector_want(void *collector, unsigned int measures)
 {
+	const unsigned int huge = MEASURE_HUGE | MEASURE_FAULTS | MEASURE_AHEAD;
 	struct collector *c = collector;
-	bool divide = measures & DIVIDED, huge = measures & MEASURE_HUGE;
-	int err;
+	bool divide = measures & MEASURE_DIVIDED;
 
-	/* Only these two metrics tell which huge pages get mapped. */
-	if (huge)
-		measures |= MEASURE_FAULTS | MEASURE_AHEAD;
-	c->series.used |= measures & (DIVIDED | MEASURE_USER_EXITS | MEASURE_FAULTS | MEASURE_AHEAD);
+	c->series.used |= measures & MEASURE_OPTIONAL;
 	if (divide && !c->bpf->bss->divide_exits)
 		series_forget_exits(&c->series);
-	err = optional_want(&c->optional, measures);
+	optional_want(&c->optional, measures);
 	c->bpf->bss->divide_exits = divide;
-	stats_count_huge(&c->stats, &c->table, c->counts, huge);
+	/* Only all of these tell which huge pages get mapped. */
+	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
 	c->wanted = measures;
-	return err;
 }
 
 void *collector_open(const struct args *args, struct diag *why)
 {
 	struct collector *c = calloc(1, sizeof(*c));
 
+	(void)args;
 	if (!c) {
 		diag_set(why, "", "out of memory");
 		return NULL;
@@ -165,12 +161,6 @@ void *collector_open(const struct args *args, struct diag *why)
 	/* Without them no policy counts as ejected. */
 	if (c->has_policies)
 		exit_kinds_load(&c->kinds);
-	/* Whoever replays a record may look at anything. */
-	if (args->record && collector_want(c, MEASURE_ALL)) {
-		diag_set(why, "run it again with -v", "cannot start counting: %s", strerror(errno));
-		collector_close(c);
-		return NULL;
-	}
 	return c;
 }
 
@@ -344,6 +334,7 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 	s->wall = time(NULL);
 	c->can_read_stats = !stats_read(&c->stats);
 	s->measured = measured(c);
+	s->unwanted = MEASURE_OPTIONAL & ~c->wanted;
 	describe_hooks(c, s);
 }
 

@@ -53,20 +53,22 @@ struct top_stats_of_vm {
 /* What a VM's counts are divided into. */
 enum top_part_kind {
 	PART_VCPU,	/* by number: exits */
-	PART_EXIT,	/* by the processor's reason: exits */
-	PART_USER_EXIT,	/* by reason, or by error: returns of KVM_RUN */
+	PART_EXIT,	/* by reason: exits, and returns of KVM_RUN to userspace */
 	PART_FAULT,	/* by alias and level: stage-2 faults, and memory mapped ahead */
 	PART_KINDS,
 };
 
-/* The parts of each kind; vCPUs go by their numbers. All are signed, because rows have a long of them, and from 0 up. */
-#define PART_EXIT_OF(isa, code)		((__s64)(isa) << 32 | (__u32)(code))
-#define PART_USER_ERROR_OF(error)	(1LL << 32 | (error))
-#define PART_FAULT_OF(alias, level)	((__s64)(alias) * LEVEL_COUNT + (level))
+/* Whose number a reason is. <asm/kvm_host.h> numbers the first two. */
+enum top_reason_of {
+	REASON_VMX = 1,
+	REASON_SVM,
+	REASON_USER,		/* KVM_EXIT_* */
+	REASON_USER_ERROR,	/* errno of KVM_RUN */
+};
 
-/* As <asm/kvm_host.h> numbers the instruction sets for kvm_exit. */
-#define ISA_VMX	1
-#define ISA_SVM	2
+/* Parts are signed, because rows have a long of them, and from 0 up. */
+#define PART_EXIT_OF(reason_of, number)	((__s64)(reason_of) << 32 | (__u32)(number))
+#define PART_FAULT_OF(alias, level)	((__s64)(alias) * LEVEL_COUNT + (level))
 
 #define USER_EXIT_MEMORY_FAULT	39	/* KVM_EXIT_MEMORY_FAULT, which <linux/kvm.h> has since 6.8 */
 

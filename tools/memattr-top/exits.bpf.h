@@ -21,14 +21,14 @@ static __always_inline _Bool read_reason(struct kvm_vcpu *vcpu, __u32 isa, __s64
 	void *at = (void *)vcpu;
 	__u32 code;
 
-	if (isa == ISA_SVM && svm_vmcb_at) {
+	if (isa == REASON_SVM && svm_vmcb_at) {
 		if (bpf_probe_read_kernel(&at, sizeof(at), at + svm_vmcb_at) ||
 		    bpf_probe_read_kernel(&code, sizeof(code), at + vmcb_exit_code_at))
 			return 0;
 		*part = PART_EXIT_OF(isa, code);
 		return 1;
 	}
-	if (isa == ISA_VMX && vmx_exit_reason_at) {
+	if (isa == REASON_VMX && vmx_exit_reason_at) {
 		if (bpf_probe_read_kernel(&code, sizeof(code), at + vmx_exit_reason_at))
 			return 0;
 		*part = PART_EXIT_OF(isa, code & VMX_BASIC_REASON);
@@ -122,13 +122,13 @@ int BPF_PROG(end_exit, struct kvm_vcpu *vcpu)
 static __always_inline __s64 user_part(__u32 reason, int error)
 {
 	if (error >= 0 || reason == USER_EXIT_MEMORY_FAULT)
-		return reason;
-	return PART_USER_ERROR_OF(-error);
+		return PART_EXIT_OF(REASON_USER, reason);
+	return PART_EXIT_OF(REASON_USER_ERROR, -error);
 }
 
 static __always_inline void count_user_part(struct kvm_vcpu *vcpu, __u32 reason, int error)
 {
-	struct top_series_key key = { .kind = PART_USER_EXIT, .part = user_part(reason, error) };
+	struct top_series_key key = { .kind = PART_EXIT, .part = user_part(reason, error) };
 	struct top_series *s;
 
 	key.slot = slot_of(vcpu->kvm);

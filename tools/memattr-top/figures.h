@@ -25,7 +25,8 @@ enum measure {
 	MEASURE_ZAP_NS		= 1 << 12,
 	MEASURE_HUGE		= 1 << 13,	/* huge pages that are mapped at the moment */
 	MEASURE_STATS		= 1 << 14,	/* the statistics that the series adds */
-	MEASURE_ALL		= (1 << 15) - 1,
+	MEASURE_DIVIDED		= MEASURE_VCPUS | MEASURE_REASONS | MEASURE_EXIT_NS,
+	MEASURE_OPTIONAL	= MEASURE_DIVIDED | MEASURE_USER_EXITS | MEASURE_FAULTS | MEASURE_LATE | MEASURE_AHEAD,
 };
 
 /* The metrics. hooks.c lists hooks for all but the last two. */
@@ -91,11 +92,14 @@ struct top_part {
 struct figures {
 	struct numbers numbers;
 	struct latency latency, zap_latency;
+	struct cell call_ns, budget_percent;
 };
 
 struct part_figures {
 	struct part_numbers numbers;
 	struct latency latency;
+	struct cell time;	/* ns, per second; returns to userspace have none */
+	struct cell share;	/* of the time of all such parts of the VM */
 };
 
 enum top_list {
@@ -111,23 +115,39 @@ void *collector_open(const struct args *args, struct diag *why);
 struct snapshot *collector_snapshot(void *collector);
 void collector_close(void *collector);
 /*
- * Says what is to be collected from now on: bits of enum measure. What the VMs' own view shows always is; the rest costs
- * nothing while nobody wants it. Returns 0 or -errno.
+ * Says what is to be collected from now on. What the view of VMs shows always is; the rest costs nothing while nobody
+ * wants it.
  */
-int collector_want(void *collector, unsigned int measures);
+void collector_want(void *collector, unsigned int measures);
 
 /* columns.c */
-extern const struct column columns[];
-extern const int column_count;
-void fill_figures(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long vcpu);
+enum sheet_id {
+	SHEET_VMS,
+	SHEET_VCPUS,
+	SHEET_EXITS,
+	SHEET_CONVERSIONS,
+	SHEET_ZAPS,
+	SHEET_FAULTS,
+	SHEET_POLICY,
+	SHEET_COUNT,
+};
+
+extern const struct sheet sheets[SHEET_COUNT];
+extern const char *const measures[];	/* names of enum measure */
+void fill_figures(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
 
 /* parts.c */
 int compare_parts(const void *a, const void *b);
-/* These are for the rows of a view that shows parts of one kind. */
-/* Returns the VM's next part after @part, which is VCPU_ALL at first; VCPU_ALL: there is none. */
-long part_next(const struct snapshot *s, const struct snapshot_vm *vm, enum top_part_kind kind, long part);
-void part_figures(struct part_figures *figures, const struct pair *pair, const struct snapshot_vm *vm,
-		  enum top_part_kind kind, long part);
+/* For the rows of views that show parts of one kind. */
+long next_vcpu(const struct snapshot *s, const struct snapshot_vm *vm, long part);
+long next_exit(const struct snapshot *s, const struct snapshot_vm *vm, long part);
+long next_fault(const struct snapshot *s, const struct snapshot_vm *vm, long part);
+void fill_vcpu(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+void fill_exit(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+void fill_fault(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+
+/* exit_names.c: "npf", "user:memory_fault"; numbers that have no name here stay numbers. */
+const char *exit_name(long part);
 
 /* policies.c */
 bool has_left(const struct snapshot *now, const struct args *args);

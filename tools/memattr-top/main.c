@@ -53,19 +53,12 @@ static void draw_truth(struct flow *flow, const struct snapshot *now)
 	flow_put(flow, failed ? colour(COLOUR_WARNING) : A_NORMAL, text);
 }
 
-static const char * const measures[] = {
-	"exits", "conversions", "requests", "zaps", "policy", "vcpus", "reasons", "exit_ns", "user_exits", "faults",
-	"late", "ahead", "zap_ns", "huge", "stats", NULL,
-};
-
 int main(int argc, char **argv)
 {
 	const struct tool tool = {
 		.name = "memattr-top",
-		.columns = columns,
-		.column_count = column_count,
-		.fixed = 2,
-		.sort = 2,
+		.sheets = sheets,
+		.sheet_count = SHEET_COUNT,
 		.lists = top_lists,
 		.list_count = LIST_COUNT,
 		.measures = measures,
@@ -73,8 +66,7 @@ int main(int argc, char **argv)
 		.open = collector_open,
 		.snapshot = collector_snapshot,
 		.close = collector_close,
-		.figures_size = sizeof(struct figures),
-		.figures = fill_figures,
+		.want = collector_want,
 		.empty_text = empty_text,
 		.see = "Exits that are stage-2 faults, and faults after conversions: prefault-trace",
 		.keys = "l Left  ",

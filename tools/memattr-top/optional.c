@@ -16,7 +16,7 @@ static struct bpf_program *program_of(const struct optional *o, enum metric metr
 	return hook && hook->programs[i] ? bpf_object__find_program_by_name(o->object, hook->programs[i]) : NULL;
 }
 
-void optional_open(struct optional *o, const struct hooks *hooks, const struct bpf_object *object)
+void optional_open(struct optional *o, struct hooks *hooks, const struct bpf_object *object)
 {
 	*o = (struct optional){ .hooks = hooks, .object = object };
 	for (size_t m = 0; m < METRICS; m++)
@@ -46,19 +46,23 @@ static int attach(const struct optional *o, enum metric metric, struct bpf_link 
 	return 0;
 }
 
-int optional_want(struct optional *o, unsigned int measures)
+void optional_want(struct optional *o, unsigned int measures)
 {
-	int err = 0;
-
-	for (size_t m = 0; m < METRICS && !err; m++) {
+	for (size_t m = 0; m < METRICS; m++) {
+		struct bpf_link **links = o->links[metrics[m]];
 		const struct hook *hook = o->hooks->active[metrics[m]];
+		int err = 0;
 
 		if (hook && hook->measures & measures)
-			err = attach(o, metrics[m], o->links[metrics[m]]);
-		else
-			detach(o->links[metrics[m]]);
+			err = attach(o, metrics[m], links);
+		if (!hook || err || !(hook->measures & measures))
+			detach(links);
+		/* It worked when it was probed. Now it is n/a, and the cause is shown. */
+		if (err) {
+			o->hooks->active[metrics[m]] = NULL;
+			o->hooks->errors[metrics[m]] = err;
+		}
 	}
-	return err;
 }
 
 void optional_close(struct optional *o)

@@ -8,15 +8,15 @@
 #include "ladder.h"
 
 struct optional {
-	const struct hooks *hooks;
+	struct hooks *hooks;
 	const struct bpf_object *object;
 	struct bpf_link *links[METRICS_MAX][HOOK_PROGRAMS];
 };
 
 /* Keeps libbpf from attaching the programs of these metrics. Call this before the object is attached. */
-void optional_open(struct optional *optional, const struct hooks *hooks, const struct bpf_object *object);
-/* Attaches the active hooks that have any of these measures, and detaches all others. Returns 0 or -errno. */
-int optional_want(struct optional *optional, unsigned int measures);
+void optional_open(struct optional *optional, struct hooks *hooks, const struct bpf_object *object);
+/* Attaches the active hooks that have any of these measures, and detaches all others. */
+void optional_want(struct optional *optional, unsigned int measures);
 void optional_close(struct optional *optional);
 
 #endif

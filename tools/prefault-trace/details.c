@@ -41,8 +41,8 @@ static void latency_object(struct json *json, const char *key, const struct late
 
 static void kind_members(struct json *json, const struct trace_kind *kind)
 {
-	json_string(json, "alias", kind_alias(kind->alias));
-	json_string(json, "level", kind_level(kind->level));
+	json_string(json, "alias", alias_name(kind->alias));
+	json_string(json, "level", level_name(kind->level));
 	json_string(json, "access", kind_access(kind->access));
 	json_string(json, "result", kind_result(kind->event, kind->result));
 }
@@ -101,12 +101,12 @@ void json_row(struct json *json, const struct row *row)
 	json_figure(json, "asked_pg", f->asked_pages, measured & MEASURE_CALLS);
 	latency_object(json, "fault_ns", &f->fault, measured & MEASURE_FAULT_ENDS);
 	latency_object(json, "call_ns", &f->call, measured & MEASURE_CALLS);
-	if (row->vcpu == VCPU_ALL) {
+	if (row->part == ALL_PARTS) {
 		use_object(json, &((const struct trace_vm *)row->vm)->use);
 		return;
 	}
 	json_array(json, "series");
-	each_series(row->pair, row->vm, row->vcpu, series_object, json);
+	each_series(row->pair, row->vm, row->part, series_object, json);
 	json_array_end(json);
 }
 
@@ -166,8 +166,8 @@ void print_slowest(FILE *out, const struct snapshot *now, const struct args *arg
 
 	while (left-- && (slow = next_slow(now, args, &at)))
 		fprintf(out, "slow %.3f us  gpa 0x%" PRIx64 "  pid %d  vcpu %u  %s %s %s %s  %s\n",
-			slow->ns / 1000.0, slow->gpa, slow->pid, slow->vcpu, kind_alias(slow->kind.alias),
-			kind_level(slow->kind.level), kind_access(slow->kind.access),
+			slow->ns / 1000.0, slow->gpa, slow->pid, slow->vcpu, alias_name(slow->kind.alias),
+			level_name(slow->kind.level), kind_access(slow->kind.access),
 			kind_result(slow->kind.event, slow->kind.result), slow->frames);
 }
 
