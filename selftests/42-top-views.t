@@ -25,7 +25,7 @@ sub watch {
 	my $top = start($TOP, qw(-j --totals -d 600), @options);
 	close $top->{in};
 	# The tool prints its hooks when it counts.
-	while (($top->{said} .= readline($top->{err}) // last) !~ /zaps: /) {}
+	while (($top->{said} .= readline($top->{err}) // last) !~ /statistics: /) {}
 	go_guest($guest);
 	stop($guest);
 	is(stop($top, 'INT'), 0, 'memattr-top ends with 0');
@@ -97,7 +97,7 @@ sub freeze {
 	my %begin = map { $_ => stat_of($guest, $_) } @names;
 	my $top = start($TOP, qw(-j --totals -d 600));
 	close $top->{in};
-	while (($top->{said} .= readline($top->{err}) // last) !~ /zaps: /) {}
+	while (($top->{said} .= readline($top->{err}) // last) !~ /statistics: /) {}
 	my $loader = $policy && load_policy($policy, '--pid', $guest->{pid}, '--budget-us', 1000000);
 	go_guest($guest);
 	sleep 2;

@@ -28,7 +28,7 @@
 
 static void test_interval(void **state)
 {
-	struct interval interval;
+	struct interval interval = {};
 
 	(void)state;
 	interval_start(&interval, START_NS, 0.2);
@@ -36,9 +36,11 @@ static void test_interval(void **state)
 	/* Whatever the delay, the next deadline is on the grid. */
 	interval_next(&interval, START_NS + 200000000 + 90000000);
 	assert_int_equal(interval.deadline_ns, START_NS + 400000000);
+	assert_int_equal(interval.missed, 0);
 	/* After four seconds that were missed: one deadline, and none that comes at once. */
 	interval_next(&interval, START_NS + 4390000000);
 	assert_int_equal(interval.deadline_ns, START_NS + 4600000000);
+	assert_int_equal(interval.missed, 20);
 	interval_next(&interval, START_NS + 4600000000);
 	assert_int_equal(interval.deadline_ns, START_NS + 4800000000);
 }

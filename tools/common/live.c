@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basis.h"
 #include "batch.h"
 #include "rows.h"
 #include "view.h"
@@ -60,6 +61,7 @@ struct live {
 #define TITLE_NAME	24
 /* With fewer lines the views are not named: the help has them. */
 #define LINES_FOR_TABS	20
+#define LINES_FOR_BASIS	8
 
 /* Room is enough for the units' "/s" only if all columns fit with it. */
 static int column_width(const struct column *column, bool wide)
@@ -162,24 +164,19 @@ static int draw_tabs(const struct live *live, int y)
 	return y + 1;
 }
 
-/* Draws the hooks that the figures come from. Returns the next line. */
-static int draw_truth(const struct live *live, int y)
+/* Draws the line that says what the figures rest on. Returns the next line. */
+static int draw_basis(const struct live *live, int y)
 {
-	const struct snapshot *before = live->before, *now = live->now;
-	/* With few lines, the table takes precedence. */
-	struct flow flow = { .y = y, .last = y - 1 + (LINES - 4) / 4 };
 	unsigned int metrics = sheet_of(live)->metrics ?: (1U << live->tool->shown_hooks) - 1;
-	char text[2 * HOOK_TEXT_LEN];
+	struct flow flow;
 
-	if (flow.last < y)
+	/* With few lines, the table takes precedence. */
+	if (LINES < LINES_FOR_BASIS)
 		return y;
-	view_truth(&flow, now, metrics);
-	if (live->tool->draw_truth)
-		live->tool->draw_truth(&flow, now);
-	cost_text(before ? &before->cost : NULL, &now->cost, before ? now->time_ns - before->time_ns : 0,
-		  text, sizeof(text));
-	flow_put(&flow, A_NORMAL, text);
-	return (flow.y < flow.last ? flow.y : flow.last) + 1;
+	flow = basis_line(y, live->before, live->now, metrics);
+	if (live->tool->draw_more)
+		live->tool->draw_more(&flow, live->now);
+	return y + 1;
 }
 
 static chtype cell_attributes(const struct row *row, const struct column *column, const struct cell *cell,
@@ -278,13 +275,26 @@ static void draw_rest(const struct live *live, int y)
 		tool->draw_page(y + 1, LINES - 2, live->now, live->args);
 }
 
+/* What must not be missed has a line of its own until it is acknowledged. Returns the next line. */
+static int draw_alert(const struct live *live, int y)
+{
+	char text[160];
+
+	if (!live->tool->alert || !live->tool->alert(text, sizeof(text)))
+		return y;
+	attron(colour(COLOUR_LOSS));
+	put(y, 0, text);
+	attroff(colour(COLOUR_LOSS));
+	return y + 1;
+}
+
 /* Draws what stands above the figures. Returns the next line. */
 static int draw_head(const struct live *live, size_t count)
 {
 	if (LINES < LINES_FOR_TITLE)
 		return 0;
 	draw_title(live, count);
-	return draw_truth(live, draw_tabs(live, 1));
+	return draw_alert(live, draw_basis(live, draw_tabs(live, 1)));
 }
 
 static void draw_foot(const struct live *live)
@@ -374,7 +384,7 @@ static int draw_keys(const struct live *live, int y)
 		"space      pause, resume           < >   sort by the previous or next column",
 		"d s        enter a new delay       F6    choose the sort column",
 		"+ -        longer, shorter delay   R     reverse the order",
-		"t          totals or per second",
+		"t          totals or per second    i     what the figures rest on",
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
@@ -401,7 +411,7 @@ static int draw_views(const struct live *live, int y)
 static void draw_help(const struct live *live)
 {
 	const struct sheet *sheet = sheet_of(live);
-	char text[3 * HOOK_TEXT_LEN];
+	char text[128];
 	int y = 0;
 
 	snprintf(text, sizeof(text), "%s " MEMATTR_VERSION, live->tool->name);
@@ -411,17 +421,7 @@ static void draw_help(const struct live *live)
 	y = draw_keys(live, y);
 	if (live->tool->sheet_count > 1)
 		y = draw_views(live, y);
-	put(y++, 0, "n/a: not measured on this kernel; -: nothing to measure. Figures come from:");
-	for (int i = 0; i < live->now->hook_count; i++) {
-		const struct snapshot_hook *hook = &live->now->hooks[i];
-
-		snprintf(text, sizeof(text), "%-12s %s", hook->metric, hook->hook);
-		put(y++, 0, text);
-		if (!hook->note[0])
-			continue;
-		snprintf(text, sizeof(text), "%-12s (*) %s", "", hook->note);
-		put(y++, 0, text);
-	}
+	put(y++, 0, "n/a: not measured on this kernel; -: nothing to measure");
 	for (const struct column *c = sheet->columns; c < sheet->columns + sheet->column_count; c++) {
 		snprintf(text, sizeof(text), "%-6s %s", c->title, c->help ?: "");
 		if (c->help)
@@ -437,6 +437,8 @@ static void draw(struct live *live)
 		draw_help(live);
 	else if (live->view.mode == VIEW_PAGE)
 		live->tool->draw_page(0, LINES, live->now, live->args);
+	else if (live->view.mode == VIEW_BASIS)
+		basis_page(0, live->before, live->now);
 	else if (sheet_of(live)->draw)
 		draw_picture(live);
 	else
@@ -537,7 +539,11 @@ static void own_key(struct live *live, int key)
 {
 	if (sheet_key(live, key))
 		return;
-	if (key == 'l')
+	if (key == 'a' && live->tool->acknowledge)
+		live->tool->acknowledge();
+	else if (key == 'i')
+		live->view.mode = VIEW_BASIS;
+	else if (key == 'l')
 		live->view.mode = VIEW_PAGE;
 	else if (key == KEY_UP || key == KEY_DOWN)
 		move_mark(live, key == KEY_UP ? -1 : 1);
@@ -557,6 +563,8 @@ static bool take_snapshot(struct live *live, struct diag *why)
 	snapshot_free(live->before);
 	live->before = live->now;
 	live->now = s;
+	if (live->tool->saw)
+		live->tool->saw(s);
 	return true;
 }
 
@@ -569,6 +577,7 @@ static void run(struct live *live, struct diag *why)
 	if (!take_snapshot(live, why))
 		return;
 	interval_start(&view->interval, monotonic_ns(), view->delay_s);
+	live->source.interval = &view->interval;
 	while (!view->quit) {
 		draw(live);
 		err = view_wait(view);

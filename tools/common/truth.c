@@ -7,13 +7,22 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
+
+static uint64_t process_ns(void)
+{
+	struct timespec spent;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+	return spent.tv_sec * 1000000000ULL + spent.tv_nsec;
+}
 
 uint64_t cost_read(struct snapshot_cost *cost, const struct bpf_object *object, int stats_fd)
 {
 	struct bpf_program *program;
 	uint64_t missed = 0;
 
-	*cost = (struct snapshot_cost){ .known = stats_fd >= 0 };
+	*cost = (struct snapshot_cost){ .known = stats_fd >= 0, .process_ns = process_ns() };
 	bpf_object__for_each_program(program, object) {
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
@@ -43,12 +52,13 @@ void cost_text(const struct snapshot_cost *before, const struct snapshot_cost *n
 		 runs ? (double)ns / runs : 0);
 }
 
-void hooks_print(const struct snapshot_hook *hooks, int count)
+void hooks_print(const struct snapshot_hook *hooks, int count, unsigned int metrics)
 {
-	for (const struct snapshot_hook *hook = hooks; hook < hooks + count; hook++)
-		fprintf(stderr, "%s: %s: %s%s%s%s\n", program_invocation_short_name,
-			hook->metric, hook->hook, hook->note[0] ? " (" : "", hook->note,
-			hook->note[0] ? ")" : "");
+	for (int i = 0; i < count; i++)
+		if (metrics & 1U << i)
+			fprintf(stderr, "%s: %s: %s%s%s%s\n", program_invocation_short_name, hooks[i].metric,
+				hooks[i].hook, hooks[i].note[0] ? " (" : "", hooks[i].note,
+				hooks[i].note[0] ? ")" : "");
 }
 
 void cost_print(const struct snapshot_cost *cost)

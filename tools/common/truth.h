@@ -23,6 +23,7 @@ struct snapshot_cost {
 	bool known;
 	uint64_t ns;	/* spent in our programs */
 	uint64_t runs;
+	uint64_t process_ns;	/* CPU time of the tool's own process */
 };
 
 /*
@@ -36,7 +37,7 @@ void cost_text(const struct snapshot_cost *before, const struct snapshot_cost *n
 	       int64_t interval_ns, char *text, size_t size);
 
 /* Both print to stderr, so that stdout has nothing but the table. */
-void hooks_print(const struct snapshot_hook *hooks, int count);
+void hooks_print(const struct snapshot_hook *hooks, int count, unsigned int metrics);
 void cost_print(const struct snapshot_cost *cost);
 
 #endif

@@ -3,7 +3,6 @@
 #include "view.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,26 +222,6 @@ void view_title(const struct view *view, const char *text)
 		put_cell(0, x, 1, false, "");
 	put(0, x + 1, state);
 	attroff(A_BOLD);
-}
-
-void view_truth(struct flow *flow, const struct snapshot *now, unsigned int metrics)
-{
-	char text[2 * HOOK_TEXT_LEN];
-
-	for (int metric = 0; metric < now->hook_count; metric++) {
-		const struct snapshot_hook *hook = &now->hooks[metric];
-		bool missing = !strcmp(hook->hook, "n/a");
-
-		if (!(metrics & 1U << metric))
-			continue;
-
-		/* A note says that the figures are not quite what the heading says. */
-		snprintf(text, sizeof(text), "%s %s%s", hook->metric, hook->hook,
-			 hook->note[0] && !missing ? "(*)" : "");
-		flow_put(flow, missing ? colour(COLOUR_WARNING) : A_NORMAL, text);
-	}
-	snprintf(text, sizeof(text), "lost %" PRIu64, now->lost_events);
-	flow_put(flow, now->lost_events ? colour(COLOUR_LOSS) : A_NORMAL, text);
 }
 
 void view_help_end(int lines, const char *manual)

@@ -18,6 +18,7 @@
 enum view_mode {
 	VIEW_TABLE,
 	VIEW_HELP,
+	VIEW_BASIS,	/* what the figures rest on */
 	VIEW_PAGE,	/* of the tool's own; any key leaves it, as with the help */
 	VIEW_SORT,	/* menu */
 	VIEW_DELAY,	/* prompt */
@@ -58,9 +59,6 @@ bool view_is_due(struct view *view);
 
 /* Draws the first line, with a word if the view is paused or the record has ended. */
 void view_title(const struct view *view, const char *text);
-
-/* Draws the hooks of these metrics, which the figures come from, in the lines below the title. */
-void view_truth(struct flow *flow, const struct snapshot *now, unsigned int metrics);
 
 /* Says below a page of help that it has more lines, if its @lines do not fit the screen. */
 void view_help_end(int lines, const char *manual);

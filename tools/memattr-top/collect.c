@@ -317,12 +317,13 @@ static void describe_hooks(const struct collector *c, struct snapshot *s)
 	struct snapshot_hook *stats = &s->hooks[METRIC_STATS];
 
 	s->hook_count = METRIC_COUNT;
-	for (int metric = 0; metric < METRIC_REASONS; metric++)
-		ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
+	for (int metric = 0; metric < METRIC_COUNT; metric++)
+		if (metric != METRIC_REASONS && metric != METRIC_STATS)
+			ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
 	s->hooks[METRIC_REASONS] = c->reasons_hook;
 	*stats = (struct snapshot_hook){ .metric = "statistics", .hook = "n/a" };
 	if (c->can_read_stats)
-		snprintf(stats->hook, sizeof(stats->hook), "struct kvm");
+		snprintf(stats->hook, sizeof(stats->hook), "read:struct kvm");
 	else
 		snprintf(stats->note, sizeof(stats->note), "the kernel does not run the program that reads them");
 }

@@ -29,18 +29,18 @@ enum measure {
 	MEASURE_OPTIONAL	= MEASURE_DIVIDED | MEASURE_USER_EXITS | MEASURE_FAULTS | MEASURE_LATE | MEASURE_AHEAD,
 };
 
-/* The metrics. hooks.c lists hooks for all but the last two. */
+/* The metrics. hooks.c lists hooks for all but METRIC_REASONS and METRIC_STATS, which are read. */
 enum metric {
 	METRIC_EXITS,
 	METRIC_CONVERSIONS,
 	METRIC_ZAPS,
-	METRIC_VM_END,
 	METRIC_EXIT_NS,
 	METRIC_USER_EXITS,
 	METRIC_FAULTS,
 	METRIC_AHEAD,
-	METRIC_REASONS,		/* read at each exit */
-	METRIC_STATS,		/* read for each snapshot */
+	METRIC_REASONS,		/* at each exit */
+	METRIC_STATS,		/* for each snapshot */
+	METRIC_VM_END,
 	METRIC_COUNT,
 };
 
@@ -149,7 +149,10 @@ void fill_fault(void *figures, const struct pair *pair, const struct snapshot_vm
 /* exit_names.c: "npf", "user:memory_fault"; numbers that have no name here stay numbers. */
 const char *exit_name(long part);
 
-/* policies.c */
+/* policies.c: what happened to policies, and what the operator has to see of it */
+void note_ejections(const struct snapshot *now);
+bool ejection_alert(char *text, size_t size);
+void acknowledge_ejections(void);
 bool has_left(const struct snapshot *now, const struct args *args);
 int draw_left(int y, int end, const struct snapshot *now, const struct args *args);
 

@@ -67,5 +67,5 @@ const struct ladder ladder = {
 	.hooks = hooks,
 	.count = sizeof(hooks) / sizeof(*hooks),
 	.metrics = metric_names,
-	.vital = METRIC_VM_END,
+	.vital = METRIC_ZAPS + 1,
 };

@@ -75,9 +75,9 @@ bool reasons_find(struct reasons_at *at, struct snapshot_hook *hook)
 	}
 	btf__free(vmlinux);
 	if (at->svm_vmcb)
-		snprintf(hook->hook, sizeof(hook->hook), "struct vcpu_svm");
+		snprintf(hook->hook, sizeof(hook->hook), "read:struct vcpu_svm");
 	else if (at->vmx_exit_reason)
-		snprintf(hook->hook, sizeof(hook->hook), "struct vcpu_vmx");
+		snprintf(hook->hook, sizeof(hook->hook), "read:struct vcpu_vmx");
 	else
 		snprintf(hook->note, sizeof(hook->note), "the types of neither kvm_amd nor kvm_intel can be read");
 	return at->svm_vmcb || at->vmx_exit_reason;
