@@ -23,6 +23,8 @@ mkdir $TMP or die "$TMP: $!";
 # The records are of this zone's times, and have names that are not ASCII.
 @ENV{qw(TZ LC_ALL NO_COLOR)} = ('UTC', 'C.UTF-8', 1);
 delete $ENV{ARGP_HELP_FMT};
+# Nobody's saved screens.
+$ENV{XDG_CONFIG_HOME} = $TMP;
 
 sub record_of {
 	return "selftests/tools/screens/$_[0].record";
@@ -102,6 +104,29 @@ sub wide_screens {
 		my @missing = grep { index($text, sprintf 'kvm_some_rather_long_function_name_%02d', $_) < 0 } 1 .. 24;
 		is("@missing", '', "$size: all frames");
 	}
+}
+
+# Only some VMs; all again; an interval of the record that is earlier; what W saves is there at the next start.
+sub pressed_keys {
+	my $command = "$tool{'memattr-top'} -d 0.1 --replay " . record_of('memattr-top');
+	my $some = screen_of('100x24', $command, qr/ 2 VMs with inst /, '/', 'i', 'n', 's', 't', 'Enter');
+	is(join(' ', $some =~ /^ *(\d+) \S+ +[\d.]+k /mg), '1388 1204', '/: some VMs');
+	my $all = screen_of('100x24', $command, qr/ 4 VMs /, 'f', 'i', 'n', 's', 't', 'Enter', 'r');
+	is(join(' ', $all =~ /^ *(\d+) \S+ +[\d.]+k /mg), '1650 1502 1388 1204', 'r: all again');
+	my $record = make_record('long', qw(--snapshots 30));
+	$command = "$TRACE -d 0.1 --totals --replay $record";
+	my ($end) = (split /\n/, (run($TRACE, qw(-b --totals --replay), $record))[1])[-1] =~ /^(\S+)/;
+	my ($last) = screen_of('100x24', "$command", qr/END OF RECORD.*all/s) =~ /trace (\S+)/;
+	is($last, $end, 'a record of 30 intervals on the screen ends as it does in batch output');
+	unlike(screen_of('100x24', $command, qr/PAUSED/, 'Space', '{'), qr/ $end /, '{: an earlier interval');
+	like(screen_of('100x24', $command, qr/END OF RECORD/, '{', '}', '}'), qr/ $end /, '}: the end again');
+	local $ENV{XDG_CONFIG_HOME} = "$TMP/config";
+	$command = "$tool{'memattr-top'} --replay " . record_of('memattr-top');
+	like(screen_of('100x24', "$command -d 0.1", qr/saved in/, '4', '>', 'W'), qr/saved in \Q$TMP\E/, 'W: says where');
+	my $saved = read_file("$TMP/config/memattr/memattr-top");
+	like($saved, qr/\Adelay 0\.1\nview conversions\nsort vms exits\n.*^sort conversions eff_pg$/ms, 'what');
+	like(screen_of('100x24', $command, qr/END OF RECORD/), qr/conversions of 4 VMs  every 0.1 s/, 'and it is back');
+	like((run($tool{'memattr-top'}, '-b', '--replay', record_of('memattr-top')))[1], qr/^TIME .* EXITS/, 'but not in batch output');
 }
 
 # --- one name for one figure ---
@@ -226,6 +251,7 @@ sub linear {
 golden_screens();
 wide_screens();
 drilling();
+pressed_keys();
 for my $name (sort keys %tool) {
 	# A view that is not a table is a picture.
 	figure_names($name, $_) for grep { !/^(?:map)$/ } views_of($name);

@@ -91,14 +91,16 @@ sub stat_of {
 	return $text =~ /^(\d+)$/ ? $1 : "no $name";
 }
 
-# Stops a guest in the midst of its work: what memattr-top has counted, and what KVM has in these statistics since.
+# Stops a guest in the midst of its work: what memattr-top has counted, and what KVM has in these statistics since. @$policy is
+# a policy and its parameters.
 sub freeze {
 	my ($guest, $policy, @names) = @_;
+	my ($file, @parameters) = @{ $policy // [] };
 	my %begin = map { $_ => stat_of($guest, $_) } @names;
 	my $top = start($TOP, qw(-j --totals -d 600));
 	close $top->{in};
 	while (($top->{said} .= readline($top->{err}) // last) !~ /statistics: /) {}
-	my $loader = $policy && load_policy($policy, '--pid', $guest->{pid}, '--budget-us', 1000000);
+	my $loader = $file && load_policy($file, '--pid', $guest->{pid}, '--budget-us', 1000000, @parameters);
 	go_guest($guest);
 	sleep 2;
 	kill STOP => $guest->{pid};
@@ -120,7 +122,7 @@ sub freeze {
 
 sub statistics {
 	my ($vm, $stat) = freeze(start_guest(qw(--name ahead --scenario churn --duration 1000 --vcpus 2)),
-				 'build/bpf/thp_recover.bpf.o',
+				 ['build/bpf/thp_recover.bpf.o'],
 				 qw(memattr_zapped_pages memattr_widened_pages memattr_policy_calls memattr_policy_ns));
 	cmp_ok($vm->{zap_pg}, '>', 0, 'pages were unmapped');
 	is($vm->{zap_pg}, $stat->{memattr_zapped_pages}, 'as many as KVM counts');
@@ -133,7 +135,7 @@ sub statistics {
 
 sub refusals {
 	my ($vm, $stat) = freeze(start_guest(qw(--name refused --scenario ping-pong --duration 1000)),
-				 'build/bpf/ratelimit.bpf.o', qw(memattr_refused));
+				 [qw(build/bpf/ratelimit.bpf.o rate=10 burst=1)], qw(memattr_refused));
 	cmp_ok($vm->{refused}, '>', 0, 'the policy refuses');
 	is($vm->{refused}, $stat->{memattr_refused}, 'as often as KVM counts');
 }

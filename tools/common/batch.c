@@ -55,6 +55,8 @@ static void table_begin(FILE *out, const struct tool *tool, const struct args *a
 	for (int i = 0; i < sheet->column_count; i++) {
 		int width = heading(&sheet->columns[i], args->totals, text);
 
+		if (sheet->columns[i].trend)
+			continue;
 		fprintf(out, " %*s", width, text);
 	}
 	fputc('\n', out);
@@ -71,6 +73,8 @@ static void print_row(FILE *out, const struct sheet *sheet, const struct row *ro
 		const char *word = column_text(column, row);
 		int width = heading(column, totals, text);
 
+		if (column->trend)
+			continue;
 		if (word)
 			word_print(out, word, width);
 		else

@@ -165,6 +165,17 @@ struct snapshot *source_next(struct source *source, struct diag *why)
 	return s;
 }
 
+int source_rewind(struct source *source, struct diag *why)
+{
+	struct record_reader *again = record_open(source->tool, source->args->replay, why);
+
+	if (!again)
+		return EXIT_FAILED;
+	record_close(source->replay);
+	source->replay = again;
+	return EXIT_OK;
+}
+
 /* Returns what was counted up to the end and is not in each snapshot; NULL: there is no such thing. */
 static struct snapshot *last_snapshot(struct source *source, struct diag *why)
 {

@@ -34,6 +34,9 @@ void source_want(struct source *source, unsigned int measures);
  */
 struct snapshot *source_next(struct source *source, struct diag *why);
 
+/* Begins the record again. Returns EXIT_OK, or @why says why it cannot. */
+int source_rewind(struct source *source, struct diag *why);
+
 /* Writes what is written at the end, and closes everything. Returns the exit status, and reports why it is not 0. */
 int source_close(struct source *source);
 

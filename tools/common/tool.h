@@ -32,6 +32,8 @@ struct sheet {
 	void (*figures)(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
 	/* Returns the first part after @part that had an event, or ALL_PARTS. NULL: rows are VMs. */
 	long (*next_part)(const struct snapshot *s, const struct snapshot_vm *vm, long part);
+	/* Returns the count whose history a column of the sheet shows. */
+	uint64_t (*trend)(const struct snapshot_vm *vm);
 	/* Adds what JSON has beyond the columns; may be NULL. */
 	void (*json_row)(struct json *json, const struct row *row);
 

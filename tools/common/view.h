@@ -13,15 +13,17 @@
 /* A screen with fewer lines has no title: the VMs need all lines. */
 #define LINES_FOR_TITLE	4
 
-#define PROMPT_LEN	16
+#define PROMPT_LEN	64
 
 enum view_mode {
 	VIEW_TABLE,
 	VIEW_HELP,
+	VIEW_COLUMNS,	/* the second page of the help */
 	VIEW_BASIS,	/* what the figures rest on */
 	VIEW_PAGE,	/* of the tool's own; any key leaves it, as with the help */
 	VIEW_SORT,	/* menu */
-	VIEW_DELAY,	/* prompt */
+	VIEW_DELAY,	/* prompts */
+	VIEW_FILTER,
 };
 
 struct view {
@@ -37,6 +39,7 @@ struct view {
 	enum view_mode mode;
 	int sort_choice;	/* in the menu */
 	char prompt[PROMPT_LEN];
+	char filter[PROMPT_LEN];	/* only VMs with this in their names; empty: all */
 	const char *complaint;
 
 	SCREEN *screen;

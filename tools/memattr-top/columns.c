@@ -188,15 +188,16 @@ static const struct column vms[] = {
 	COLUMN_PID,
 	COLUMN_NAME(9),
 	{ "exits", "EXITS", NUMBER(exits), .needs = MEASURE_EXITS, .help = "VM exits" },
+	COLUMN_TREND("exits of the last 120 intervals, each VM by its own scale"),
 	TO_PRIVATE,
 	TO_SHARED,
 	EFFECTIVE,
-	REQUESTED,
 	ZAPPED,
 	DENIED,
 	MEDIAN,
 	TAIL,
 	POLICY,
+	REQUESTED,
 	HELD,
 	FAILED,
 	LEFT,
@@ -206,6 +207,7 @@ static const struct column conversions[] = {
 	COLUMN_PID,
 	COLUMN_NAME(9),
 	REQUESTED,
+	COLUMN_TREND("requested pages of the last 120 intervals, each VM by its own scale"),
 	EFFECTIVE,
 	TO_PRIVATE,
 	TO_SHARED,
@@ -321,10 +323,20 @@ static const struct column faults[] = {
 #define PARTS(of, who, part) \
 	COLUMNS(of, who, who), .figures_size = sizeof(struct part_figures), .figures = fill_##part, .next_part = next_##part
 
+static uint64_t exits_of(const struct snapshot_vm *vm)
+{
+	return ((const struct top_vm *)vm)->numbers.exits;
+}
+
+static uint64_t requests_of(const struct snapshot_vm *vm)
+{
+	return ((const struct top_vm *)vm)->numbers.requested_pages;
+}
+
 const struct sheet sheets[] = {
 	[SHEET_VMS] = {
 		.word = "vms", .noun = "VM", .help = "what KVM does for each VM", .enter = SHEET_CONVERSIONS,
-		TABLE(vms, 2),
+		TABLE(vms, 2), .trend = exits_of,
 		.measures = MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | MEASURE_POLICY,
 		.metrics = 1 << METRIC_EXITS | 1 << METRIC_CONVERSIONS | 1 << METRIC_ZAPS,
 	},
@@ -341,7 +353,8 @@ const struct sheet sheets[] = {
 	[SHEET_CONVERSIONS] = {
 		.word = "conversions", .noun = "VM", .subject = "conversions",
 		.help = "what was asked for, and what came of it",
-		TABLE(conversions, 2), .measures = MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_POLICY,
+		TABLE(conversions, 2), .trend = requests_of,
+		.measures = MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_POLICY,
 		.metrics = 1 << METRIC_CONVERSIONS,
 	},
 	[SHEET_ZAPS] = {

@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 		.has_page = has_left,
 		.draw_page = draw_left,
 	};
-	struct args args = { .delay_s = 1.0 };
+	struct args args = {};
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &args);

@@ -112,7 +112,7 @@ int main(int argc, char **argv)
 		.has_page = has_slowest,
 		.draw_page = draw_slowest,
 	};
-	struct trace_args trace = { .args.delay_s = 1.0, .slowest = -1, .series = TRACE_SERIES };
+	struct trace_args trace = { .slowest = -1, .series = TRACE_SERIES };
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &trace);
