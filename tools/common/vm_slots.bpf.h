@@ -132,7 +132,7 @@ static __u32 add_slot(struct kvm *kvm)
 	return slot;
 }
 
-static __u32 slot_of(struct kvm *kvm)
+static inline __u32 slot_of(struct kvm *kvm)
 {
 	__u32 slot = find_slot((__u64)kvm);
 

@@ -15,6 +15,13 @@ enum measure {
 	MEASURE_REQUESTS	= 1 << 2,	/* requested pages, denied, failed, latency */
 	MEASURE_ZAPS		= 1 << 3,
 	MEASURE_POLICY		= 1 << 4,
+	MEASURE_CHAINS		= 1 << 5,
+	MEASURE_CHAIN_EXITS	= 1 << 6,
+	MEASURE_CHAIN_FAULTS	= 1 << 7,
+	MEASURE_MAP		= 1 << 8,	/* memslots */
+	MEASURE_MAP_ATTRIBUTES	= 1 << 9,
+	MEASURE_MAP_CONVERSIONS	= 1 << 10,
+	MEASURE_MAP_FAULTS	= 1 << 11,
 };
 
 /* The metrics, for each of which hooks.c lists hooks. */
