@@ -53,6 +53,7 @@ SCREEN *screen_open(void)
 		/* Both can be read on black and on white. Yellow cannot. */
 		init_pair(COLOUR_WARNING, COLOR_MAGENTA, -1);
 		init_pair(COLOUR_LOSS, COLOR_RED, -1);
+		init_pair(COLOUR_PRIVATE, COLOR_GREEN, -1);
 	}
 	return screen;
 }
@@ -60,6 +61,11 @@ SCREEN *screen_open(void)
 chtype colour(enum colour which)
 {
 	return colours ? COLOR_PAIR(which) | A_BOLD : A_BOLD;
+}
+
+chtype tint_of(enum colour which)
+{
+	return colours ? COLOR_PAIR(which) : A_NORMAL;
 }
 
 /* Names are UTF-8: cut by the cells they take, not by bytes. The cursor is where the text begins. */

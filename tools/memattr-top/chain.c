@@ -67,13 +67,18 @@ int chain_start(struct chain *chain, const struct vm_table *table)
 
 	if (chain->bpf)
 		return 0;
-	if (!chain->probed && ladder_probe(&chain_ladder, &chain->hooks, &why))
-		return -ENOENT;
+	if (!chain->probed)
+		ladder_probe(&chain_ladder, &chain->hooks, &why);
 	chain->probed = true;
+	/* Without conversions there are no chains, on a stock kernel for example. */
+	if (!chain->hooks.active[CHAIN_CONVERSIONS])
+		return chain->hooks.errors[CHAIN_CONVERSIONS];
 	chain->ranges = calloc(CHAIN_RANGES, sizeof(*chain->ranges));
 	err = chain->ranges ? load(chain, table) : -ENOMEM;
-	if (err)
-		chain_stop(chain);
+	if (!err)
+		return 0;
+	chain_stop(chain);
+	ladder_give_up(&chain_ladder, &chain->hooks, err);
 	return err;
 }
 

@@ -27,7 +27,17 @@ struct chain_worst {
 /* So many ranges of each VM are in a snapshot. */
 #define CHAIN_WORST_MAX	10
 
-extern const struct list_type chain_list, chain_worst_list;
+extern const struct field chain_item_fields[11], chain_worst_fields[12];
+int chain_compare_items(const void *a, const void *b);
+int chain_compare_worsts(const void *a, const void *b);
+
+/* The lists of a snapshot. */
+#define CHAIN_ITEM_LIST \
+	{ "chain", sizeof(struct chain_item), 1 << 16, chain_item_fields, \
+	  sizeof(chain_item_fields) / sizeof(*chain_item_fields), chain_compare_items, true, false }
+#define CHAIN_WORST_LIST \
+	{ "chain_range", sizeof(struct chain_worst), 1 << 16, chain_worst_fields, \
+	  sizeof(chain_worst_fields) / sizeof(*chain_worst_fields), chain_compare_worsts, true, false }
 
 /* Metrics of chain_ladder. */
 enum chain_metric {

@@ -10,13 +10,13 @@
 	FIELD_LINK(of, zaps), FIELD_LINK(of, zap_ns), FIELD_LINK(of, refaults), FIELD_LINK(of, refault_ns), \
 	FIELD_LINK(of, wait_ns)
 
-static const struct field chain_fields[] = {
+const struct field chain_item_fields[] = {
 	FIELD(FIELD_UNSIGNED, struct chain_item, "birth", birth),
 	FIELDS_LINKS(struct chain_item),
 	FIELD(FIELD_UNSIGNED, struct chain_item, "forgotten", forgotten),
 };
 
-static const struct field worst_fields[] = {
+const struct field chain_worst_fields[] = {
 	FIELD(FIELD_UNSIGNED, struct chain_worst, "birth", birth),
 	FIELD(FIELD_UNSIGNED, struct chain_worst, "gfn_start", gfn_start),
 	FIELD(FIELD_UNSIGNED, struct chain_worst, "gfn_end", gfn_end),
@@ -28,28 +28,18 @@ static int compare(uint64_t a, uint64_t b)
 	return (a > b) - (a < b);
 }
 
-static int compare_items(const void *a, const void *b)
+int chain_compare_items(const void *a, const void *b)
 {
 	return compare(*(const uint64_t *)a, *(const uint64_t *)b);
 }
 
-static int compare_worsts(const void *a, const void *b)
+int chain_compare_worsts(const void *a, const void *b)
 {
 	const struct chain_worst *left = a, *right = b;
 
 	return compare(left->birth, right->birth) ?: compare(left->gfn_start, right->gfn_start) ?:
 	       compare(left->gfn_end, right->gfn_end);
 }
-
-const struct list_type chain_list = {
-	"chain", sizeof(struct chain_item), 1 << 16, chain_fields, sizeof(chain_fields) / sizeof(*chain_fields),
-	compare_items, true, false,
-};
-
-const struct list_type chain_worst_list = {
-	"chain_range", sizeof(struct chain_worst), 1 << 16, worst_fields, sizeof(worst_fields) / sizeof(*worst_fields),
-	compare_worsts, true, false,
-};
 
 uint64_t chain_cost_ns(const struct chain_links *links)
 {
@@ -62,7 +52,7 @@ static int compare_costs(const void *a, const void *b)
 	const struct chain_worst *left = a, *right = b;
 
 	return compare(left->birth, right->birth) ?:
-	       compare(chain_cost_ns(&right->links), chain_cost_ns(&left->links)) ?: compare_worsts(a, b);
+	       compare(chain_cost_ns(&right->links), chain_cost_ns(&left->links)) ?: chain_compare_worsts(a, b);
 }
 
 size_t chain_keep_worst(struct chain_worst *ranges, size_t count)

@@ -17,6 +17,7 @@
 #include "exit_kinds.h"
 #include "hooks.h"
 #include "kvm_core.h"
+#include "looks.h"
 #include "memattr-top.skel.h"
 #include "vm_table.h"
 
@@ -31,6 +32,7 @@ struct collector {
 
 	bool has_policies;	/* the kernel has policies, and debugfs shows them */
 	struct exit_kinds kinds;
+	struct looks looks;
 	/* VMs whose policy's file goes a little before they do: what was read last. */
 	struct snapshot *before;
 };
@@ -103,6 +105,7 @@ void collector_close(void *collector)
 
 	if (c->stats_fd >= 0)
 		close(c->stats_fd);
+	looks_close(&c->looks);
 	vm_table_close(&c->table);
 	if (c->bpf) {
 		unmap_shared(c->bpf->maps.counts, c->counts);
@@ -112,6 +115,13 @@ void collector_close(void *collector)
 	exit_kinds_free(&c->kinds);
 	snapshot_free(c->before);
 	free(c);
+}
+
+void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
+{
+	struct collector *c = collector;
+
+	looks_want(&c->looks, &c->table, measures, vm, c->stats_fd);
 }
 
 static bool is_ejection(const struct collector *c, const char *kind)
@@ -240,21 +250,25 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 			err = add_counted(c, s, slot);
 	if (!err)
 		err = add_idle(c, s);
-	vm_table_release(&c->table);
 	tell_siblings_apart(s);
 	snapshot_sort(s);
+	if (!err)
+		err = looks_read(&c->looks, &c->table, c->has_policies, c->before, s);
+	snapshot_sort(s);
+	vm_table_release(&c->table);
 
-	s->lost_events = c->bpf->bss->lost_events;
+	s->lost_events += c->bpf->bss->lost_events;
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		s->lost_events += c->cpus[cpu].lost;
 	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
+	looks_cost(&c->looks, s, c->stats_fd);
 	return err;
 }
 
 struct snapshot *collector_snapshot(void *collector)
 {
 	struct collector *c = collector;
-	struct snapshot *s = snapshot_new(top_lists, 1);
+	struct snapshot *s = snapshot_new(top_lists, LIST_COUNT);
 
 	if (s && fill_snapshot(c, s)) {
 		snapshot_free(s);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "figures.h"
 
+#include "looks.h"
 #include "rows.h"
 
 #define FIELD_NUMBER(member)	FIELD(FIELD_UNSIGNED, struct top_vm, #member, numbers.member)
@@ -26,8 +27,12 @@ static const struct field vm_fields[] = {
 };
 
 const struct list_type top_lists[] = {
-	{ "vm", sizeof(struct top_vm), 1 << 16, vm_fields, sizeof(vm_fields) / sizeof(*vm_fields),
+	[LIST_VMS] = { "vm", sizeof(struct top_vm), 1 << 16, vm_fields, sizeof(vm_fields) / sizeof(*vm_fields),
 	  snapshot_compare_vms, false, false },
+	[LIST_CHAINS] = CHAIN_ITEM_LIST,
+	[LIST_CHAIN_WORSTS] = CHAIN_WORST_LIST,
+	[LIST_RUNS] = MAP_RUN_LIST,
+	[LIST_BLOCKS] = MAP_BLOCK_LIST,
 };
 
 /* A VM that was not there before, or had no event yet, had counted nothing: its counts start at 0. */
@@ -137,6 +142,10 @@ static const struct column conversions[] = {
 	TAIL,
 };
 
+/* What the first view shows. */
+#define MEASURES_VMS \
+	(MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | MEASURE_POLICY)
+
 #define TABLE(of) \
 	.columns = of, .column_count = sizeof(of) / sizeof(*of), .fixed = 2, .sort = 2, \
 	.figures_size = sizeof(struct figures), .figures = fill_figures
@@ -154,7 +163,8 @@ static uint64_t requests_of(const struct snapshot_vm *vm)
 const struct sheet sheets[] = {
 	[SHEET_VMS] = {
 		.word = "vms", .noun = "VM", .help = "what KVM does for each VM", .enter = SHEET_CONVERSIONS,
-		TABLE(vms), .trend = exits_of, .measures = ~0U, .metrics = 1 << METRIC_EXITS | 1 << METRIC_CONVERSIONS | 1 << METRIC_ZAPS,
+		TABLE(vms), .trend = exits_of, .measures = MEASURES_VMS,
+		.metrics = 1 << METRIC_EXITS | 1 << METRIC_CONVERSIONS | 1 << METRIC_ZAPS,
 	},
 	[SHEET_CONVERSIONS] = {
 		.word = "conversions", .noun = "VM", .subject = "conversions",
@@ -162,6 +172,26 @@ const struct sheet sheets[] = {
 		TABLE(conversions), .trend = requests_of, .measures = MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_POLICY,
 		.metrics = 1 << METRIC_CONVERSIONS,
 	},
+	[SHEET_MAP] = {
+		.word = "map", .noun = "VM", .subject = "memory",
+		.help = "what of a VM's memory is private, changes, faults",
+		.draw = map_draw, .key = map_key,
+		.keys = "arrows Move  z Z Zoom  n Slot  c Age/faults",
+		.measures = MEASURE_MAP | MEASURE_MAP_ATTRIBUTES | MEASURE_MAP_CONVERSIONS | MEASURE_MAP_FAULTS,
+		.metrics = ((1 << MAP_METRICS) - 1) << METRIC_MAP,
+	},
+	[SHEET_CHAINS] = {
+		.word = "chains", .noun = "link", .subject = "chains",
+		.help = "what conversions cost, from the exit to the fault", .enter = SHEET_MAP,
+		.columns = chain_columns, .column_count = sizeof(chain_columns) / sizeof(*chain_columns), .fixed = 3, .sort = 4,
+		.figures_size = sizeof(struct chain_figures), .figures = fill_chain_figures, .next_part = chain_next_link,
+		.measures = MEASURE_CHAINS | MEASURE_CHAIN_EXITS | MEASURE_CHAIN_FAULTS,
+		.metrics = ((1 << CHAIN_METRICS) - 1) << METRIC_CHAINS,
+		.draw_below = chain_draw_below,
+	},
 };
 
-const char *const measures[] = { "exits", "conversions", "requests", "zaps", "policy", NULL };
+const char *const measures[] = {
+	"exits", "conversions", "requests", "zaps", "policy", "chains", "chain_exits", "chain_faults", "map",
+	"map_attributes", "map_conversions", "map_faults", NULL,
+};

@@ -58,24 +58,52 @@ struct figures {
 	struct latency latency;
 };
 
-/* The only list of a snapshot. */
-extern const struct list_type top_lists[1];
+/* The lists of a snapshot. */
+enum list_id {
+	LIST_VMS,
+	LIST_CHAINS,
+	LIST_CHAIN_WORSTS,
+	LIST_RUNS,
+	LIST_BLOCKS,
+	LIST_COUNT,
+};
+
+extern const struct list_type top_lists[LIST_COUNT];
 
 /* collect.c */
 void *collector_open(const struct args *args, struct diag *why);
 struct snapshot *collector_snapshot(void *collector);
 void collector_close(void *collector);
+void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm);
 
 /* columns.c */
 enum sheet_id {
 	SHEET_VMS,
 	SHEET_CONVERSIONS,
+	SHEET_MAP,
+	SHEET_CHAINS,
 	SHEET_COUNT,
 };
 
 extern const struct sheet sheets[SHEET_COUNT];
 extern const char *const measures[];	/* names of enum measure */
 void fill_figures(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+
+/* chain_columns.c */
+struct chain_figures {
+	struct cell count, total, mean, share;
+};
+
+extern const struct column chain_columns[7];
+void fill_chain_figures(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+long chain_next_link(const struct snapshot *s, const struct snapshot_vm *vm, long part);
+int chain_draw_below(int y, int end, const struct snapshot *now, const struct args *args,
+		     const struct snapshot_vm *only);
+void chain_json_end(struct json *json, const struct snapshot *now, const struct args *args);
+
+/* memmap_draw.c */
+void map_draw(int y, int end, const struct pair *pair, const struct snapshot_vm *vm);
+bool map_key(int key, const struct pair *pair, const struct snapshot_vm *vm);
 
 /* policies.c: what happened to policies, and what the operator has to see of it */
 void note_ejections(const struct snapshot *now);

@@ -40,12 +40,13 @@ int main(int argc, char **argv)
 		.sheets = sheets,
 		.sheet_count = SHEET_COUNT,
 		.lists = top_lists,
-		.list_count = 1,
+		.list_count = LIST_COUNT,
 		.measures = measures,
 		.shown_hooks = METRIC_VM_END,
 		.open = collector_open,
 		.snapshot = collector_snapshot,
 		.close = collector_close,
+		.want = collector_want,
 		.empty_text = empty_text,
 		.see = "Exits that are stage-2 faults, and faults after conversions: prefault-trace",
 		.keys = "l Left  ",
@@ -55,6 +56,7 @@ int main(int argc, char **argv)
 		.acknowledge = acknowledge_ejections,
 		.has_page = has_left,
 		.draw_page = draw_left,
+		.json_end = chain_json_end,
 	};
 	struct args args = {};
 

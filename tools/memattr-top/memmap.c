@@ -56,15 +56,18 @@ int memmap_start(struct memmap *map)
 	struct diag why;
 	int err;
 
-	if (map->bpf)
-		return 0;
+	if (map->bpf || map->error)
+		return map->error;
 	/* Without any hook, memslots and attributes are shown all the same. */
 	if (!map->probed)
 		ladder_probe(&map_ladder, &map->hooks, &why);
 	map->probed = true;
 	err = load(map);
-	if (err)
-		memmap_stop(map);
+	if (!err)
+		return 0;
+	memmap_stop(map);
+	ladder_give_up(&map_ladder, &map->hooks, err);
+	map->error = err;
 	return err;
 }
 
@@ -74,7 +77,7 @@ void memmap_stop(struct memmap *map)
 		unmap_shared(map->bpf->maps.memslots, map->slots);
 	memmap_bpf__destroy(map->bpf);
 	gfn_ranges_free(&map->ranges);
-	*map = (struct memmap){ .probed = map->probed, .hooks = map->hooks };
+	*map = (struct memmap){ .probed = map->probed, .error = map->error, .hooks = map->hooks };
 }
 
 struct blocks {

@@ -40,7 +40,17 @@ struct map_block {
 	uint32_t level;		/* of what the last fault mapped: 1 4K, 2 2M, 3 1G; 0: not known */
 };
 
-extern const struct list_type map_run_list, map_block_list;
+extern const struct field map_run_fields[5], map_block_fields[8];
+int map_compare_runs(const void *a, const void *b);
+int map_compare_blocks(const void *a, const void *b);
+
+/* The lists of a snapshot. */
+#define MAP_RUN_LIST \
+	{ "run", sizeof(struct map_run), 1 << 20, map_run_fields, sizeof(map_run_fields) / sizeof(*map_run_fields), \
+	  map_compare_runs, true, false }
+#define MAP_BLOCK_LIST \
+	{ "block", sizeof(struct map_block), 1 << 20, map_block_fields, \
+	  sizeof(map_block_fields) / sizeof(*map_block_fields), map_compare_blocks, true, false }
 
 /* Metrics of map_ladder. */
 enum map_metric {
@@ -62,6 +72,7 @@ struct memmap_bpf;
 
 struct memmap {
 	bool probed;
+	int error;		/* the map cannot be had here: -errno */
 	struct hooks hooks;
 	struct memmap_bpf *bpf;	/* NULL: nobody looks */
 	struct memmap_slot *slots;	/* MEMMAP_SLOTS of them, shared with the kernel */

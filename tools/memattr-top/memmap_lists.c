@@ -7,12 +7,12 @@
 #define FIELD_RUN(member)	FIELD(FIELD_UNSIGNED, struct map_run, #member, member)
 #define FIELD_BLOCK(member)	FIELD(FIELD_UNSIGNED, struct map_block, #member, member)
 
-static const struct field run_fields[] = {
+const struct field map_run_fields[] = {
 	FIELD_RUN(birth), FIELD_RUN(gfn_start), FIELD_RUN(gfn_end),
 	FIELD_TO(MAP_NOT_KNOWN, struct map_run, "kind", kind), FIELD_RUN(slot_id),
 };
 
-static const struct field block_fields[] = {
+const struct field map_block_fields[] = {
 	FIELD_BLOCK(birth), FIELD_BLOCK(gfn_start), FIELD_BLOCK(gfn_end), FIELD_BLOCK(changed_ns),
 	FIELD_BLOCK(conversions), FIELD_BLOCK(faults), FIELD_TO(1, struct map_block, "to_private", to_private),
 	FIELD_BLOCK(level),
@@ -23,30 +23,20 @@ static int compare(uint64_t a, uint64_t b)
 	return (a > b) - (a < b);
 }
 
-static int compare_runs(const void *a, const void *b)
+int map_compare_runs(const void *a, const void *b)
 {
 	const struct map_run *left = a, *right = b;
 
 	return compare(left->birth, right->birth) ?: compare(left->gfn_start, right->gfn_start);
 }
 
-static int compare_blocks(const void *a, const void *b)
+int map_compare_blocks(const void *a, const void *b)
 {
 	const struct map_block *left = a, *right = b;
 
 	return compare(left->birth, right->birth) ?: compare(left->gfn_start, right->gfn_start) ?:
 	       compare(left->gfn_end, right->gfn_end);
 }
-
-const struct list_type map_run_list = {
-	"run", sizeof(struct map_run), 1 << 20, run_fields, sizeof(run_fields) / sizeof(*run_fields),
-	compare_runs, true, false,
-};
-
-const struct list_type map_block_list = {
-	"block", sizeof(struct map_block), 1 << 20, block_fields, sizeof(block_fields) / sizeof(*block_fields),
-	compare_blocks, true, false,
-};
 
 static int add_run(struct snapshot *s, int list, struct map_run run)
 {
