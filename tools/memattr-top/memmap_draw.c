@@ -190,12 +190,13 @@ static void zoom(bool in)
 	screen.gfn_start = screen.cursor > half ? screen.cursor - half : 0;
 }
 
-/* Shows the next memslot as large as the screen allows. */
-static void show_next_slot(const struct pair *pair, const struct snapshot_vm *vm)
+/* Shows the next memslot as large as the screen allows. If there is only one, this is the next one, too. */
+static void show_next_slot(const struct pair *pair, const struct snapshot_vm *vm, uint64_t memory_end)
 {
 	uint64_t start, end;
 
-	if (!map_next_slot(pair->now, vm->birth, screen.cursor, &start, &end))
+	if (!map_next_slot(pair->now, vm->birth, screen.cursor, &start, &end) &&
+	    !map_next_slot(pair->now, vm->birth, memory_end, &start, &end))
 		return;
 	screen.zoomed = true;
 	screen.order = map_fit(start, end, cell_count() - screen.columns);
@@ -276,7 +277,7 @@ bool map_key(int key, const struct pair *pair, const struct snapshot_vm *vm)
 		zoom(false);
 		return true;
 	case 'n':
-		show_next_slot(pair, vm);
+		show_next_slot(pair, vm, memory_end);
 		return true;
 	case 'c':
 		screen.by_faults = !screen.by_faults;
