@@ -165,7 +165,7 @@ sub unknown {
 	my @parts = map { map { @$_ } grep { ref eq 'ARRAY' } values %$_ } @vms;
 	my %known = map { my $who = $_; map { ($_ => 1) } grep { defined $who->{$_} && ref $who->{$_} ne 'ARRAY' } keys %$who }
 		@vms, @parts;
-	is(join(' ', sort keys %known), 'alias ended exits fd level name pid reason vcpu', 'the rest is null');
+	is(join(' ', sort keys %known), 'alias ended exits fd level link name pid reason vcpu', 'the rest is null');
 	my ($heading, $line) = split /\n/, (run($tool{'memattr-top'}, '--csv', '--replay', $record))[1];
 	my %field;
 	@field{split /,/, $heading} = split /,/, $line;

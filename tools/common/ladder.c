@@ -111,6 +111,16 @@ int ladder_select(const struct ladder *ladder, const struct hooks *hooks, struct
 	return 0;
 }
 
+void ladder_give_up(const struct ladder *ladder, struct hooks *hooks, int err)
+{
+	for (const struct hook *hook = ladder->hooks; hook < ladder->hooks + ladder->count; hook++) {
+		if (!hooks->active[hook->metric])
+			continue;
+		hooks->active[hook->metric] = NULL;
+		hooks->errors[hook->metric] = err;
+	}
+}
+
 /* Adds up the runs of the object's programs on the site, and the calls that were kept from them. */
 static void count_runs(const struct ladder *ladder, const struct hook_site *site,
 		       const struct bpf_object *object, uint64_t *runs, uint64_t *missed)

@@ -49,6 +49,9 @@ int ladder_probe(const struct ladder *ladder, struct hooks *hooks, struct diag *
  */
 int ladder_select(const struct ladder *ladder, const struct hooks *hooks, struct bpf_object *object);
 
+/* The programs could not be loaded, for @err: from now on no hook is active. */
+void ladder_give_up(const struct ladder *ladder, struct hooks *hooks, int err);
+
 /*
  * Looks which programs have run by now, and which calls the kernel has kept from them because the
  * CPU was in the same program already. For each snapshot, before the other functions are called.

@@ -18,7 +18,7 @@
 #include "vm.h"
 
 /* No tool has more. */
-#define HOOKS_MAX	16
+#define HOOKS_MAX	24
 #define LISTS_MAX	8
 
 /* A member of an item that a record keeps. */

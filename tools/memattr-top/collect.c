@@ -17,6 +17,7 @@
 #include "exit_kinds.h"
 #include "hooks.h"
 #include "kvm_core.h"
+#include "looks.h"
 #include "memattr-top.skel.h"
 #include "optional.h"
 #include "reasons.h"
@@ -42,6 +43,7 @@ struct collector {
 	struct snapshot_hook reasons_hook;
 	bool has_policies;	/* the kernel has policies, and debugfs shows them */
 	struct exit_kinds kinds;
+	struct looks looks;
 	/* VMs whose policy's file goes a little before they do: what was read last. */
 	struct snapshot *before;
 };
@@ -120,7 +122,7 @@ static int start(struct collector *c, struct diag *why)
 	return err;
 }
 
-void collector_want(void *collector, unsigned int measures)
+void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
 {
 	const unsigned int huge = MEASURE_HUGE | MEASURE_FAULTS | MEASURE_AHEAD;
 	struct collector *c = collector;
@@ -133,6 +135,7 @@ void collector_want(void *collector, unsigned int measures)
 	c->bpf->bss->divide_exits = divide;
 	/* Only all of these tell which huge pages get mapped. */
 	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
+	looks_want(&c->looks, &c->table, measures, vm, c->stats_fd);
 	c->wanted = measures;
 }
 
@@ -170,6 +173,7 @@ void collector_close(void *collector)
 
 	if (c->stats_fd >= 0)
 		close(c->stats_fd);
+	looks_close(&c->looks);
 	vm_table_close(&c->table);
 	series_close(&c->series);
 	stats_close(&c->stats);
@@ -341,7 +345,7 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 
 static void fill_loss(const struct collector *c, struct snapshot *s)
 {
-	s->lost_events = c->bpf->bss->lost_events;
+	s->lost_events += c->bpf->bss->lost_events;
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		s->lost_events += c->cpus[cpu].lost;
 	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
@@ -362,10 +366,14 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 		err = series_add(&c->series, s, &c->table);
 	if (!err)
 		err = add_idle(c, s);
-	vm_table_release(&c->table);
 	tell_siblings_apart(s);
 	snapshot_sort(s);
+	if (!err)
+		err = looks_read(&c->looks, &c->table, c->has_policies, c->before, s);
+	snapshot_sort(s);
+	vm_table_release(&c->table);
 	fill_loss(c, s);
+	looks_cost(&c->looks, s, c->stats_fd);
 	return err;
 }
 
