@@ -23,6 +23,8 @@ mkdir $TMP or die "$TMP: $!";
 # The records are of this zone's times, and have names that are not ASCII.
 @ENV{qw(TZ LC_ALL NO_COLOR)} = ('UTC', 'C.UTF-8', 1);
 delete $ENV{ARGP_HELP_FMT};
+# Nobody's saved screens.
+$ENV{XDG_CONFIG_HOME} = $TMP;
 
 sub record_of {
 	return "selftests/tools/screens/$_[0].record";
@@ -106,6 +108,29 @@ sub wide_screens {
 	}
 }
 
+# Only some VMs; all again; an interval of the record that is earlier; what W saves is there at the next start.
+sub pressed_keys {
+	my $command = "$tool{'memattr-top'} -d 0.1 --replay " . record_of('memattr-top');
+	my $some = screen_of('100x24', $command, qr/ 2 VMs with inst /, '/', 'i', 'n', 's', 't', 'Enter');
+	is(join(' ', $some =~ /^ *(\d+) \S+ +[\d.]+k /mg), '1388 1204', '/: some VMs');
+	my $all = screen_of('100x24', $command, qr/ 4 VMs /, 'f', 'i', 'n', 's', 't', 'Enter', 'r');
+	is(join(' ', $all =~ /^ *(\d+) \S+ +[\d.]+k /mg), '1650 1502 1388 1204', 'r: all again');
+	my $record = make_record('long', qw(--snapshots 30));
+	$command = "$TRACE -d 0.1 --totals --replay $record";
+	my ($end) = (split /\n/, (run($TRACE, qw(-b --totals --replay), $record))[1])[-1] =~ /^(\S+)/;
+	my ($last) = screen_of('100x24', "$command", qr/END OF RECORD.*all/s) =~ /trace (\S+)/;
+	is($last, $end, 'a record of 30 intervals on the screen ends as it does in batch output');
+	unlike(screen_of('100x24', $command, qr/PAUSED/, 'Space', '{'), qr/ $end /, '{: an earlier interval');
+	like(screen_of('100x24', $command, qr/END OF RECORD/, '{', '}', '}'), qr/ $end /, '}: the end again');
+	local $ENV{XDG_CONFIG_HOME} = "$TMP/config";
+	$command = "$tool{'memattr-top'} --replay " . record_of('memattr-top');
+	like(screen_of('100x24', "$command -d 0.1", qr/saved in/, '2', '>', 'W'), qr/saved in \Q$TMP\E/, 'W: says where');
+	is(read_file("$TMP/config/memattr/memattr-top"), "delay 0.1\nview conversions\nsort vms exits\nsort conversions eff_pg\n",
+	   'what');
+	like(screen_of('100x24', $command, qr/END OF RECORD/), qr/conversions of 4 VMs  every 0.1 s/, 'and it is back');
+	like((run($tool{'memattr-top'}, '-b', '--replay', record_of('memattr-top')))[1], qr/^TIME .* EXITS/, 'but not in batch output');
+}
+
 # --- one name for one figure ---
 
 # The keys of a table's headings, without the units that they add.
@@ -146,6 +171,19 @@ sub unknown {
 	@field{split /,/, $heading} = split /,/, $line;
 	is(join(' ', sort grep { length $field{$_} } keys %field), 'ended exits interval_ns name pid time',
 	   'and empty in CSV');
+}
+
+# A compressed record shows the same; so does one that was not closed, as far as it goes.
+sub compressed {
+	my ($plain, $zipped) = ("$TMP/again", "$TMP/again.gz");
+	run('sh', '-c', "cp $_[0] $plain; gzip -c $plain >$zipped");
+	my $shown = (run($TRACE, '-b', '--replay', $plain))[1];
+	is((run($TRACE, '-b', '--replay', $zipped))[1], $shown, 'a compressed record');
+	is((run('sh', '-c', "$TRACE -b --replay - <$zipped"))[1], $shown, 'from a pipe');
+	my $bytes = -s $zipped;
+	run('truncate', '-s', int($bytes / 2), $zipped);
+	my ($status, $cut) = run($TRACE, '-b', '--replay', $zipped);
+	ok(length $cut && index($shown, substr($cut, 0, 200)) == 0, 'half of one shows what it has') or diag($cut);
 }
 
 # --- files ---
@@ -228,12 +266,14 @@ sub linear {
 golden_screens();
 wide_screens();
 drilling();
+pressed_keys();
 for my $name (sort keys %tool) {
 	# A view that is not a table is a picture.
 	figure_names($name, $_) for grep { !/^(?:map)$/ } views_of($name);
 }
 unknown();
 files();
+compressed(make_record('zip', qw(--snapshots 40)));
 odd_names();
 linear();
 run('rm', '-r', $TMP);

@@ -9,7 +9,7 @@ MEMATTR_VERSION ?= 0.1
 TOOLS_CFLAGS := $(CPPFLAGS) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -Itools/common -I$(LIBBPF_DIR)/include \
 	-DPOLICY_DIR='"$(POLICY_DIR)"' -DMEMATTR_VERSION='"$(MEMATTR_VERSION)"'
 TOOLS_LIBS := $(LIBBPF_DIR)/lib/libbpf.a -lelf -lz
-TOOLS_SCREEN := $(addprefix $(B)/tools/common/,live.o screen.o table.o tool.o view.o)
+TOOLS_SCREEN := $(addprefix $(B)/tools/common/,basis.o live.o screen.o table.o tool.o view.o)
 TOOLS_COMMON := $(filter-out $(TOOLS_SCREEN),$(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(wildcard tools/common/*.c))))
 
 # A program with another PREFIX or other flags is another program. "make install PREFIX=/usr" must not install one

@@ -16,13 +16,14 @@
  */
 #define DELAY_MIN_S 0.1
 #define DELAY_MAX_S 3600.0
+#define DELAY_DEFAULT_S 1.0
 
 struct format;
 
 /* The options that every tool has. */
 struct args {
 	const struct format *format;	/* of batch output; NULL: the screen */
-	double delay_s;
+	double delay_s;		/* 0: not given */
 	unsigned long count;	/* intervals until the end; 0: no end */
 	pid_t pid;		/* only VMs of this process; 0: all VMs */
 	const char *view;	/* a word or a number; NULL: the first one */

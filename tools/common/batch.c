@@ -55,6 +55,8 @@ static void table_begin(FILE *out, const struct tool *tool, const struct args *a
 	for (int i = 0; i < sheet->column_count; i++) {
 		int width = heading(&sheet->columns[i], args->totals, text);
 
+		if (sheet->columns[i].trend)
+			continue;
 		fprintf(out, " %*s", width, text);
 	}
 	fputc('\n', out);
@@ -71,6 +73,8 @@ static void print_row(FILE *out, const struct sheet *sheet, const struct row *ro
 		const char *word = column_text(column, row);
 		int width = heading(column, totals, text);
 
+		if (column->trend)
+			continue;
 		if (word)
 			word_print(out, word, width);
 		else
@@ -231,6 +235,7 @@ int batch_run(const struct tool *tool, struct source *source, const struct args 
 	source_want(source, args->format == &json_format ? ~0U : tool->sheets[args->sheet].measures);
 	b.now = err ? NULL : source_next(source, &b.why);
 	interval_start(&b.interval, clock->now_ns(), args->delay_s);
+	source->interval = &b.interval;
 	if (b.now)
 		err = print_intervals(&b);
 	if (b.now && !err)

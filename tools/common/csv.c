@@ -27,7 +27,8 @@ static void csv_begin(FILE *out, const struct tool *tool, const struct args *arg
 
 	fputs("time,interval_ns", out);
 	for (int i = 0; i < sheet->column_count; i++)
-		fprintf(out, ",%s%s", sheet->columns[i].key, unit_suffix(sheet->columns[i].unit));
+		if (!sheet->columns[i].trend)
+			fprintf(out, ",%s%s", sheet->columns[i].key, unit_suffix(sheet->columns[i].unit));
 	fputs(",ended\n", out);
 }
 
@@ -41,6 +42,8 @@ static void print_row(FILE *out, const struct sheet *sheet, const struct row *ro
 	for (int i = 0; i < sheet->column_count; i++) {
 		const char *text = column_text(&sheet->columns[i], row);
 
+		if (sheet->columns[i].trend)
+			continue;
 		fputc(',', out);
 		if (text && !text_is_none(&sheet->columns[i], text))
 			quote(out, text);

@@ -14,7 +14,7 @@
 /* Who it is stands before the figures. */
 static bool is_figure(const struct column *column, const struct row *row)
 {
-	if (!strcmp(column->key, "pid") || !strcmp(column->key, "name"))
+	if (column->trend || !strcmp(column->key, "pid") || !strcmp(column->key, "name"))
 		return false;
 	return column->unit != UNIT_NAME || row->part != ALL_PARTS;
 }

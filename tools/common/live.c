@@ -3,11 +3,15 @@
 #include "live.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "basis.h"
 #include "batch.h"
+#include "history.h"
 #include "rows.h"
+#include "saved.h"
 #include "view.h"
 
 /* Identifies the marked row, which stays marked when rows change places, and the VM from view to view. */
@@ -45,6 +49,10 @@ struct live {
 	struct place left[PLACES_MAX];	/* for Esc, the last one last */
 	int left_count;
 	struct habit habits[SHEETS_MAX];
+	struct history histories[SHEETS_MAX];
+	struct snapshot *base;	/* what totals are counted from since the key r; NULL: the start */
+	long position;		/* snapshots that were read */
+	char said[PATH_MAX + 64];	/* what a key came to, until the next one */
 
 	size_t first_row;
 	size_t marked_row;
@@ -60,6 +68,7 @@ struct live {
 #define TITLE_NAME	24
 /* With fewer lines the views are not named: the help has them. */
 #define LINES_FOR_TABS	20
+#define LINES_FOR_BASIS	8
 
 /* Room is enough for the units' "/s" only if all columns fit with it. */
 static int column_width(const struct column *column, bool wide)
@@ -122,6 +131,7 @@ static void place_columns(struct live *live, char titles[][TITLE_LEN])
 			.title = titles[i],
 			.width = column_width(column, wide),
 			.text = column->unit == UNIT_TEXT,
+			.unsorted = column->trend,
 			.cut_middle = column->text == row_name,
 		};
 	}
@@ -139,10 +149,10 @@ static void draw_title(const struct live *live, size_t count)
 	if (live->place.one_vm)
 		cut_middle(name, sizeof(name), live->place.vm.name, TITLE_NAME);
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&live->now->wall));
-	snprintf(text, sizeof(text), "%s %s  %s%s%zu %s%s%s%s  every %.4g s  %s", live->tool->name, clock,
+	snprintf(text, sizeof(text), "%s %s  %s%s%zu %s%s%s%s%s%s  every %.4g s  %s", live->tool->name, clock,
 		 sheet->subject ?: "", sheet->subject ? " of " : "", count, sheet->noun, count == 1 ? "" : "s",
 		 live->place.one_vm ? " of " : live->args->pid ? " of one process" : "",
-		 name, live->view.delay_s,
+		 name, live->view.filter[0] ? " with " : "", live->view.filter, live->view.delay_s,
 		 live->view.totals ? "totals" : "per second");
 	view_title(&live->view, text);
 }
@@ -162,24 +172,19 @@ static int draw_tabs(const struct live *live, int y)
 	return y + 1;
 }
 
-/* Draws the hooks that the figures come from. Returns the next line. */
-static int draw_truth(const struct live *live, int y)
+/* Draws the line that says what the figures rest on. Returns the next line. */
+static int draw_basis(const struct live *live, int y)
 {
-	const struct snapshot *before = live->before, *now = live->now;
-	/* With few lines, the table takes precedence. */
-	struct flow flow = { .y = y, .last = y - 1 + (LINES - 4) / 4 };
 	unsigned int metrics = sheet_of(live)->metrics ?: (1U << live->tool->shown_hooks) - 1;
-	char text[2 * HOOK_TEXT_LEN];
+	struct flow flow;
 
-	if (flow.last < y)
+	/* With few lines, the table takes precedence. */
+	if (LINES < LINES_FOR_BASIS)
 		return y;
-	view_truth(&flow, now, metrics);
-	if (live->tool->draw_truth)
-		live->tool->draw_truth(&flow, now);
-	cost_text(before ? &before->cost : NULL, &now->cost, before ? now->time_ns - before->time_ns : 0,
-		  text, sizeof(text));
-	flow_put(&flow, A_NORMAL, text);
-	return (flow.y < flow.last ? flow.y : flow.last) + 1;
+	flow = basis_line(y, live->before, live->now, metrics);
+	if (live->tool->draw_more)
+		live->tool->draw_more(&flow, live->now);
+	return y + 1;
 }
 
 static chtype cell_attributes(const struct row *row, const struct column *column, const struct cell *cell,
@@ -196,7 +201,7 @@ static chtype cell_attributes(const struct row *row, const struct column *column
 
 static void draw_row(const struct live *live, int y, const struct row *row, bool marked)
 {
-	char text[32];
+	char text[4 * VM_NAME_LEN + 1];
 
 	if (marked) {
 		attron(A_REVERSE);
@@ -207,7 +212,10 @@ static void draw_row(const struct live *live, int y, const struct row *row, bool
 		const struct column *column = &sheet_of(live)->columns[i];
 		const char *word = column_text(column, row);
 
-		if (!word)
+		if (column->trend)
+			history_text(&live->histories[live->place.sheet], row->vm,
+				     live->view.table.columns[i].width, text, sizeof(text));
+		else if (!word)
 			cell_text(&row->cells[i], column->unit, text, sizeof(text));
 		table_cell(&live->view.table, y, i, cell_attributes(row, column, &row->cells[i], marked),
 			   word ?: text);
@@ -218,6 +226,14 @@ static bool is_marked(const struct mark *mark, const struct row *row)
 {
 	return mark->set && vm_is_row_of(&mark->vm, row->vm) &&
 	       (mark->part == ALL_PARTS || mark->part == row->part);
+}
+
+/* Rates, or counts since the start or since the key r. */
+static struct pair pair_shown(const struct live *live)
+{
+	if (live->view.totals && live->base)
+		return counts_of(live->base, live->now, false);
+	return pair_of(live->before, live->now, live->view.totals);
 }
 
 /* Finds the marked row again, or marks the one in its place; scrolls so that the mark is visible. */
@@ -278,13 +294,26 @@ static void draw_rest(const struct live *live, int y)
 		tool->draw_page(y + 1, LINES - 2, live->now, live->args);
 }
 
+/* What must not be missed has a line of its own until it is acknowledged. Returns the next line. */
+static int draw_alert(const struct live *live, int y)
+{
+	char text[160];
+
+	if (!live->tool->alert || !live->tool->alert(text, sizeof(text)))
+		return y;
+	attron(colour(COLOUR_LOSS));
+	put(y, 0, text);
+	attroff(colour(COLOUR_LOSS));
+	return y + 1;
+}
+
 /* Draws what stands above the figures. Returns the next line. */
 static int draw_head(const struct live *live, size_t count)
 {
 	if (LINES < LINES_FOR_TITLE)
 		return 0;
 	draw_title(live, count);
-	return draw_truth(live, draw_tabs(live, 1));
+	return draw_alert(live, draw_basis(live, draw_tabs(live, 1)));
 }
 
 static void draw_foot(const struct live *live)
@@ -316,11 +345,12 @@ static void draw_table(struct live *live)
 	const struct rows_options options = {
 		.pid = live->args->pid,
 		.only = live->place.one_vm ? &live->place.vm : NULL,
+		.filter = live->view.filter[0] ? live->view.filter : NULL,
 		.sort = live->view.table.sort,
 		.reverse = live->view.reverse,
 	};
 	char titles[sheet_of(live)->column_count][TITLE_LEN];
-	struct pair pair = pair_of(live->before, live->now, live->view.totals);
+	struct pair pair = pair_shown(live);
 	struct rows rows;
 	int y;
 
@@ -355,7 +385,7 @@ static const struct snapshot_vm *chosen_vm(const struct live *live)
 
 static void draw_picture(const struct live *live)
 {
-	struct pair pair = pair_of(live->before, live->now, live->view.totals);
+	struct pair pair = pair_shown(live);
 	const struct snapshot_vm *vm = chosen_vm(live);
 	int y = draw_head(live, vm ? 1 : 0);
 
@@ -370,11 +400,14 @@ static int draw_keys(const struct live *live, int y)
 {
 	static const char * const keys[] = {
 		"q Ctrl-C   quit                    up down PgUp PgDn Home End   move",
-		"h ? F1     this page               left right                   scroll columns",
+		"h ? F1     this page; again: the columns      left right       scroll columns",
 		"space      pause, resume           < >   sort by the previous or next column",
 		"d s        enter a new delay       F6    choose the sort column",
 		"+ -        longer, shorter delay   R     reverse the order",
-		"t          totals or per second",
+		"t          totals or per second    i     what the figures rest on",
+		"f /        only some VMs           r     show all again, begin totals again",
+		"[ ] { }    in a record: 10 or 100  W     save delay, view, order for the",
+		"           intervals back, on            next start",
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
@@ -400,8 +433,7 @@ static int draw_views(const struct live *live, int y)
 
 static void draw_help(const struct live *live)
 {
-	const struct sheet *sheet = sheet_of(live);
-	char text[3 * HOOK_TEXT_LEN];
+	char text[128];
 	int y = 0;
 
 	snprintf(text, sizeof(text), "%s " MEMATTR_VERSION, live->tool->name);
@@ -411,17 +443,20 @@ static void draw_help(const struct live *live)
 	y = draw_keys(live, y);
 	if (live->tool->sheet_count > 1)
 		y = draw_views(live, y);
-	put(y++, 0, "n/a: not measured on this kernel; -: nothing to measure. Figures come from:");
-	for (int i = 0; i < live->now->hook_count; i++) {
-		const struct snapshot_hook *hook = &live->now->hooks[i];
+	view_help_end(y, live->tool->name);
+}
 
-		snprintf(text, sizeof(text), "%-12s %s", hook->metric, hook->hook);
-		put(y++, 0, text);
-		if (!hook->note[0])
-			continue;
-		snprintf(text, sizeof(text), "%-12s (*) %s", "", hook->note);
-		put(y++, 0, text);
-	}
+static void draw_columns(const struct live *live)
+{
+	const struct sheet *sheet = sheet_of(live);
+	char text[128];
+	int y = 0;
+
+	snprintf(text, sizeof(text), "The columns of %s.  n/a: not measured on this kernel; -: nothing to measure",
+		 sheet->word);
+	attron(A_BOLD);
+	put(y++, 0, text);
+	attroff(A_BOLD);
 	for (const struct column *c = sheet->columns; c < sheet->columns + sheet->column_count; c++) {
 		snprintf(text, sizeof(text), "%-6s %s", c->title, c->help ?: "");
 		if (c->help)
@@ -437,6 +472,10 @@ static void draw(struct live *live)
 		draw_help(live);
 	else if (live->view.mode == VIEW_PAGE)
 		live->tool->draw_page(0, LINES, live->now, live->args);
+	else if (live->view.mode == VIEW_COLUMNS)
+		draw_columns(live);
+	else if (live->view.mode == VIEW_BASIS)
+		basis_page(0, live->before, live->now);
 	else if (sheet_of(live)->draw)
 		draw_picture(live);
 	else
@@ -515,7 +554,7 @@ static void go_back(struct live *live)
 
 static bool sheet_key(struct live *live, int key)
 {
-	struct pair pair = pair_of(live->before, live->now, live->view.totals);
+	struct pair pair = pair_shown(live);
 	const struct snapshot_vm *vm = chosen_vm(live);
 
 	if (sheet_of(live)->key && vm && sheet_of(live)->key(key, &pair, vm))
@@ -533,20 +572,6 @@ static bool sheet_key(struct live *live, int key)
 	return true;
 }
 
-static void own_key(struct live *live, int key)
-{
-	if (sheet_key(live, key))
-		return;
-	if (key == 'l')
-		live->view.mode = VIEW_PAGE;
-	else if (key == KEY_UP || key == KEY_DOWN)
-		move_mark(live, key == KEY_UP ? -1 : 1);
-	else if (key == KEY_PPAGE || key == KEY_NPAGE)
-		move_mark(live, key == KEY_PPAGE ? -live->page : live->page);
-	else if (key == KEY_HOME || key == KEY_END)
-		move_mark(live, key == KEY_HOME ? -(long)live->row_count : (long)live->row_count);
-}
-
 /* Returns false on failure, and @why says why; or, with @why empty, at the end of the record. */
 static bool take_snapshot(struct live *live, struct diag *why)
 {
@@ -557,7 +582,90 @@ static bool take_snapshot(struct live *live, struct diag *why)
 	snapshot_free(live->before);
 	live->before = live->now;
 	live->now = s;
+	live->position++;
+	for (int i = 0; i < live->tool->sheet_count; i++)
+		if (live->tool->sheets[i].trend)
+			history_add(&live->histories[i], s, live->tool->sheets[i].trend);
+	if (live->tool->saw)
+		live->tool->saw(s);
 	return true;
+}
+
+/* Goes to an interval of the record that is that many later or earlier. */
+static void seek(struct live *live, long by)
+{
+	long to = live->position + by > 2 ? live->position + by : 2;
+	struct diag why = {};
+
+	if (!live->source.replay)
+		return;
+	if (to < live->position) {
+		if (source_rewind(&live->source, &why)) {
+			snprintf(live->said, sizeof(live->said), "%.100s", why.cause);
+			live->view.complaint = live->said;
+			return;
+		}
+		live->position = 0;
+	}
+	live->view.ended = NULL;
+	while (live->position < to && take_snapshot(live, &why))
+		;
+}
+
+/* Shows everything again, in the first order; totals begin now. */
+static void reset(struct live *live)
+{
+	live->view.filter[0] = '\0';
+	live->view.reverse = false;
+	live->view.table.sort = sheet_of(live)->sort;
+	live->view.table.skipped = 0;
+	snapshot_free(live->base);
+	live->base = snapshot_hold(live->now);
+}
+
+static void save(struct live *live)
+{
+	struct saved saved = { live->view.delay_s, live->view.totals, live->place.sheet, {} };
+	char path[PATH_MAX];
+	int err;
+
+	for (int i = 0; i < live->tool->sheet_count; i++)
+		saved.orders[i] = (struct saved_order){ live->habits[i].sort, live->habits[i].reverse };
+	saved.orders[live->place.sheet] = (struct saved_order){ live->view.table.sort, live->view.reverse };
+	err = saved_write(live->tool, &saved, path, sizeof(path));
+	if (err == -ENOENT && !getenv("HOME"))
+		snprintf(live->said, sizeof(live->said), "not saved: neither HOME nor XDG_CONFIG_HOME is set");
+	else if (err)
+		snprintf(live->said, sizeof(live->said), "%s: %s", path, strerror(-err));
+	else
+		snprintf(live->said, sizeof(live->said), "saved in %s, for the next start", path);
+	live->view.complaint = live->said;
+}
+
+static void own_key(struct live *live, int key)
+{
+	if (sheet_key(live, key))
+		return;
+	if (key == '[' || key == ']')
+		seek(live, key == '[' ? -10 : 10);
+	else if (key == '{' || key == '}')
+		seek(live, key == '{' ? -100 : 100);
+	else if (key == 'r')
+		reset(live);
+	else if (key == 'W')
+		save(live);
+	else if (key == 'a' && live->tool->acknowledge)
+		live->tool->acknowledge();
+	else if (key == 'i')
+		live->view.mode = VIEW_BASIS;
+	else if (key == 'l')
+		live->view.mode = VIEW_PAGE;
+	else if (key == KEY_UP || key == KEY_DOWN)
+		move_mark(live, key == KEY_UP ? -1 : 1);
+	else if (key == KEY_PPAGE || key == KEY_NPAGE)
+		move_mark(live, key == KEY_PPAGE ? -live->page : live->page);
+	else if (key == KEY_HOME || key == KEY_END)
+		move_mark(live, key == KEY_HOME ? -(long)live->row_count : (long)live->row_count);
 }
 
 static void run(struct live *live, struct diag *why)
@@ -569,6 +677,7 @@ static void run(struct live *live, struct diag *why)
 	if (!take_snapshot(live, why))
 		return;
 	interval_start(&view->interval, monotonic_ns(), view->delay_s);
+	live->source.interval = &view->interval;
 	while (!view->quit) {
 		draw(live);
 		err = view_wait(view);
@@ -614,25 +723,36 @@ static int most_columns(const struct tool *tool)
 	return most;
 }
 
+/* How the screen looks at first: by the options, else as it was saved. */
+static void set_out(struct live *live, const struct tool *tool, const struct args *args)
+{
+	struct saved saved = { .delay_s = DELAY_DEFAULT_S };
+
+	for (int i = 0; i < tool->sheet_count; i++)
+		saved.orders[i].sort = tool->sheets[i].sort;
+	saved_read(tool, &saved);
+	for (int i = 0; i < tool->sheet_count; i++)
+		live->habits[i] = (struct habit){ .sort = saved.orders[i].sort, .reverse = saved.orders[i].reverse };
+	live->place.sheet = args->view ? args->sheet : saved.sheet;
+	live->view.table.sort = live->habits[live->place.sheet].sort;
+	live->view.reverse = live->habits[live->place.sheet].reverse;
+	live->view.has_table = !sheet_of(live)->draw;
+	live->view.totals = args->totals || saved.totals;
+	live->view.delay_s = args->delay_s ?: saved.delay_s;
+}
+
 int live_run(const struct tool *tool, const struct args *args)
 {
 	struct table_column columns[most_columns(tool)];
 	struct live live = {
 		.tool = tool,
 		.args = args,
-		.place.sheet = args->sheet,
-		.view = {
-			.table = { .columns = columns, .sort = tool->sheets[args->sheet].sort },
-			.has_table = !tool->sheets[args->sheet].draw,
-			.totals = args->totals,
-			.delay_s = args->delay_s,
-		},
+		.view.table.columns = columns,
 	};
 	struct diag why = {};
 	int status = view_open(&live.view, tool->name), closed;
 
-	for (int i = 0; i < tool->sheet_count; i++)
-		live.habits[i].sort = tool->sheets[i].sort;
+	set_out(&live, tool, args);
 	if (status)
 		return status;
 	status = open_source(&live, &why);
@@ -642,6 +762,9 @@ int live_run(const struct tool *tool, const struct args *args)
 	}
 	view_close(&live.view);
 	closed = source_close(&live.source);
+	for (int i = 0; i < tool->sheet_count; i++)
+		history_free(&live.histories[i]);
+	snapshot_free(live.base);
 	snapshot_free(live.before);
 	snapshot_free(live.now);
 	if (why.cause[0])

@@ -145,7 +145,9 @@ static int compare_rows(const void *left, const void *right, void *arg)
 	const struct column *column = &a->sheet->columns[options->sort];
 	int order;
 
-	if (column->unit == UNIT_TEXT)
+	if (column->trend)
+		order = 0;
+	else if (column->unit == UNIT_TEXT)
 		order = strcmp(column->text(a), column->text(b));
 	else
 		order = cell_compare(&a->cells[options->sort], &b->cells[options->sort]);
@@ -194,6 +196,13 @@ static int add_rows(struct rows *rows, size_t *room, const struct row_walk *walk
 	return err;
 }
 
+static bool is_wanted(const struct snapshot_vm *vm, const struct rows_options *options)
+{
+	if (options->only && !vm_is_row_of(options->only, vm))
+		return false;
+	return !options->filter || strcasestr(vm->name, options->filter);
+}
+
 int rows_build(struct rows *rows, const struct sheet *sheet, const struct pair *pair,
 	       const struct rows_options *options)
 {
@@ -206,7 +215,7 @@ int rows_build(struct rows *rows, const struct sheet *sheet, const struct pair *
 	if (!vms)
 		err = -ENOMEM;
 	for (size_t i = 0; !err && i < count; i++)
-		if (!options->only || vm_is_row_of(options->only, vms[i]))
+		if (is_wanted(vms[i], options))
 			err = add_rows(rows, &room, &walk, vms[i]);
 	row_walk_end(&walk);
 	free(vms);

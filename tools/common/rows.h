@@ -23,6 +23,7 @@ struct rows {
 struct rows_options {
 	pid_t pid;		/* only VMs of this process; 0: all VMs */
 	const struct snapshot_vm *only;	/* this VM; NULL: all */
+	const char *filter;	/* VMs whose name has this; NULL: all */
 	int sort;		/* column */
 	bool reverse;
 };

@@ -76,6 +76,9 @@ struct list {
 	char *items;
 };
 
+enum host_kvm { KVM_UNKNOWN, KVM_STOCK, KVM_PATCHED };
+enum in_place { IN_PLACE_UNKNOWN, IN_PLACE_OFF, IN_PLACE_ON };
+
 struct snapshot {
 	unsigned int references;
 	const struct list_type *types;
@@ -94,6 +97,8 @@ struct snapshot {
 	uint64_t lost_stacks;
 	struct snapshot_cost cost;
 
+	uint32_t late;		/* intervals that were missed since the start */
+	uint8_t host_kvm, in_place;	/* enum host_kvm, enum in_place */
 	bool idle_listed;	/* VMs without an event are in the list, too */
 	bool has_stacks;	/* stacks were asked for */
 };

@@ -3,6 +3,7 @@
 #ifndef MEMATTR_SOURCE_H
 #define MEMATTR_SOURCE_H
 
+#include "clock.h"
 #include "output.h"
 #include "tool.h"
 
@@ -15,6 +16,7 @@ struct source {
 	struct record_reader *replay;
 	struct output record, folded;
 	int process;		/* pidfd of the only process that is wanted; -1: none, or it is not known */
+	const struct interval *interval;	/* whose missed deadlines a snapshot tells; may be NULL */
 	bool over;		/* that process has ended: there is nothing more to come */
 	struct snapshot *recorded;	/* what the record has so far; a record holds changes */
 	bool record_full;
@@ -31,6 +33,9 @@ void source_want(struct source *source, unsigned int measures);
  * the end.
  */
 struct snapshot *source_next(struct source *source, struct diag *why);
+
+/* Begins the record again. Returns EXIT_OK, or @why says why it cannot. */
+int source_rewind(struct source *source, struct diag *why);
 
 /* Writes what is written at the end, and closes everything. Returns the exit status, and reports why it is not 0. */
 int source_close(struct source *source);

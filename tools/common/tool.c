@@ -68,6 +68,8 @@ int tool_run(const struct tool *tool, struct args *args)
 	stop_catch();
 	if (!args->format)
 		return live_run(tool, args);
+	/* Scripts do not depend on what somebody saved on a screen. */
+	args->delay_s = args->delay_s ?: DELAY_DEFAULT_S;
 	status = source_open(&source, tool, args, &why);
 	if (!status)
 		return batch_run(tool, &source, args, &system_clock);

@@ -32,6 +32,8 @@ struct sheet {
 	void (*figures)(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
 	/* Returns the first part after @part that had an event, or ALL_PARTS. NULL: rows are VMs. */
 	long (*next_part)(const struct snapshot *s, const struct snapshot_vm *vm, long part);
+	/* Returns the count whose history a column of the sheet shows. */
+	uint64_t (*trend)(const struct snapshot_vm *vm);
 	/* Adds what JSON has beyond the columns; may be NULL. */
 	void (*json_row)(struct json *json, const struct row *row);
 
@@ -70,9 +72,16 @@ struct tool {
 	void (*batch_end)(FILE *out, const struct snapshot *now, const struct args *args);
 	void (*write_folded)(FILE *out, const struct snapshot *last, pid_t pid);
 
-	/* On the screen: words above the table, and a page of its own, which also fills the rest of a large one. */
+	/* On the screen: words in the line above the table, and a page of its own, which also fills the rest of a large one. */
 	const char *keys, *keys_help;	/* its own keys, in the last line and in the help */
-	void (*draw_truth)(struct flow *flow, const struct snapshot *now);
+	/*
+	 * What the operator must not miss: saw() looks for it in each snapshot that is shown, alert() formats what is
+	 * not yet acknowledged, and returns false if there is no such thing. NULL: there never is.
+	 */
+	void (*saw)(const struct snapshot *now);
+	bool (*alert)(char *text, size_t size);
+	void (*acknowledge)(void);
+	void (*draw_more)(struct flow *flow, const struct snapshot *now);
 	bool (*has_page)(const struct snapshot *now, const struct args *args);
 	/* Draws from line @y to line @end, which is exclusive. Returns the next line. */
 	int (*draw_page)(int y, int end, const struct snapshot *now, const struct args *args);

@@ -13,14 +13,17 @@
 /* A screen with fewer lines has no title: the VMs need all lines. */
 #define LINES_FOR_TITLE	4
 
-#define PROMPT_LEN	16
+#define PROMPT_LEN	64
 
 enum view_mode {
 	VIEW_TABLE,
 	VIEW_HELP,
+	VIEW_COLUMNS,	/* the second page of the help */
+	VIEW_BASIS,	/* what the figures rest on */
 	VIEW_PAGE,	/* of the tool's own; any key leaves it, as with the help */
 	VIEW_SORT,	/* menu */
-	VIEW_DELAY,	/* prompt */
+	VIEW_DELAY,	/* prompts */
+	VIEW_FILTER,
 };
 
 struct view {
@@ -36,6 +39,7 @@ struct view {
 	enum view_mode mode;
 	int sort_choice;	/* in the menu */
 	char prompt[PROMPT_LEN];
+	char filter[PROMPT_LEN];	/* only VMs with this in their names; empty: all */
 	const char *complaint;
 
 	SCREEN *screen;
@@ -58,9 +62,6 @@ bool view_is_due(struct view *view);
 
 /* Draws the first line, with a word if the view is paused or the record has ended. */
 void view_title(const struct view *view, const char *text);
-
-/* Draws the hooks of these metrics, which the figures come from, in the lines below the title. */
-void view_truth(struct flow *flow, const struct snapshot *now, unsigned int metrics);
 
 /* Says below a page of help that it has more lines, if its @lines do not fit the screen. */
 void view_help_end(int lines, const char *manual);

@@ -102,16 +102,17 @@ static const struct column vms[] = {
 	COLUMN_PID,
 	COLUMN_NAME(9),
 	{ "exits", "EXITS", NUMBER(exits), .needs = MEASURE_EXITS, .help = "VM exits" },
+	COLUMN_TREND("exits of the last 120 intervals, each VM by its own scale"),
 	TO_PRIVATE,
 	TO_SHARED,
 	EFFECTIVE,
-	REQUESTED,
 	{ "zap_pg", "ZAPPG", NUMBER(zap_pages), .needs = MEASURE_ZAPS,
 	  .help = "pages unmapped from the guest for conversions" },
 	DENIED,
 	MEDIAN,
 	TAIL,
 	POLICY,
+	REQUESTED,
 	HELD,
 	FAILED,
 	{ "left", "LEFT", UNIT_TEXT, .from = FROM_TEXT, .text = left_text, .width = 10,
@@ -122,6 +123,7 @@ static const struct column conversions[] = {
 	COLUMN_PID,
 	COLUMN_NAME(9),
 	REQUESTED,
+	COLUMN_TREND("requested pages of the last 120 intervals, each VM by its own scale"),
 	EFFECTIVE,
 	TO_PRIVATE,
 	TO_SHARED,
@@ -139,15 +141,25 @@ static const struct column conversions[] = {
 	.columns = of, .column_count = sizeof(of) / sizeof(*of), .fixed = 2, .sort = 2, \
 	.figures_size = sizeof(struct figures), .figures = fill_figures
 
+static uint64_t exits_of(const struct snapshot_vm *vm)
+{
+	return ((const struct top_vm *)vm)->numbers.exits;
+}
+
+static uint64_t requests_of(const struct snapshot_vm *vm)
+{
+	return ((const struct top_vm *)vm)->numbers.requested_pages;
+}
+
 const struct sheet sheets[] = {
 	[SHEET_VMS] = {
 		.word = "vms", .noun = "VM", .help = "what KVM does for each VM", .enter = SHEET_CONVERSIONS,
-		TABLE(vms), .measures = ~0U, .metrics = 1 << METRIC_EXITS | 1 << METRIC_CONVERSIONS | 1 << METRIC_ZAPS,
+		TABLE(vms), .trend = exits_of, .measures = ~0U, .metrics = 1 << METRIC_EXITS | 1 << METRIC_CONVERSIONS | 1 << METRIC_ZAPS,
 	},
 	[SHEET_CONVERSIONS] = {
 		.word = "conversions", .noun = "VM", .subject = "conversions",
 		.help = "what was asked for, and what came of it",
-		TABLE(conversions), .measures = MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_POLICY,
+		TABLE(conversions), .trend = requests_of, .measures = MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_POLICY,
 		.metrics = 1 << METRIC_CONVERSIONS,
 	},
 };

@@ -76,7 +76,7 @@ static void empty_text(char *text, size_t size, const struct snapshot *now, pid_
 		snprintf(text, size, "no VM is running that has had a fault or pre-fault");
 }
 
-static void draw_truth(struct flow *flow, const struct snapshot *now)
+static void draw_more(struct flow *flow, const struct snapshot *now)
 {
 	char text[64];
 
@@ -108,11 +108,11 @@ int main(int argc, char **argv)
 		.write_folded = write_folded,
 		.keys = "v vCPUs  l Slowest  ",
 		.keys_help = "v          VMs or vCPUs            l     the slowest faults",
-		.draw_truth = draw_truth,
+		.draw_more = draw_more,
 		.has_page = has_slowest,
 		.draw_page = draw_slowest,
 	};
-	struct trace_args trace = { .args.delay_s = 1.0, .slowest = -1, .series = TRACE_SERIES };
+	struct trace_args trace = { .slowest = -1, .series = TRACE_SERIES };
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &trace);
