@@ -42,7 +42,7 @@ static int load(struct collector *c, struct diag *why)
 
 	if (!err) {
 		c->bpf = memattr_top_bpf__open_opts(core.options);
-		err = c->bpf ? ladder_select(&ladder, &c->hooks, c->bpf->obj) : -errno;
+		err = c->bpf ? fallback_select(&fallback, &c->hooks, c->bpf->obj) : -errno;
 	}
 	if (!err)
 		err = bpf_map__set_max_entries(c->bpf->maps.cpus, c->cpu_count);
@@ -84,7 +84,7 @@ void *collector_open(const struct args *args, struct diag *why)
 		diag_set(why, "mount -t sysfs sysfs /sys", "cannot read " POSSIBLE_CPUS ": %s",
 			 strerror(-c->cpu_count));
 
-	if (c->cpu_count < 0 || ladder_probe(&ladder, &c->hooks, why) || load(c, why)) {
+	if (c->cpu_count < 0 || fallback_probe(&fallback, &c->hooks, why) || load(c, why)) {
 		collector_close(c);
 		return NULL;
 	}
@@ -228,13 +228,13 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 	vm_table_list(&c->table);
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
-	ladder_look(&ladder, &c->hooks, c->bpf->obj);
-	s->measured = ladder_measures(&c->hooks) | (c->has_policies ? MEASURE_POLICY : 0);
+	fallback_look(&fallback, &c->hooks, c->bpf->obj);
+	s->measured = fallback_measures(&c->hooks) | (c->has_policies ? MEASURE_POLICY : 0);
 	s->hook_count = METRIC_COUNT;
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
-		ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
+		fallback_describe(&fallback, &c->hooks, metric, &s->hooks[metric]);
 
-	vm_table_update(&c->table, ladder_tells_all(&c->hooks, METRIC_VM_END));
+	vm_table_update(&c->table, fallback_tells_all(&c->hooks, METRIC_VM_END));
 	for (uint32_t slot = 0; !err && slot < VM_SLOTS; slot++)
 		if (c->table.owners[slot].listed)
 			err = add_counted(c, s, slot);
