@@ -14,7 +14,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "truth.h"
+#include "provenance.h"
 #include "vm.h"
 
 /* No tool has more. */

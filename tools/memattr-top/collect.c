@@ -75,7 +75,7 @@ static int load(struct collector *c)
 
 	if (!err) {
 		c->bpf = memattr_top_bpf__open_opts(core.options);
-		err = c->bpf ? ladder_select(&ladder, &c->hooks, c->bpf->obj) : -errno;
+		err = c->bpf ? fallback_select(&fallback, &c->hooks, c->bpf->obj) : -errno;
 	}
 	if (!err)
 		err = set_constants(c);
@@ -154,7 +154,7 @@ void *collector_open(const struct args *args, struct diag *why)
 		diag_set(why, "mount -t sysfs sysfs /sys", "cannot read " POSSIBLE_CPUS ": %s",
 			 strerror(-c->cpu_count));
 
-	if (c->cpu_count < 0 || ladder_probe(&ladder, &c->hooks, why) || start(c, why)) {
+	if (c->cpu_count < 0 || fallback_probe(&fallback, &c->hooks, why) || start(c, why)) {
 		collector_close(c);
 		return NULL;
 	}
@@ -305,7 +305,7 @@ static int add_idle(struct collector *c, struct snapshot *s)
 
 static unsigned int measured(const struct collector *c)
 {
-	unsigned int measures = ladder_measures(&c->hooks);
+	unsigned int measures = fallback_measures(&c->hooks);
 
 	if (c->has_policies)
 		measures |= MEASURE_POLICY;
@@ -323,7 +323,7 @@ static void describe_hooks(const struct collector *c, struct snapshot *s)
 	s->hook_count = METRIC_COUNT;
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		if (metric != METRIC_REASONS && metric != METRIC_STATS)
-			ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
+			fallback_describe(&fallback, &c->hooks, metric, &s->hooks[metric]);
 	s->hooks[METRIC_REASONS] = c->reasons_hook;
 	*stats = (struct snapshot_hook){ .metric = "statistics", .hook = "n/a" };
 	if (c->can_read_stats)
@@ -356,8 +356,8 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 	int err = 0;
 
 	vm_table_list(&c->table);
-	ladder_look(&ladder, &c->hooks, c->bpf->obj);
-	vm_table_update(&c->table, ladder_tells_all(&c->hooks, METRIC_VM_END));
+	fallback_look(&fallback, &c->hooks, c->bpf->obj);
+	vm_table_update(&c->table, fallback_tells_all(&c->hooks, METRIC_VM_END));
 	fill_rest(c, s);
 	for (uint32_t slot = 0; !err && slot < VM_SLOTS; slot++)
 		if (c->table.owners[slot].listed)
