@@ -6,7 +6,7 @@
 #include <linux/types.h>
 
 #include "chain_counts.h"
-#include "ladder.h"
+#include "fallback.h"
 #include "snapshot.h"
 #include "vm_table.h"
 
@@ -48,7 +48,7 @@ enum chain_metric {
 	CHAIN_METRICS,
 };
 
-extern const struct ladder chain_ladder;
+extern const struct fallback chain_ladder;
 
 struct chain_bpf;
 

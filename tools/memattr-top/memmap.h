@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#include "ladder.h"
+#include "fallback.h"
 #include "memmap_block.h"
 #include "memmap_ranges.h"
 #include "snapshot.h"
@@ -59,7 +59,7 @@ enum map_metric {
 	MAP_METRICS,
 };
 
-extern const struct ladder map_ladder;
+extern const struct fallback map_ladder;
 
 /* Whose memory it is. */
 struct map_vm {
