@@ -69,7 +69,7 @@ $(STOP_UPDATE): selftests/policy/stop-update.c $(B)/tools.flags
 	$(CC) $(TESTS_CFLAGS) $(LDFLAGS) -fPIC -shared $< -o $@
 
 # --- tools ---
-TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit list-vms many-vms prefault-vmm \
+TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit list-vms many-vms metrics-unit prefault-vmm \
 	probe screen-unit top-unit trace-unit vm-unit)
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
@@ -79,9 +79,12 @@ $(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools
 $(TESTS)/tools/engine-unit $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/columns.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o figures.o kinds.o)
 $(TESTS)/tools/hooks-unit: $(addprefix $(B)/tools/prefault-trace/,results.o symbols.o)
-UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit top-unit trace-unit vm-unit)
+UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit metrics-unit top-unit trace-unit vm-unit)
 $(UNIT_TESTS) $(addprefix $(TESTS)/tools/,list-vms probe): $(TOOLS_COMMON)
 $(UNIT_TESTS): TOOLS_LIBS += -lcmocka
+ENGINE_TESTS := $(addprefix $(TESTS)/tools/,engine-unit metrics-unit top-unit trace-unit)
+$(ENGINE_TESTS): $(TOOLS_ENGINE)
+$(ENGINE_TESTS): TOOLS_LIBS += $(TOOLS_ENGINE_LIBS)
 $(TESTS)/tools/screen-unit: $(addprefix $(B)/tools/common/,screen.o text.o)
 $(TESTS)/tools/screen-unit: TOOLS_LIBS += -lncursesw -ltinfo
 $(TOOL_TESTS): %: %.o $(TESTS_LIB)

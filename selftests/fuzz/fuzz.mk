@@ -7,7 +7,7 @@ FUZZ_RUNS ?= 1000000
 FUZZ_SEED ?= 1
 
 # The tools' own sources, compiled once more: all that the tools share without a screen, and files with parsers.
-FUZZ_SOURCES := $(patsubst $(B)/%.o,%.c,$(TOOLS_COMMON)) \
+FUZZ_SOURCES := $(patsubst $(B)/%.o,%.c,$(TOOLS_COMMON) $(TOOLS_ENGINE)) \
 	$(addprefix tools/memattr-policy/,params.c policy.c why_holders.c) \
 	$(addprefix tools/prefault-trace/,columns.c details.c figures.c kinds.c symbols.c use.c) \
 	$(wildcard selftests/fuzz/*.c) selftests/lib/tap.c
@@ -22,7 +22,7 @@ $(FUZZ_OBJS): $(FUZZ)/obj/%.o: %.c $(B)/tools.flags
 $(FUZZ)/obj/tools/common/vm_files.o: $(B)/tools/common/vm_files.skel.h
 
 $(FUZZ)/fuzz: $(FUZZ_OBJS)
-	$(CC) $(TOOLS_CFLAGS) $(FUZZ_CFLAGS) $(LDFLAGS) -Wl,--wrap=fopen,--wrap=readlinkat $^ $(TOOLS_LIBS) -o $@
+	$(CC) $(TOOLS_CFLAGS) $(FUZZ_CFLAGS) $(LDFLAGS) -Wl,--wrap=fopen,--wrap=readlinkat $^ $(TOOLS_LIBS) $(TOOLS_ENGINE_LIBS) -o $@
 
 -include $(FUZZ_OBJS:.o=.d)
 

@@ -20,6 +20,9 @@ static const struct field snapshot_fields[] = {
 	FIELD(FIELD_UNSIGNED, struct snapshot, "bpf_runs", cost.runs),
 	FIELD_TO(1, struct snapshot, "idle_listed", idle_listed),
 	FIELD_TO(1, struct snapshot, "has_stacks", has_stacks),
+	FIELD_TO(1, struct snapshot, "host_known", host.known),
+	FIELD_TO(1, struct snapshot, "patched", host.patched),
+	FIELD_TO(1, struct snapshot, "in_place", host.in_place),
 };
 
 const struct list_type snapshot_type = {
@@ -43,13 +46,13 @@ struct snapshot *snapshot_new(const struct list_type *types, int list_count)
 struct snapshot *snapshot_hold(struct snapshot *s)
 {
 	if (s)
-		s->references++;
+		__atomic_add_fetch(&s->references, 1, __ATOMIC_RELAXED);
 	return s;
 }
 
 void snapshot_free(struct snapshot *s)
 {
-	if (!s || --s->references)
+	if (!s || __atomic_sub_fetch(&s->references, 1, __ATOMIC_ACQ_REL))
 		return;
 	for (int list = 0; list < s->list_count; list++) {
 		for (size_t i = 0; i < s->lists[list].count; i++)

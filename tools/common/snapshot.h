@@ -14,6 +14,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "host.h"
 #include "truth.h"
 #include "vm.h"
 
@@ -60,6 +61,7 @@ struct snapshot_vm {
 	int fd;			/* of the VM, inside the process; -1: not known */
 	bool ended;		/* these are its last figures */
 	char name[VM_NAME_LEN];
+	char cgroup[VM_CGROUP_LEN];
 };
 
 #define SNAPSHOT_VM_FIELDS(of) \
@@ -69,7 +71,8 @@ struct snapshot_vm {
 	FIELD_TO(INT32_MAX, of, "creator_tid", vm.creator_tid), \
 	FIELD(FIELD_SIGNED, of, "fd", vm.fd), \
 	FIELD_TO(1, of, "ended", vm.ended), \
-	FIELD(FIELD_TEXT, of, "name", vm.name)
+	FIELD(FIELD_TEXT, of, "name", vm.name), \
+	FIELD(FIELD_TEXT, of, "cgroup", vm.cgroup)
 
 struct list {
 	size_t count, room;
@@ -77,7 +80,7 @@ struct list {
 };
 
 struct snapshot {
-	unsigned int references;
+	unsigned int references;	/* also of other threads, which read only */
 	const struct list_type *types;
 	int list_count;
 	struct list lists[LISTS_MAX];
@@ -92,6 +95,7 @@ struct snapshot {
 	uint64_t lost_events;	/* of VMs without a slot, or missed by the kernel */
 	uint64_t lost_stacks;
 	struct snapshot_cost cost;
+	struct snapshot_host host;
 
 	bool idle_listed;	/* VMs without an event are in the list, too */
 	bool has_stacks;	/* stacks were asked for */

@@ -64,6 +64,8 @@ int source_open(struct source *source, const struct tool *tool, const struct arg
 			source->process = pidfd_open(args->pid, 0);
 	}
 	status = open_files(source, why);
+	if (!status)
+		status = export_open(&source->exporter, tool, args, why);
 	if (status) {
 		output_close(&source->record);
 		output_close(&source->folded);
@@ -103,6 +105,13 @@ static int record_snapshot(struct source *source, struct snapshot *s, struct dia
 	return cannot(why, source->record.name, err);
 }
 
+static int pass_on(struct source *source, struct snapshot *s, struct diag *why)
+{
+	int status = record_snapshot(source, s, why);
+
+	return status ?: export_snapshot(&source->exporter, s, why);
+}
+
 static bool has_ended(int process)
 {
 	struct pollfd fd = { .fd = process, .events = POLLIN };
@@ -115,14 +124,16 @@ struct snapshot *source_next(struct source *source, struct diag *why)
 	struct snapshot *s;
 
 	*why = (struct diag){};
-	if (source->replay)
-		return record_read(source->replay, why);
-	/* A process gives back its VMs before it is seen to have ended. */
-	source->over = has_ended(source->process);
-	s = source->tool->snapshot(source->collector);
-	if (!s)
-		diag_set(why, "", "out of memory");
-	else if (record_snapshot(source, s, why)) {
+	if (source->replay) {
+		s = record_read(source->replay, why);
+	} else {
+		/* A process gives back its VMs before it is seen to have ended. */
+		source->over = has_ended(source->process);
+		s = source->tool->snapshot(source->collector);
+		if (!s)
+			diag_set(why, "", "out of memory");
+	}
+	if (s && pass_on(source, s, why)) {
 		snapshot_free(s);
 		s = NULL;
 	}
@@ -176,6 +187,7 @@ int source_close(struct source *source)
 	const char *record = source->record.name, *folded = source->folded.name;
 	int status = EXIT_OK, err;
 
+	export_close(&source->exporter);
 	if (source->collector || source->replay)
 		status = write_last(source, &why);
 	err = output_close(&source->record);

@@ -3,6 +3,7 @@
 #ifndef MEMATTR_SOURCE_H
 #define MEMATTR_SOURCE_H
 
+#include "export.h"
 #include "output.h"
 #include "tool.h"
 
@@ -14,6 +15,7 @@ struct source {
 	void *collector;	/* NULL: from the record */
 	struct record_reader *replay;
 	struct output record, folded;
+	struct exporter exporter;
 	int process;		/* pidfd of the only process that is wanted; -1: none, or it is not known */
 	bool over;		/* that process has ended: there is nothing more to come */
 	struct snapshot *recorded;	/* what the record has so far; a record holds changes */

@@ -205,6 +205,7 @@ static void set_name(struct vm *vm)
 		return;
 	}
 	vm_name(vm->pid, vm->name, vm->vmm_gone ? VM_NAME_LEN - strlen(" " VMM_GONE) : VM_NAME_LEN);
+	vm_cgroup(vm->pid, vm->cgroup, sizeof(vm->cgroup));
 	len = strlen(vm->name);
 	if (vm->vmm_gone)
 		snprintf(vm->name + len, sizeof(vm->name) - len, " " VMM_GONE);
@@ -445,6 +446,7 @@ void vm_of_event(struct vm *vm, pid_t pid, const char *dir, const char *comm)
 	if (process_ids_are_global()) {
 		vm->pid = process_of_thread(pid) ?: pid;
 		vm_name(vm->pid, vm->name, sizeof(vm->name));
+		vm_cgroup(vm->pid, vm->cgroup, sizeof(vm->cgroup));
 	}
 	memcpy(text, comm, VM_COMM_LEN);
 	if (!strcmp(vm->name, "?") && text[0])

@@ -40,6 +40,7 @@ struct vm {
 	bool vmm_gone;		/* no process that may run the VM has a descriptor of it */
 	char dir[VM_DIR_LEN];	/* its folder in debugfs; empty: it has none here */
 	char name[VM_NAME_LEN];	/* as vm_name(); with a word on it if @vmm_gone is set */
+	char cgroup[VM_CGROUP_LEN];	/* as vm_cgroup() */
 	unsigned int group;	/* for vm_list_find() */
 };
 

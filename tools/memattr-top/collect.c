@@ -29,6 +29,7 @@ struct collector {
 	struct top_cpu *cpus;
 	int cpu_count;
 
+	struct snapshot_host host;
 	bool has_policies;	/* the kernel has policies, and debugfs shows them */
 	struct exit_kinds kinds;
 	/* VMs whose policy's file goes a little before they do: what was read last. */
@@ -90,7 +91,8 @@ void *collector_open(const struct args *args, struct diag *why)
 	}
 	/* This may fail: the cost then reads n/a. */
 	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	c->has_policies = c->table.debugfs && diag_has(DIAG_MEMATTR, NULL);
+	host_read(&c->host);
+	c->has_policies = c->table.debugfs && c->host.patched;
 	/* Without them no policy counts as ejected. */
 	if (c->has_policies)
 		exit_kinds_load(&c->kinds);
@@ -122,22 +124,55 @@ static bool is_ejection(const struct collector *c, const char *kind)
 	return false;
 }
 
-/* The file goes a little before the VM does: then keep the policy that was read last. */
-static void keep_policy(const struct collector *c, struct top_vm *vm)
+/* Finds the VM as the snapshot before has it, or NULL. */
+static const struct top_vm *find_before(const struct collector *c, const struct top_vm *vm)
 {
 	for (size_t i = 0; c->before && i < c->before->lists[0].count; i++) {
 		const struct top_vm *old = snapshot_item(c->before, 0, i);
 
-		if (old->vm.id != vm->vm.id || old->vm.creator_tid != vm->vm.creator_tid || old->vm.fd != vm->vm.fd ||
-		    (old->vm.birth && old->vm.birth != vm->vm.birth))
-			continue;
-		vm->policy_known = old->policy_known;
-		vm->ejected = old->ejected;
-		memcpy(vm->policy, old->policy, sizeof(vm->policy));
-		memcpy(vm->left, old->left, sizeof(vm->left));
-		memcpy(vm->left_text, old->left_text, sizeof(vm->left_text));
-		return;
+		if (old->vm.id == vm->vm.id && old->vm.creator_tid == vm->vm.creator_tid && old->vm.fd == vm->vm.fd &&
+		    (!old->vm.birth || old->vm.birth == vm->vm.birth))
+			return old;
 	}
+	return NULL;
+}
+
+/* The file goes a little before the VM does: then keep the policy that was read last. */
+static void keep_policy(const struct collector *c, struct top_vm *vm)
+{
+	const struct top_vm *old = find_before(c, vm);
+
+	if (!old)
+		return;
+	vm->policy_known = old->policy_known;
+	vm->ejected = old->ejected;
+	memcpy(vm->policy, old->policy, sizeof(vm->policy));
+	memcpy(vm->left, old->left, sizeof(vm->left));
+	memcpy(vm->left_text, old->left_text, sizeof(vm->left_text));
+	vm->policy_counted = old->policy_counted;
+	vm->policy_totals = old->policy_totals;
+	vm->ejected_at = old->ejected_at;
+}
+
+/* The kernel counts ejections and tells no time. One from before the tool's start counts as of its start. */
+static void read_totals(const struct collector *c, struct top_vm *vm, const struct vm_policy *policy)
+{
+	const struct top_vm *old;
+
+	vm->policy_counted = policy->counted;
+	vm->policy_totals = (struct policy_totals){
+		.calls = policy->calls,
+		.ns = policy->ns,
+		.refused = policy->refused,
+		.host_refused = policy->host_refused,
+		.widened_pages = policy->widened_pages,
+		.ejections = policy->ejections,
+	};
+	if (!policy->ejections)
+		return;
+	old = find_before(c, vm);
+	vm->ejected_at = old && old->policy_totals.ejections == policy->ejections ? old->ejected_at :
+			 (uint64_t)time(NULL);
 }
 
 static void read_policy(const struct collector *c, struct top_vm *vm, const struct vm *identity)
@@ -156,6 +191,7 @@ static void read_policy(const struct collector *c, struct top_vm *vm, const stru
 	if (policy.exit_policy[0])
 		snprintf(vm->left, sizeof(vm->left), "%s:%s", policy.exit_policy, policy.exit_kind);
 	memcpy(vm->left_text, policy.exit_text, sizeof(vm->left_text));
+	read_totals(c, vm, &policy);
 }
 
 static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
@@ -172,6 +208,7 @@ static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
 		.requested_pages = from->requested_pages,
 		.effective_pages = from->effective_pages,
 		.zap_pages = from->zap_pages,
+		.latency_ns = from->latency_ns,
 	};
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		vm->numbers.exits += c->cpus[cpu].exits[slot];
@@ -228,6 +265,7 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 	vm_table_list(&c->table);
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
+	s->host = c->host;
 	ladder_look(&ladder, &c->hooks, c->bpf->obj);
 	s->measured = ladder_measures(&c->hooks) | (c->has_policies ? MEASURE_POLICY : 0);
 	s->hook_count = METRIC_COUNT;

@@ -4,6 +4,7 @@
 #include "rows.h"
 
 #define FIELD_NUMBER(member)	FIELD(FIELD_UNSIGNED, struct top_vm, #member, numbers.member)
+#define FIELD_POLICY(member)	FIELD(FIELD_UNSIGNED, struct top_vm, "policy_" #member, policy_totals.member)
 
 static const struct field vm_fields[] = {
 	SNAPSHOT_VM_FIELDS(struct top_vm),
@@ -12,6 +13,14 @@ static const struct field vm_fields[] = {
 	FIELD_TO(1, struct top_vm, "ejected", ejected),
 	FIELD(FIELD_TEXT, struct top_vm, "left", left),
 	FIELD(FIELD_TEXT, struct top_vm, "left_text", left_text),
+	FIELD_TO(1, struct top_vm, "policy_counted", policy_counted),
+	FIELD_POLICY(calls),
+	FIELD_POLICY(ns),
+	FIELD_POLICY(refused),
+	FIELD_POLICY(host_refused),
+	FIELD_POLICY(widened_pages),
+	FIELD_POLICY(ejections),
+	FIELD(FIELD_UNSIGNED, struct top_vm, "ejected_at", ejected_at),
 	FIELD_NUMBER(exits),
 	FIELD_NUMBER(to_private),
 	FIELD_NUMBER(to_shared),
@@ -22,6 +31,7 @@ static const struct field vm_fields[] = {
 	FIELD_NUMBER(requested_pages),
 	FIELD_NUMBER(effective_pages),
 	FIELD_NUMBER(zap_pages),
+	FIELD_NUMBER(latency_ns),
 	FIELD(FIELD_HISTOGRAM, struct top_vm, "latency", latency),
 };
 

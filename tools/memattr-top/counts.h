@@ -20,6 +20,7 @@ struct top_counts {
 	__u64 requested_pages;	/* of every request, whatever its result */
 	__u64 effective_pages;
 	__u64 zap_pages;
+	__u64 latency_ns;	/* the sum of what @latency counts */
 	__u64 latency[H2_BUCKETS];	/* ns, of to_private and to_shared */
 };
 

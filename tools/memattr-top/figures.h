@@ -32,6 +32,15 @@ struct numbers {
 	uint64_t to_private, to_shared, noop;
 	uint64_t denied, failed, held;
 	uint64_t requested_pages, effective_pages, zap_pages;
+	uint64_t latency_ns;	/* the sum of all that are in the histogram */
+};
+
+/* KVM's own statistics of the VM's policies, since the VM was created. */
+struct policy_totals {
+	uint64_t calls, ns;
+	uint64_t refused, host_refused;
+	uint64_t widened_pages;
+	uint64_t ejections;
 };
 
 struct top_vm {
@@ -42,6 +51,9 @@ struct top_vm {
 	bool ejected;		/* it broke a rule */
 	char left[VM_POLICY_NAME_LEN + VM_EXIT_KIND_LEN];	/* "seal:bad-return" */
 	char left_text[VM_EXIT_TEXT_LEN];
+	bool policy_counted;
+	struct policy_totals policy_totals;
+	uint64_t ejected_at;	/* when the last ejection was noticed, in seconds since 1970; 0: there was none */
 	struct numbers numbers;
 	struct histogram latency;	/* ns, of conversions */
 };
@@ -53,6 +65,9 @@ struct figures {
 
 /* The only list of a snapshot. */
 extern const struct list_type top_lists[1];
+
+/* metrics.c */
+extern const struct metrics top_metrics;
 
 /* collect.c */
 void *collector_open(const struct args *args, struct diag *why);

@@ -139,9 +139,11 @@ int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_ev
 {
 	struct top_counts *counts = counts_of(kvm);
 	__u32 bucket;
+	__u64 ns;
 
 	if (!counts || !ev)
 		return 0;
+	ns = spent_ns(ev);
 	__sync_fetch_and_add(&counts->requested_pages, requested_pages(ev));
 	if (ev->verdict) {
 		__sync_fetch_and_add(&counts->denied, 1);
@@ -154,7 +156,8 @@ int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_ev
 	} else {
 		count_direction(counts, ev->attributes);
 		__sync_fetch_and_add(&counts->effective_pages, ev->effective_pages);
-		bucket = h2_bucket(spent_ns(ev));
+		__sync_fetch_and_add(&counts->latency_ns, ns);
+		bucket = h2_bucket(ns);
 		if (bucket < H2_BUCKETS)
 			__sync_fetch_and_add(&counts->latency[bucket], 1);
 	}
