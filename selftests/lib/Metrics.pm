@@ -72,14 +72,14 @@ sub problems_of_lines {
 	my ($text, $openmetrics) = @_;
 	my ($family, $type, %families, %seen, @problems) = ('', '');
 	for (split /\n/, $text) {
-		if (/^# (TYPE|HELP|UNIT) ($NAME) (\S.*)$/) {
-			push @problems, "$2 once more" if $2 ne $family && $families{$2};
-			$family = $2;
-			push @problems, "$1 of $2 once more" if $families{$2}{$1};
-			push @problems, "$1 of $2 after its samples" if $families{$2}{samples};
-			$families{$2}{$1} = $3;
-			push @problems, "the unit of $2" if $1 eq 'UNIT' && $2 !~ /_\Q$3\E$/;
-			$type = $3 if $1 eq 'TYPE';
+		if (my ($what, $name, $text) = /^# (TYPE|HELP|UNIT) ($NAME) (\S.*)$/) {
+			push @problems, "$name once more" if $name ne $family && $families{$name};
+			$family = $name;
+			push @problems, "$what of $name once more" if $families{$name}{$what};
+			push @problems, "$what of $name after its samples" if $families{$name}{samples};
+			$families{$name}{$what} = $text;
+			push @problems, "the unit of $name" if $what eq 'UNIT' && $name !~ /_\Q$text\E$/;
+			$type = $text if $what eq 'TYPE';
 		} elsif ($_ =~ $SAMPLE) {
 			my ($name, $labels, $value) = ($1, $2 // '', $3);
 			my ($ending) = grep { $name eq $family . $_ } @{ endings($type, $openmetrics) };
