@@ -23,6 +23,8 @@ mkdir $TMP or die "$TMP: $!";
 # The records are of this zone's times, and have names that are not ASCII.
 @ENV{qw(TZ LC_ALL NO_COLOR)} = ('UTC', 'C.UTF-8', 1);
 delete $ENV{ARGP_HELP_FMT};
+# Nobody's saved screens.
+$ENV{XDG_CONFIG_HOME} = $TMP;
 
 sub record_of {
 	return "selftests/tools/screens/$_[0].record";
@@ -62,16 +64,35 @@ sub screen_of {
 	return $screen;
 }
 
+# The words of a tool's views, in the order of their numbers.
+sub views_of {
+	my $name = shift;
+	my ($status, $out, $err) = run($tool{$name}, '-b', '--view', 'nonesuch');
+	return split /, /, ($err =~ /--view (.*)/)[0] // '';
+}
+
 sub golden_screens {
 	for my $name (sort keys %tool) {
-		for my $size ('80x24', '120x40') {
-			my $file = "selftests/tools/screens/$name-$size.txt";
-			my $screen = screen_of($size, "$tool{$name} -d 0.1 --replay " . record_of($name),
-					       qr/END OF RECORD/);
-			write_file($file, $screen) if ($ENV{MEMATTR_SCREENS} // '') eq 'write';
-			is($screen, read_file($file), "$name at $size");
+		for my $view (views_of($name)) {
+			for my $size ('80x24', '120x40') {
+				my $file = "selftests/tools/screens/$name-$view-$size.txt";
+				my $command = "$tool{$name} -d 0.1 --view $view --replay " . record_of($name);
+				my $screen = screen_of($size, $command, qr/END OF RECORD/);
+				write_file($file, $screen) if ($ENV{MEMATTR_SCREENS} // '') eq 'write';
+				is($screen, read_file($file), "$name, view $view at $size");
+			}
 		}
 	}
+}
+
+# Enter shows the marked VM only, Esc all again; the VM stays marked.
+sub drilling {
+	my $command = "$TRACE -d 0.1 --replay " . record_of('prefault-trace');
+	my $in = screen_of('100x24', $command, qr/vCPUs? of/, 'Down', 'Down', 'Enter');
+	like($in, qr/2 vCPUs of sandbox.*~.*83de4b7/, 'Enter: the marked VM, by its name');
+	is(join(' ', $in =~ /^ *(\d+) \S+ +[01] /mg), '1502 1502', 'its vCPUs and no other');
+	my $out = screen_of('100x24', $command, qr/\d VMs/, 'Down', 'Down', 'Enter', 'Escape');
+	is(join(' ', $out =~ /^ *(\d+) \S+ +all /mg), '1650 1502 1388 1204', 'Esc: all VMs again');
 }
 
 # Wherever the line is broken, no character of a stack is lost.
@@ -85,6 +106,29 @@ sub wide_screens {
 	}
 }
 
+# Only some VMs; all again; an interval of the record that is earlier; what W saves is there at the next start.
+sub pressed_keys {
+	my $command = "$tool{'memattr-top'} -d 0.1 --replay " . record_of('memattr-top');
+	my $some = screen_of('100x24', $command, qr/ 2 VMs with inst /, '/', 'i', 'n', 's', 't', 'Enter');
+	is(join(' ', $some =~ /^ *(\d+) \S+ +[\d.]+k /mg), '1388 1204', '/: some VMs');
+	my $all = screen_of('100x24', $command, qr/ 4 VMs /, 'f', 'i', 'n', 's', 't', 'Enter', 'r');
+	is(join(' ', $all =~ /^ *(\d+) \S+ +[\d.]+k /mg), '1650 1502 1388 1204', 'r: all again');
+	my $record = make_record('long', qw(--snapshots 30));
+	$command = "$TRACE -d 0.1 --totals --replay $record";
+	my ($end) = (split /\n/, (run($TRACE, qw(-b --totals --replay), $record))[1])[-1] =~ /^(\S+)/;
+	my ($last) = screen_of('100x24', "$command", qr/END OF RECORD.*all/s) =~ /trace (\S+)/;
+	is($last, $end, 'a record of 30 intervals on the screen ends as it does in batch output');
+	unlike(screen_of('100x24', $command, qr/PAUSED/, 'Space', '{'), qr/ $end /, '{: an earlier interval');
+	like(screen_of('100x24', $command, qr/END OF RECORD/, '{', '}', '}'), qr/ $end /, '}: the end again');
+	local $ENV{XDG_CONFIG_HOME} = "$TMP/config";
+	$command = "$tool{'memattr-top'} --replay " . record_of('memattr-top');
+	like(screen_of('100x24', "$command -d 0.1", qr/saved in/, '2', '>', 'W'), qr/saved in \Q$TMP\E/, 'W: says where');
+	is(read_file("$TMP/config/memattr/memattr-top"), "delay 0.1\nview conversions\nsort vms exits\nsort conversions eff_pg\n",
+	   'what');
+	like(screen_of('100x24', $command, qr/END OF RECORD/), qr/conversions of 4 VMs  every 0.1 s/, 'and it is back');
+	like((run($tool{'memattr-top'}, '-b', '--replay', record_of('memattr-top')))[1], qr/^TIME .* EXITS/, 'but not in batch output');
+}
+
 # --- one name for one figure ---
 
 # The keys of a table's headings, without the units that they add.
@@ -96,14 +140,15 @@ sub keys_of {
 }
 
 sub figure_names {
-	my $name = shift;
-	my ($status, $batch) = run($tool{$name}, '-b', '--replay', record_of($name));
-	is($status, 0, "$name: -b");
-	my $keys = keys_of((run($tool{$name}, '--csv', '--replay', record_of($name)))[1], qr/,/);
-	cmp_ok(scalar @$keys, '>', 10, 'CSV has figures');
+	my ($name, $view) = @_;
+	my ($status, $batch) = run($tool{$name}, '-b', '--view', $view, '--replay', record_of($name));
+	is($status, 0, "$name: -b --view $view");
+	my $keys = keys_of((run($tool{$name}, '--csv', '--view', $view, '--replay', record_of($name)))[1], qr/,/);
+	cmp_ok(scalar @$keys, '>', 4, 'CSV has figures');
 	is_deeply(keys_of($batch, qr/ +/), $keys, 'batch output has the same, under the same names');
 	my ($document) = split /\n/, (run($tool{$name}, '-j', '--replay', record_of($name)))[1];
-	my %json = map { (s/_(?:ns|percent)$//r => 1) } keys %{ decode_json($document)->{vms}[0] };
+	my @objects = map { ($_, @{ $_->{$view} // [] }) } @{ decode_json($document)->{vms} };
+	my %json = map { (s/_(?:ns|percent)$//r => 1) } map { keys %$_ } @objects;
 	my @missing = grep { !$json{$_} && $_ ne 'vcpu' } @$keys;
 	is("@missing", '', 'and JSON');
 	my ($columns) = read_file("docs/man/$name.8") =~ /^\.SH COLUMNS\n(.*?)^\.SH /ms;
@@ -203,7 +248,12 @@ sub linear {
 
 golden_screens();
 wide_screens();
-figure_names($_) for sort keys %tool;
+drilling();
+pressed_keys();
+for my $name (sort keys %tool) {
+	# A view that is not a table is a picture.
+	figure_names($name, $_) for grep { !/^(?:map)$/ } views_of($name);
+}
 unknown();
 files();
 odd_names();

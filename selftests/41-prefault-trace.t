@@ -411,9 +411,13 @@ sub live {
 	finish_vmm($vmm);
 	start_live(160, 30, $TRACE, '--totals -d 0.3 --replay /tmp/record');
 	see(qr/END OF RECORD/, 'a replay on the screen');
-	see(qr/faults tp_btf:kvm_stage2_fault\b.*mapped ahead tp_btf:kvm_prefault_map\b.*use debugfs:mmu_prefault_stat/s, 'the events behind it');
-	see(qr/lost 0\b/, 'nothing lost');
-	see(qr/BPF cost \d+\.\d+% of a CPU, [1-9]\d* ns\/event/, 'the own cost');
+	see(qr/^lost 0  own [\d.]+%  late \d+  patched, in place o(?:ff|n)  tp_btf faults pre-faults mapped ahead.*debugfs use\b/m,
+	    'nothing lost, and the events behind it');
+	press('i');
+	see(qr/^faults +tp_btf:kvm_stage2_fault\n.*^mapped ahead +tp_btf:kvm_prefault_map\n.*^use +debugfs:mmu_prefault_stat\n/ms,
+	    'i: the events by name');
+	see(qr/^BPF cost \d+\.\d+% of a CPU, [1-9]\d* ns\/event$/m, 'the own cost');
+	press('x');
 	see(qr/^ +\d+ prefault-vmm +all +$faults +4\d\d +1\d /m, 'faults of the VM');
 	press('v');
 	see(qr/ 2 vCPUs (?=.*^ +\d+ prefault-vmm +0 +20\d )(?=.*^ +\d+ prefault-vmm +1 +20\d )/ms, 'of its vCPUs');
@@ -456,15 +460,16 @@ sub live {
 # Colours mark what is missing; on the patched kernel nothing is.
 sub live_stock {
 	start_live(120, 24, $TRACE, '-d 0.3');
-	see(qr/mapped ahead fexit:kvm_tdp_page_fault\(\*\).*windows n\/a.*use n\/a/s, 'what is missing, and what is not quite right');
+	see(qr/n\/a windows use  .*mapped ahead\(\*\)/, 'what is missing, and what is not quite right');
 	like(tmux('capture-pane -ep'), $COLOUR, 'in colours');
-	press('h');
-	see(qr/\(\*\) .*may count as new/, 'that the help page explains');
+	press('i');
+	see(qr/\(\*\) .*may count as new/, 'that i explains');
+	press('x', 'h');
 	see(qr/^There is more: .*man prefault-trace$/m, 'as much as there is room for');
 	press('x', 'q');
 	see_end('q: ends with 0, the terminal as before');
 	start_live(120, 24, 'NO_COLOR=1', $TRACE, '-d 0.3');
-	see(qr/windows n\/a/, 'NO_COLOR');
+	see(qr/n\/a windows/, 'NO_COLOR');
 	unlike(tmux('capture-pane -ep'), $COLOUR, 'without colours');
 	press('q');
 	see_end('q: the same');

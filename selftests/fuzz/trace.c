@@ -19,18 +19,13 @@
 #include "tap.h"
 #include "use.h"
 
-static const char *const measures[] = { "faults", "fault_ends", "calls", "pages", "late", "windows", "use", "read_only", NULL };
-
-static struct tool tool = {
+static const struct tool tool = {
 	.name = "prefault-trace",
-	.columns = columns,
+	.sheets = sheets,
+	.sheet_count = SHEET_COUNT,
 	.lists = trace_lists,
 	.list_count = LIST_COUNT,
 	.measures = measures,
-	.figures_size = sizeof(struct figures),
-	.figures = fill_figures,
-	.next_vcpu = next_vcpu,
-	.json_row = json_row,
 	.json_end = json_slowest,
 	.batch_end = print_slowest,
 	.write_folded = write_folded,
@@ -40,7 +35,6 @@ static FILE *nowhere;
 
 void prepare_trace(void)
 {
-	tool.column_count = column_count;
 	nowhere = fopen("/dev/null", "we");
 	if (!nowhere)
 		err(1, "/dev/null");
@@ -62,7 +56,7 @@ static void show(const struct snapshot *before, const struct snapshot *now)
 	static const struct format *const formats[] = { &table_format, &json_format, &csv_format };
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		struct trace_args args = { .args = { .delay_s = 1, .totals = i == 0, .vcpus = i == 1 }, .slowest = 3 };
+		struct trace_args args = { .args = { .delay_s = 1, .totals = i == 0, .sheet = i ? SHEET_VMS : SHEET_VCPUS }, .slowest = 3 };
 
 		formats[i]->interval(nowhere, &tool, before, now, &args.args);
 	}

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +19,8 @@
 
 #include "batch.h"
 #include "figures.h"
+#include "history.h"
+#include "saved.h"
 #include "vm_table.h"
 
 #define SECOND_NS	1000000000ULL
@@ -28,7 +31,7 @@
 
 static void test_interval(void **state)
 {
-	struct interval interval;
+	struct interval interval = {};
 
 	(void)state;
 	interval_start(&interval, START_NS, 0.2);
@@ -36,9 +39,11 @@ static void test_interval(void **state)
 	/* Whatever the delay, the next deadline is on the grid. */
 	interval_next(&interval, START_NS + 200000000 + 90000000);
 	assert_int_equal(interval.deadline_ns, START_NS + 400000000);
+	assert_int_equal(interval.missed, 0);
 	/* After four seconds that were missed: one deadline, and none that comes at once. */
 	interval_next(&interval, START_NS + 4390000000);
 	assert_int_equal(interval.deadline_ns, START_NS + 4600000000);
+	assert_int_equal(interval.missed, 20);
 	interval_next(&interval, START_NS + 4600000000);
 	assert_int_equal(interval.deadline_ns, START_NS + 4800000000);
 }
@@ -93,6 +98,74 @@ static void live_and_die(void)
 		slot->ended = 1;
 	else
 		*slot = (struct vm_slot){ .birth = ++births, .pid = getpid(), .comm = "vmm", .dir = "1-2" };
+}
+
+static uint64_t counted(const struct snapshot_vm *vm)
+{
+	return ((const struct top_vm *)vm)->numbers.exits;
+}
+
+/* Twice as fast at the end: the last bars are full, the others half; a wound-back record adds no sample. */
+static void test_history(void **state)
+{
+	struct history history = {};
+	struct snapshot *s;
+	uint64_t exits = 0;
+	char text[64];
+
+	(void)state;
+	setlocale(LC_ALL, "C");
+	for (int i = 0; i <= HISTORY_SAMPLES; i++) {
+		struct top_vm *vm;
+
+		s = snapshot_new(top_lists, 1);
+		vm = snapshot_add(s, 0);
+		exits += i > HISTORY_SAMPLES / 2 ? 200 : 100;
+		vm->vm = (struct snapshot_vm){ .birth = 1, .pid = 5, .fd = 3 };
+		vm->numbers.exits = exits;
+		s->time_ns = (i + 1) * SECOND_NS;
+		history_add(&history, s, counted);
+		if (i < HISTORY_SAMPLES)
+			snapshot_free(s);
+	}
+	history_text(&history, snapshot_item(s, 0, 0), 4, text, sizeof(text));
+	assert_string_equal(text, "==##");
+	((struct top_vm *)snapshot_item(s, 0, 0))->numbers.exits = 0;
+	history_add(&history, s, counted);
+	history_text(&history, snapshot_item(s, 0, 0), 4, text, sizeof(text));
+	assert_string_equal(text, "==##");
+	((struct top_vm *)snapshot_item(s, 0, 0))->vm.pid = 6;
+	history_text(&history, snapshot_item(s, 0, 0), 4, text, sizeof(text));
+	assert_string_equal(text, "");
+	snapshot_free(s);
+	history_free(&history);
+}
+
+/* What is saved is read again; what is damaged or of another version changes nothing. */
+static void test_saved(void **state)
+{
+	static const struct tool tool = { .name = "engine-unit", .sheets = sheets, .sheet_count = SHEET_COUNT };
+	const struct saved saved = { 0.5, true, SHEET_CONVERSIONS, { [SHEET_CONVERSIONS] = { 3, true } } };
+	struct saved again = {};
+	char path[256];
+	FILE *file;
+
+	(void)state;
+	setenv("XDG_CONFIG_HOME", "/tmp/engine-unit.config", 1);
+	assert_int_equal(saved_write(&tool, &saved, path, sizeof(path)), 0);
+	saved_read(&tool, &again);
+	assert_memory_equal(&again, &saved, sizeof(saved));
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs("delay 0.001\ndelay nan\nview nonesuch\nsort vms nonesuch\nreverse\n\ntotals and more\nsort conversions pid\n", file);
+	fclose(file);
+	saved_read(&tool, &again);
+	assert_true(again.delay_s == 0.5 && again.sheet == SHEET_CONVERSIONS);
+	assert_int_equal(again.orders[SHEET_CONVERSIONS].sort, 0);
+	remove(path);
+	assert_int_equal(rmdir("/tmp/engine-unit.config/memattr") | rmdir("/tmp/engine-unit.config"), 0);
+	setenv("XDG_CONFIG_HOME", "/proc/nowhere", 1);
+	assert_true(saved_write(&tool, &saved, path, sizeof(path)) < 0);
 }
 
 /* A VM came between the two readings that a list is made of: its descriptor is known, its folder is not. */
@@ -174,10 +247,10 @@ static void test_two_days(void **state)
 {
 	static const struct format format = { .interval = check_interval };
 	struct tool tool = {
-		.name = "engine-unit", .columns = columns, .column_count = column_count, .lists = top_lists,
+		.name = "engine-unit", .sheets = sheets, .sheet_count = SHEET_COUNT, .lists = top_lists,
 		.list_count = 1, .measures = (const char *const []){ "exits", NULL },
 		.open = open_fake, .snapshot = take_fake, .close = close_fake,
-		.figures_size = sizeof(struct figures), .figures = fill_figures, .empty_text = empty_text,
+		.empty_text = empty_text,
 	};
 	const struct args args = { .format = &format, .delay_s = 1, .record = "/tmp/engine-unit.record" };
 	struct source source;
@@ -257,6 +330,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_interval),
+		cmocka_unit_test(test_history),
+		cmocka_unit_test(test_saved),
 		cmocka_unit_test(test_listed_without_folder),
 		cmocka_unit_test(test_two_days),
 		cmocka_unit_test(test_output),

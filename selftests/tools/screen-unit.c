@@ -78,7 +78,7 @@ static bool type_keys(const char *keys, const char *typed)
 	char text[8] = "";
 
 	for (; *keys; keys++)
-		if (prompt_key(text, sizeof(text), *keys))
+		if (prompt_key(text, sizeof(text), false, *keys))
 			break;
 	return !strcmp(text, typed) || complain("'%s'", text);
 }

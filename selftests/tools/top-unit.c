@@ -76,19 +76,10 @@ static void test_h2_percentile(void **state)
 	assert_int_equal(h2_percentile(counts, 99.5), h2_middle(h2_bucket(1000000)));
 }
 
-static const struct tool tool = {
-	.name = "memattr-top",
-	.columns = columns,
-	.lists = top_lists,
-	.list_count = 1,
-	.figures_size = sizeof(struct figures),
-	.figures = fill_figures,
-};
-
 static int column(const char *key)
 {
-	for (int i = 0; i < column_count; i++)
-		if (!strcmp(columns[i].key, key))
+	for (int i = 0; i < sheets[SHEET_VMS].column_count; i++)
+		if (!strcmp(sheets[SHEET_VMS].columns[i].key, key))
 			return i;
 	fail_msg("no column %s", key);
 	return -1;
@@ -129,12 +120,10 @@ static struct rows build(const struct snapshot *before, const struct snapshot *n
 			 struct rows_options options)
 {
 	static struct pair pair;
-	struct tool all = tool;
 	struct rows rows;
 
-	all.column_count = column_count;
 	pair = pair_of(before, now, totals);
-	assert_int_equal(rows_build(&rows, &all, &pair, &options), 0);
+	assert_int_equal(rows_build(&rows, &sheets[SHEET_VMS], &pair, &options), 0);
 	return rows;
 }
 
@@ -247,7 +236,7 @@ static void test_not_measured(void **state)
 		while (cases[i].keys[expected])
 			assert_int_equal(rows.rows[0].cells[column(cases[i].keys[expected++])].kind,
 					 CELL_NOT_MEASURED);
-		for (int c = 0; c < column_count; c++)
+		for (int c = 0; c < sheets[SHEET_VMS].column_count; c++)
 			missing += rows.rows[0].cells[c].kind == CELL_NOT_MEASURED;
 		assert_int_equal(missing, expected);
 		rows_free(&rows);
@@ -259,8 +248,8 @@ static void check_policy(struct snapshot *s, const char *policy, const char *lef
 {
 	struct rows rows = build(NULL, s, false, (struct rows_options){});
 
-	assert_string_equal(columns[column("policy")].text(&rows.rows[0]), policy);
-	assert_string_equal(columns[column("left")].text(&rows.rows[0]), left);
+	assert_string_equal(sheets[SHEET_VMS].columns[column("policy")].text(&rows.rows[0]), policy);
+	assert_string_equal(sheets[SHEET_VMS].columns[column("left")].text(&rows.rows[0]), left);
 	rows_free(&rows);
 }
 

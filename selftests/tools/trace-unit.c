@@ -70,19 +70,17 @@ static const struct trace_kind window = {
 
 static const struct tool tool = {
 	.name = "prefault-trace",
-	.columns = columns,
+	.sheets = sheets,
+	.sheet_count = SHEET_COUNT,
 	.lists = trace_lists,
 	.list_count = LIST_COUNT,
-	.measures = (const char *const []){ "faults", "fault_ends", "calls", "pages", "late", "windows", "use", "read_only", NULL },
-	.figures_size = sizeof(struct figures),
-	.figures = fill_figures,
-	.next_vcpu = next_vcpu,
+	.measures = measures,
 };
 
 static int column(const char *key)
 {
-	for (int i = 0; i < column_count; i++)
-		if (!strcmp(columns[i].key, key))
+	for (int i = 0; i < sheets[SHEET_VMS].column_count; i++)
+		if (!strcmp(sheets[SHEET_VMS].columns[i].key, key))
 			return i;
 	fail_msg("no column %s", key);
 	return -1;
@@ -125,13 +123,11 @@ static struct series *add_series(struct snapshot *s, uint32_t vcpu, struct trace
 static struct rows build(const struct snapshot *before, const struct snapshot *now, bool totals, bool vcpus)
 {
 	static struct pair pair;
-	const struct rows_options options = { .vcpus = vcpus, .sort = column("faults") };
-	struct tool all = tool;
+	const struct rows_options options = { .sort = column("faults") };
 	struct rows rows;
 
-	all.column_count = column_count;
 	pair = pair_of(before, now, totals);
-	assert_int_equal(rows_build(&rows, &all, &pair, &options), 0);
+	assert_int_equal(rows_build(&rows, &sheets[vcpus ? SHEET_VCPUS : SHEET_VMS], &pair, &options), 0);
 	return rows;
 }
 
@@ -291,7 +287,7 @@ static void test_not_measured(void **state)
 	add_series(now, 0, unknown, 3, 0);
 	rows = build(NULL, now, true, false);
 	assert_cell(&rows.rows[0], "faults", 3);
-	for (int i = column("faults") + 1; i < column_count; i++)
+	for (int i = column("faults") + 1; i < sheets[SHEET_VMS].column_count; i++)
 		assert_int_equal(rows.rows[0].cells[i].kind, CELL_NOT_MEASURED);
 	rows_free(&rows);
 	/* The tracepoint alone does not tell which pages are read-only. */

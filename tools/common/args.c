@@ -10,6 +10,7 @@
 
 enum {
 	KEY_TOTALS = 256,
+	KEY_VIEW,
 	KEY_CSV,
 	KEY_RECORD,
 	KEY_RECORD_LIMIT,
@@ -47,6 +48,7 @@ static const struct argp_option options[] = {
 	{ .name = "delay", .key = 'd', .arg = "SECONDS", .doc = "time between updates (default 1.0)" },
 	{ .name = "count", .key = 'n', .arg = "COUNT", .doc = "end after COUNT intervals" },
 	{ .name = "pid", .key = 'p', .arg = "PID", .doc = "show only the VMs of process or thread PID" },
+	{ .name = "view", .key = KEY_VIEW, .arg = "VIEW", .doc = "show this view first, by its word or number" },
 	{ .name = "totals", .key = KEY_TOTALS,
 	  .doc = "instead of rates, show counts since this tool or the VM started" },
 	{ .name = "record", .key = KEY_RECORD, .arg = "FILE",
@@ -106,6 +108,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'p':
 		args->pid = parse_number(arg, "process number", 1, INT32_MAX, state);
+		return 0;
+	case KEY_VIEW:
+		args->view = arg;
 		return 0;
 	case KEY_TOTALS:
 		args->totals = true;

@@ -16,15 +16,18 @@
  */
 #define DELAY_MIN_S 0.1
 #define DELAY_MAX_S 3600.0
+#define DELAY_DEFAULT_S 1.0
 
 struct format;
 
 /* The options that every tool has. */
 struct args {
 	const struct format *format;	/* of batch output; NULL: the screen */
-	double delay_s;
+	double delay_s;		/* 0: not given */
 	unsigned long count;	/* intervals until the end; 0: no end */
 	pid_t pid;		/* only VMs of this process; 0: all VMs */
+	const char *view;	/* a word or a number; NULL: the first one */
+	int sheet;		/* which of the tool's that is */
 	bool totals;		/* since each VM was first seen, not per second */
 	bool verbose;
 	const char *record, *replay;
@@ -33,7 +36,6 @@ struct args {
 	/* Set by tools that have such things. */
 	const char *folded;	/* file for stacks */
 	const char *textfile, *listen;	/* where metrics go */
-	bool vcpus;		/* a row for each vCPU */
 
 	bool stdout_is_file;	/* "-" is the name of an output file, or nobody reads it */
 };

@@ -48,28 +48,33 @@ static int heading(const struct column *column, bool totals, char text[HEADING_L
 
 static void table_begin(FILE *out, const struct tool *tool, const struct args *args)
 {
+	const struct sheet *sheet = &tool->sheets[args->sheet];
 	char text[HEADING_LEN];
 
 	fprintf(out, "%-8s", "TIME");
-	for (int i = 0; i < tool->column_count; i++) {
-		int width = heading(&tool->columns[i], args->totals, text);
+	for (int i = 0; i < sheet->column_count; i++) {
+		int width = heading(&sheet->columns[i], args->totals, text);
 
+		if (sheet->columns[i].trend)
+			continue;
 		fprintf(out, " %*s", width, text);
 	}
 	fputc('\n', out);
 }
 
-static void print_row(FILE *out, const struct tool *tool, const struct row *row, bool totals)
+static void print_row(FILE *out, const struct sheet *sheet, const struct row *row, bool totals)
 {
 	char clock[16], text[HEADING_LEN];
 
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&row->pair->now->wall));
 	fputs(clock, out);
-	for (int i = 0; i < tool->column_count; i++) {
-		const struct column *column = &tool->columns[i];
+	for (int i = 0; i < sheet->column_count; i++) {
+		const struct column *column = &sheet->columns[i];
 		const char *word = column_text(column, row);
 		int width = heading(column, totals, text);
 
+		if (column->trend)
+			continue;
 		if (word)
 			word_print(out, word, width);
 		else
@@ -82,12 +87,13 @@ static int table_interval(FILE *out, const struct tool *tool, const struct snaps
 			  const struct snapshot *now, const struct args *args)
 {
 	struct pair pair = pair_of(before, now, args->totals);
-	struct rows_options options = { .vcpus = args->vcpus, .pid = args->pid, .sort = tool->sort };
+	const struct sheet *sheet = &tool->sheets[args->sheet];
+	struct rows_options options = { .pid = args->pid, .sort = sheet->sort };
 	struct rows rows;
-	int err = rows_build(&rows, tool, &pair, &options);
+	int err = rows_build(&rows, sheet, &pair, &options);
 
 	for (size_t i = 0; i < rows.count; i++)
-		print_row(out, tool, &rows.rows[i], args->totals);
+		print_row(out, sheet, &rows.rows[i], args->totals);
 	rows_free(&rows);
 	return err;
 }
@@ -225,8 +231,11 @@ int batch_run(const struct tool *tool, struct source *source, const struct args 
 	};
 	int err = output_open(&b.out, "-"), status;
 
+	/* JSON has all views. */
+	source_want(source, args->format == &json_format ? ~0U : tool->sheets[args->sheet].measures);
 	b.now = err ? NULL : source_next(source, &b.why);
 	interval_start(&b.interval, clock->now_ns(), args->delay_s);
+	source->interval = &b.interval;
 	if (b.now)
 		err = print_intervals(&b);
 	if (b.now && !err)

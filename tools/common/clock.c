@@ -53,7 +53,7 @@ void interval_start(struct interval *interval, uint64_t now_ns, double seconds)
 {
 	interval->start_ns = now_ns;
 	interval->step_ns = seconds * 1e9;
-	interval_next(interval, now_ns);
+	interval->deadline_ns = now_ns + interval->step_ns;
 }
 
 void interval_next(struct interval *interval, uint64_t now_ns)
@@ -61,5 +61,9 @@ void interval_next(struct interval *interval, uint64_t now_ns)
 	/* After a late one, a deadline that is too near would end an interval in which hardly anything happened. */
 	uint64_t passed = (now_ns + interval->step_ns / 2 - interval->start_ns) / interval->step_ns;
 
-	interval->deadline_ns = interval->start_ns + (passed + 1) * interval->step_ns;
+	uint64_t next_ns = interval->start_ns + (passed + 1) * interval->step_ns;
+
+	if (next_ns > interval->deadline_ns + interval->step_ns)
+		interval->missed += (next_ns - interval->deadline_ns) / interval->step_ns - 1;
+	interval->deadline_ns = next_ns;
 }

@@ -28,6 +28,7 @@ void stop_catch(void);
 struct interval {
 	uint64_t start_ns, step_ns;
 	uint64_t deadline_ns;
+	uint32_t missed;	/* deadlines that were skipped so far */
 };
 
 void interval_start(struct interval *interval, uint64_t now_ns, double seconds);

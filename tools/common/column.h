@@ -25,6 +25,7 @@ struct column {
 	double percent;
 	unsigned int needs;	/* enum measure: without one of them it is n/a */
 	int width;		/* on a narrow screen; of text also in batch output; 0: five digits */
+	bool trend;		/* the sheet's history, on the screen only */
 	bool warns;		/* more than 0 is worth a colour */
 	const char *help;
 	bool (*number)(const struct row *row, double *number);
@@ -39,6 +40,9 @@ struct column {
 /* The columns that every tool has. */
 bool row_pid(const struct row *row, double *number);
 const char *row_name(const struct row *row);
+
+/* Bars for the last minutes of what the sheet's trend() counts. */
+#define COLUMN_TREND(of) { "trend", "TREND", UNIT_TEXT, .trend = true, .width = 6, .help = of }
 
 #define COLUMN_PID	{ "pid", "PID", UNIT_NAME, .from = FROM_ROW, .number = row_pid, .width = 7, \
 			  .help = "the VMM's process" }

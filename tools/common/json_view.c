@@ -11,56 +11,72 @@
 
 #define KEY_LEN 48
 
-static void figures(struct json *json, const struct tool *tool, const struct row *row)
+/* Who it is stands before the figures. */
+static bool is_figure(const struct column *column, const struct row *row)
+{
+	if (column->trend || !strcmp(column->key, "pid") || !strcmp(column->key, "name"))
+		return false;
+	return column->unit != UNIT_NAME || row->part != ALL_PARTS;
+}
+
+static void figure(struct json *json, const struct column *column, const struct cell *cell, const char *text)
 {
 	char key[KEY_LEN];
 
-	for (int i = 0; i < tool->column_count; i++) {
-		const struct column *column = &tool->columns[i];
-		const struct cell *cell = &row->cells[i];
-		const char *text = column_text(column, row);
-
-		/* Who it is stands before the figures. */
-		if (column->unit == UNIT_NAME || !strcmp(column->key, "name"))
-			continue;
-		snprintf(key, sizeof(key), "%s%s", column->key, unit_suffix(column->unit));
-		if (text && !text_is_none(column, text))
-			json_string(json, key, text);
-		else if (text || cell->kind != CELL_NUMBER)
-			json_null(json, key);
-		else if (column->unit == UNIT_PERCENT)
-			json_real(json, key, cell->number);
-		else
-			json_u64(json, key, cell->number);
-	}
-	if (tool->json_row)
-		tool->json_row(json, row);
+	snprintf(key, sizeof(key), "%s%s", column->key, unit_suffix(column->unit));
+	if (text && !text_is_none(column, text))
+		json_string(json, key, text);
+	else if (text || cell->kind != CELL_NUMBER)
+		json_null(json, key);
+	else if (column->unit == UNIT_PERCENT)
+		json_real(json, key, cell->number);
+	else
+		json_u64(json, key, cell->number);
 }
 
-static void vcpus(struct json *json, const struct row_walk *walk, const struct snapshot_vm *vm)
+/* Two views of VMs may have the same column: then JSON has it once. */
+static bool is_in_before(const struct tool *tool, const struct sheet *sheet, const struct column *column)
 {
-	const struct tool *tool = walk->tool;
-	long vcpu = VCPU_ALL;
+	for (const struct sheet *other = tool->sheets; other < sheet; other++)
+		for (int i = 0; !other->next_part && i < other->column_count; i++)
+			if (!strcmp(other->columns[i].key, column->key))
+				return true;
+	return false;
+}
 
-	json_array(json, "vcpus");
-	while ((vcpu = tool->next_vcpu(walk->pair->now, vm, vcpu)) != VCPU_ALL) {
-		struct row row = row_make(walk, vm, vcpu);
+static void figures(struct json *json, const struct tool *tool, const struct row *row)
+{
+	const struct sheet *sheet = row->sheet;
+
+	for (int i = 0; i < sheet->column_count; i++) {
+		const struct column *column = &sheet->columns[i];
+
+		if (is_figure(column, row) && (sheet->next_part || !is_in_before(tool, sheet, column)))
+			figure(json, column, &row->cells[i], column_text(column, row));
+	}
+	if (sheet->json_row)
+		sheet->json_row(json, row);
+}
+
+static void parts(struct json *json, const struct tool *tool, const struct row_walk *walk,
+		  const struct snapshot_vm *vm)
+{
+	long part = ALL_PARTS;
+
+	json_array(json, walk->sheet->word);
+	while ((part = walk->sheet->next_part(walk->pair->now, vm, part)) != ALL_PARTS) {
+		struct row row = row_make(walk, vm, part);
 
 		json_object(json, NULL);
-		if (vcpu == NO_VCPU)
-			json_null(json, "vcpu");
-		else
-			json_u64(json, "vcpu", vcpu);
 		figures(json, tool, &row);
 		json_object_end(json);
 	}
 	json_array_end(json);
 }
 
-static void vm_object(struct json *json, const struct row_walk *walk, const struct snapshot_vm *vm)
+static void vm_object(struct json *json, const struct tool *tool, const struct row_walk *walks,
+		      const struct snapshot_vm *vm)
 {
-	struct row row = row_make(walk, vm, VCPU_ALL);
-
 	json_object(json, NULL);
 	json_s64(json, "pid", vm->pid);
 	if (vm->fd >= 0)
@@ -69,10 +85,37 @@ static void vm_object(struct json *json, const struct row_walk *walk, const stru
 		json_null(json, "fd");
 	json_string(json, "name", vm->name);
 	json_bool(json, "ended", vm->ended);
-	figures(json, walk->tool, &row);
-	if (walk->tool->next_vcpu)
-		vcpus(json, walk, vm);
+	/* First what is said of the whole VM. */
+	for (int i = 0; i < tool->sheet_count; i++) {
+		if (tool->sheets[i].next_part || tool->sheets[i].draw)
+			continue;
+		struct row row = row_make(&walks[i], vm, ALL_PARTS);
+
+		figures(json, tool, &row);
+	}
+	for (int i = 0; i < tool->sheet_count; i++)
+		if (tool->sheets[i].next_part)
+			parts(json, tool, &walks[i], vm);
 	json_object_end(json);
+}
+
+static int vms_array(struct json *json, const struct tool *tool, const struct pair *pair, const struct args *args)
+{
+	struct row_walk walks[SHEETS_MAX] = {};
+	size_t count;
+	const struct snapshot_vm **vms = vms_of(pair->now, args->pid, &count);
+	int err = vms ? 0 : -ENOMEM;
+
+	for (int i = 0; !err && i < tool->sheet_count; i++)
+		err = row_walk_start(&walks[i], &tool->sheets[i], pair);
+	json_array(json, "vms");
+	for (size_t i = 0; !err && i < count; i++)
+		vm_object(json, tool, walks, vms[i]);
+	json_array_end(json);
+	for (int i = 0; i < tool->sheet_count; i++)
+		row_walk_end(&walks[i]);
+	free(vms);
+	return err;
 }
 
 static void truth_members(struct json *json, const struct tool *tool, const struct snapshot *now)
@@ -102,27 +145,18 @@ static int json_interval(FILE *out, const struct tool *tool, const struct snapsh
 {
 	struct pair pair = counts_of(before, now, args->totals);
 	struct json json = { .out = out };
-	struct row_walk walk;
-	size_t count;
-	const struct snapshot_vm **vms = vms_of(now, args->pid, &count);
-	int err = row_walk_start(&walk, tool, &pair);
+	int err;
 
-	/* JSON has VMs and vCPUs, whatever the table shows. */
+	/* JSON has all views, whichever the table shows. */
 	json_object(&json, NULL);
 	json_s64(&json, "time", now->wall);
 	json_figure(&json, "interval_ns", pair.before ? now->time_ns - before->time_ns : 0, pair.before);
 	truth_members(&json, tool, now);
-	json_array(&json, "vms");
-	for (size_t i = 0; !err && vms && i < count; i++)
-		vm_object(&json, &walk, vms[i]);
-	json_array_end(&json);
+	err = vms_array(&json, tool, &pair, args);
 	if (tool->json_end)
 		tool->json_end(&json, now, args);
 	json_object_end(&json);
 	json_newline(&json);
-	row_walk_end(&walk);
-	err = vms ? err : -ENOMEM;
-	free(vms);
 	return err;
 }
 

@@ -35,6 +35,15 @@ uint64_t metrics_bound_ns(int bound)
 	return (1ULL << (FIRST_BOUND_BITS + BOUND_BITS * bound)) - 1;
 }
 
+unsigned int metrics_needs(const struct metrics *metrics)
+{
+	unsigned int needs = 0;
+
+	for (int i = 0; i < metrics->count; i++)
+		needs |= metrics->families[i].needs;
+	return needs;
+}
+
 /* --- what a family is, in each format --- */
 
 static const char *unit_of(const struct family *family)
@@ -239,7 +248,7 @@ static const struct snapshot_vm *owner_of(const struct writer *w, int list, cons
 
 static void write_family(struct writer *w, const struct family *family)
 {
-	if (family->needs & ~w->s->measured)
+	if (family->needs & (~w->s->measured | w->s->unwanted))
 		return;
 	if (family->list == OF_SNAPSHOT) {
 		write_sample(w, family, NULL, w->s);

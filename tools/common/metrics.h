@@ -58,6 +58,9 @@ struct metrics {
 	pid_t pid;		/* only of the VMs of this process; 0: of all VMs */
 };
 
+/* What has to be collected for them: bits of the tool's enum measure. */
+unsigned int metrics_needs(const struct metrics *metrics);
+
 /* Adds a label. The text can be anything: what is not valid UTF-8 and what controls terminals becomes "?". */
 void label_add(struct labels *labels, const char *name, const char *text);
 void label_add_number(struct labels *labels, const char *name, long long number);

@@ -37,6 +37,12 @@ struct pair counts_of(const struct snapshot *before, const struct snapshot *now,
 	return pair;
 }
 
+/* What was not collected all the time has no figure yet. */
+static unsigned int unwanted(const struct pair *pair)
+{
+	return pair->now->unwanted | (pair->before ? pair->before->unwanted : 0);
+}
+
 static void fill_cell(struct cell *cell, const struct column *column, const struct row *row)
 {
 	const char *at = (const char *)row->figures + column->at;
@@ -45,6 +51,8 @@ static void fill_cell(struct cell *cell, const struct column *column, const stru
 	*cell = (struct cell){ .kind = CELL_NO_SAMPLE };
 	if (column->needs & ~row->pair->now->measured) {
 		cell->kind = CELL_NOT_MEASURED;
+	} else if (column->needs & unwanted(row->pair)) {
+		return;
 	} else if (column->from == FROM_COUNT && seconds > 0) {
 		*cell = (struct cell){ CELL_NUMBER, *(const uint64_t *)at / seconds };
 	} else if (column->from == FROM_LATENCY && seconds > 0) {
@@ -59,13 +67,13 @@ static void fill_cell(struct cell *cell, const struct column *column, const stru
 	}
 }
 
-int row_walk_start(struct row_walk *walk, const struct tool *tool, const struct pair *pair)
+int row_walk_start(struct row_walk *walk, const struct sheet *sheet, const struct pair *pair)
 {
 	*walk = (struct row_walk){
-		.tool = tool,
+		.sheet = sheet,
 		.pair = pair,
-		.figures = malloc(tool->figures_size),
-		.cells = calloc(tool->column_count, sizeof(struct cell)),
+		.figures = malloc(sheet->figures_size),
+		.cells = calloc(sheet->column_count, sizeof(struct cell)),
 	};
 	if (walk->figures && walk->cells)
 		return 0;
@@ -80,15 +88,15 @@ void row_walk_end(struct row_walk *walk)
 	*walk = (struct row_walk){};
 }
 
-struct row row_make(const struct row_walk *walk, const struct snapshot_vm *vm, long vcpu)
+struct row row_make(const struct row_walk *walk, const struct snapshot_vm *vm, long part)
 {
-	const struct tool *tool = walk->tool;
-	struct row row = { tool, walk->pair, vm, vcpu, walk->figures, walk->cells };
+	const struct sheet *sheet = walk->sheet;
+	struct row row = { sheet, walk->pair, vm, part, walk->figures, walk->cells };
 
-	memset(walk->figures, 0, tool->figures_size);
-	tool->figures(walk->figures, walk->pair, vm, vcpu);
-	for (int i = 0; i < tool->column_count; i++)
-		fill_cell(&row.cells[i], &tool->columns[i], &row);
+	memset(walk->figures, 0, sheet->figures_size);
+	sheet->figures(walk->figures, walk->pair, vm, part);
+	for (int i = 0; i < sheet->column_count; i++)
+		fill_cell(&row.cells[i], &sheet->columns[i], &row);
 	return row;
 }
 
@@ -101,6 +109,11 @@ static int compare_pids(const void *a, const void *b)
 	if (left->fd != right->fd)
 		return left->fd < right->fd ? -1 : 1;
 	return snapshot_compare_vms(left, right);
+}
+
+bool vm_is_row_of(const struct snapshot_vm *a, const struct snapshot_vm *b)
+{
+	return a->pid == b->pid && a->creator_tid == b->creator_tid && a->fd == b->fd;
 }
 
 /* The thread that created the VM stands for its process. */
@@ -129,10 +142,12 @@ static int compare_rows(const void *left, const void *right, void *arg)
 {
 	const struct row *a = left, *b = right;
 	const struct rows_options *options = arg;
-	const struct column *column = &a->tool->columns[options->sort];
+	const struct column *column = &a->sheet->columns[options->sort];
 	int order;
 
-	if (column->unit == UNIT_TEXT)
+	if (column->trend)
+		order = 0;
+	else if (column->unit == UNIT_TEXT)
 		order = strcmp(column->text(a), column->text(b));
 	else
 		order = cell_compare(&a->cells[options->sort], &b->cells[options->sort]);
@@ -143,14 +158,14 @@ static int compare_rows(const void *left, const void *right, void *arg)
 		return options->reverse ? -order : order;
 	/* Equal rows must not change places from one screen to the next. */
 	order = compare_pids(&a->vm, &b->vm);
-	return order ?: (a->vcpu > b->vcpu) - (a->vcpu < b->vcpu);
+	return order ?: (a->part > b->part) - (a->part < b->part);
 }
 
 /* Adds a row, with cells of its own. */
 static int add_row(struct rows *rows, size_t *room, const struct row_walk *walk, const struct snapshot_vm *vm,
-		   long vcpu)
+		   long part)
 {
-	size_t cells = walk->tool->column_count;
+	size_t cells = walk->sheet->column_count;
 
 	if (rows->count == *room) {
 		size_t more = *room ? 2 * *room : 64;
@@ -163,38 +178,45 @@ static int add_row(struct rows *rows, size_t *room, const struct row_walk *walk,
 			return -ENOMEM;
 		*room = more;
 	}
-	rows->rows[rows->count] = row_make(walk, vm, vcpu);
+	rows->rows[rows->count] = row_make(walk, vm, part);
 	memcpy(&rows->cells[rows->count++ * cells], walk->cells, cells * sizeof(*walk->cells));
 	return 0;
 }
 
-static int add_rows(struct rows *rows, size_t *room, const struct row_walk *walk, const struct snapshot_vm *vm,
-		    bool vcpus)
+static int add_rows(struct rows *rows, size_t *room, const struct row_walk *walk, const struct snapshot_vm *vm)
 {
-	const struct tool *tool = walk->tool;
-	long vcpu = VCPU_ALL;
+	const struct sheet *sheet = walk->sheet;
+	long part = ALL_PARTS;
 	int err = 0;
 
-	if (!vcpus)
-		return add_row(rows, room, walk, vm, VCPU_ALL);
-	while (!err && (vcpu = tool->next_vcpu(walk->pair->now, vm, vcpu)) != VCPU_ALL)
-		err = add_row(rows, room, walk, vm, vcpu);
+	if (!sheet->next_part)
+		return add_row(rows, room, walk, vm, ALL_PARTS);
+	while (!err && (part = sheet->next_part(walk->pair->now, vm, part)) != ALL_PARTS)
+		err = add_row(rows, room, walk, vm, part);
 	return err;
 }
 
-int rows_build(struct rows *rows, const struct tool *tool, const struct pair *pair,
+static bool is_wanted(const struct snapshot_vm *vm, const struct rows_options *options)
+{
+	if (options->only && !vm_is_row_of(options->only, vm))
+		return false;
+	return !options->filter || strcasestr(vm->name, options->filter);
+}
+
+int rows_build(struct rows *rows, const struct sheet *sheet, const struct pair *pair,
 	       const struct rows_options *options)
 {
 	struct row_walk walk;
 	size_t count, room = 0;
 	const struct snapshot_vm **vms = vms_of(pair->now, options->pid, &count);
-	int err = row_walk_start(&walk, tool, pair);
+	int err = row_walk_start(&walk, sheet, pair);
 
 	*rows = (struct rows){};
 	if (!vms)
 		err = -ENOMEM;
 	for (size_t i = 0; !err && i < count; i++)
-		err = add_rows(rows, &room, &walk, vms[i], options->vcpus);
+		if (is_wanted(vms[i], options))
+			err = add_rows(rows, &room, &walk, vms[i]);
 	row_walk_end(&walk);
 	free(vms);
 	if (err) {
@@ -202,7 +224,7 @@ int rows_build(struct rows *rows, const struct tool *tool, const struct pair *pa
 		return err;
 	}
 	for (size_t i = 0; i < rows->count; i++)
-		rows->rows[i].cells = &rows->cells[i * tool->column_count];
+		rows->rows[i].cells = &rows->cells[i * sheet->column_count];
 	if (rows->count)
 		qsort_r(rows->rows, rows->count, sizeof(*rows->rows), compare_rows, (void *)options);
 	return 0;

@@ -3,6 +3,7 @@
 #include "screen.h"
 
 #include <signal.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -158,7 +159,7 @@ bool screen_signal(int signals)
 	return true;
 }
 
-bool prompt_key(char *text, unsigned int size, int key)
+bool prompt_key(char *text, unsigned int size, bool any, int key)
 {
 	size_t len = strlen(text);
 
@@ -172,11 +173,15 @@ bool prompt_key(char *text, unsigned int size, int key)
 	case KEY_BACKSPACE:
 	case '\b':
 	case 127:
+		/* All bytes of a character. */
+		while (len && (text[len - 1] & 0xc0) == 0x80)
+			len--;
 		if (len)
 			text[len - 1] = '\0';
 		return false;
 	}
-	if (((key >= '0' && key <= '9') || key == '.' || key == ',') && len + 1 < size) {
+	if ((any ? key >= ' ' && key <= UCHAR_MAX : (key >= '0' && key <= '9') || key == '.' || key == ',') &&
+	    len + 1 < size) {
 		text[len] = key;
 		text[len + 1] = '\0';
 	}

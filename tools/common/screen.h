@@ -49,9 +49,9 @@ int screen_signals(void);
 bool screen_signal(int signals);
 
 /*
- * Handles a key in the prompt for a number. Returns true if the key ends the prompt: @text is then what was
+ * Handles a key in the prompt for a number, or for any text. Returns true if the key ends the prompt: @text is then what was
  * typed, or empty if the prompt was cancelled.
  */
-bool prompt_key(char *text, unsigned int size, int key);
+bool prompt_key(char *text, unsigned int size, bool any, int key);
 
 #endif

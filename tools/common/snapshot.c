@@ -18,11 +18,12 @@ static const struct field snapshot_fields[] = {
 	FIELD_TO(1, struct snapshot, "cost_known", cost.known),
 	FIELD(FIELD_UNSIGNED, struct snapshot, "bpf_ns", cost.ns),
 	FIELD(FIELD_UNSIGNED, struct snapshot, "bpf_runs", cost.runs),
+	FIELD(FIELD_UNSIGNED, struct snapshot, "process_ns", cost.process_ns),
+	FIELD(FIELD_UNSIGNED, struct snapshot, "late", late),
+	FIELD_TO(KVM_PATCHED, struct snapshot, "host_kvm", host_kvm),
+	FIELD_TO(IN_PLACE_ON, struct snapshot, "in_place", in_place),
 	FIELD_TO(1, struct snapshot, "idle_listed", idle_listed),
 	FIELD_TO(1, struct snapshot, "has_stacks", has_stacks),
-	FIELD_TO(1, struct snapshot, "host_known", host.known),
-	FIELD_TO(1, struct snapshot, "patched", host.patched),
-	FIELD_TO(1, struct snapshot, "in_place", host.in_place),
 };
 
 const struct list_type snapshot_type = {

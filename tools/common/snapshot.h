@@ -14,13 +14,12 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "host.h"
 #include "truth.h"
 #include "vm.h"
 
 /* No tool has more. */
-#define HOOKS_MAX	8
-#define LISTS_MAX	4
+#define HOOKS_MAX	16
+#define LISTS_MAX	8
 
 /* A member of an item that a record keeps. */
 struct field {
@@ -79,6 +78,9 @@ struct list {
 	char *items;
 };
 
+enum host_kvm { KVM_UNKNOWN, KVM_STOCK, KVM_PATCHED };
+enum in_place { IN_PLACE_UNKNOWN, IN_PLACE_OFF, IN_PLACE_ON };
+
 struct snapshot {
 	unsigned int references;	/* also of other threads, which read only */
 	const struct list_type *types;
@@ -88,6 +90,7 @@ struct snapshot {
 	uint64_t time_ns;	/* CLOCK_MONOTONIC */
 	time_t wall;
 	unsigned int measured;	/* bits of the tool's enum measure */
+	unsigned int unwanted;	/* of these: nobody looked at them, so they were not collected */
 	int hook_count;
 	struct snapshot_hook hooks[HOOKS_MAX];
 
@@ -95,8 +98,9 @@ struct snapshot {
 	uint64_t lost_events;	/* of VMs without a slot, or missed by the kernel */
 	uint64_t lost_stacks;
 	struct snapshot_cost cost;
-	struct snapshot_host host;
 
+	uint32_t late;		/* intervals that were missed since the start */
+	uint8_t host_kvm, in_place;	/* enum host_kvm, enum in_place */
 	bool idle_listed;	/* VMs without an event are in the list, too */
 	bool has_stacks;	/* stacks were asked for */
 };
@@ -132,7 +136,8 @@ struct pair {
 	double seconds;		/* what counts are divided by; 0: there are no rates yet */
 };
 
-#define VCPU_ALL (-1)
+/* Stands for the whole VM where a row can be a part of one. */
+#define ALL_PARTS (-1)
 /* Stands for the vCPU where there is none: a conversion belongs to the VM. */
 #define NO_VCPU (~0U)
 

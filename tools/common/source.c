@@ -73,6 +73,14 @@ int source_open(struct source *source, const struct tool *tool, const struct arg
 	return status;
 }
 
+void source_want(struct source *source, unsigned int measures)
+{
+	if (export_is_wanted(source->args))
+		measures |= metrics_needs(source->tool->metrics);
+	if (source->collector && source->tool->want)
+		source->tool->want(source->collector, source->record.name ? ~0U : measures);
+}
+
 static bool is_full(struct source *source)
 {
 	uint64_t limit = source->args->record_limit;
@@ -105,6 +113,32 @@ static int record_snapshot(struct source *source, struct snapshot *s, struct dia
 	return cannot(why, source->record.name, err);
 }
 
+#define IN_PLACE "/sys/module/kvm/parameters/gmem_in_place_conversion"
+
+static enum in_place read_in_place(void)
+{
+	FILE *file = fopen(IN_PLACE, "re");
+	int value = file ? fgetc(file) : EOF;
+
+	if (file)
+		fclose(file);
+	return value == 'Y' || value == '1' ? IN_PLACE_ON : value == EOF ? IN_PLACE_UNKNOWN : IN_PLACE_OFF;
+}
+
+/* It asks the kernel once: neither changes while KVM's modules are loaded. */
+static void set_host(struct snapshot *snapshot)
+{
+	static enum host_kvm kvm;
+	static enum in_place in_place;
+
+	if (!kvm) {
+		kvm = diag_has(DIAG_MEMATTR, NULL) ? KVM_PATCHED : KVM_STOCK;
+		in_place = read_in_place();
+	}
+	snapshot->host_kvm = kvm;
+	snapshot->in_place = in_place;
+}
+
 static int pass_on(struct source *source, struct snapshot *s, struct diag *why)
 {
 	int status = record_snapshot(source, s, why);
@@ -130,14 +164,29 @@ struct snapshot *source_next(struct source *source, struct diag *why)
 		/* A process gives back its VMs before it is seen to have ended. */
 		source->over = has_ended(source->process);
 		s = source->tool->snapshot(source->collector);
-		if (!s)
+		if (s) {
+			set_host(s);
+			s->late = source->interval ? source->interval->missed : 0;
+		} else {
 			diag_set(why, "", "out of memory");
+		}
 	}
 	if (s && pass_on(source, s, why)) {
 		snapshot_free(s);
 		s = NULL;
 	}
 	return s;
+}
+
+int source_rewind(struct source *source, struct diag *why)
+{
+	struct record_reader *again = record_open(source->tool, source->args->replay, why);
+
+	if (!again)
+		return EXIT_FAILED;
+	record_close(source->replay);
+	source->replay = again;
+	return EXIT_OK;
 }
 
 /* Returns what was counted up to the end and is not in each snapshot; NULL: there is no such thing. */

@@ -10,6 +10,7 @@ struct table_column {
 	const char *title;	/* above it */
 	int width;
 	bool text;		/* left-aligned, and may be cut; half a number would be another number */
+	bool unsorted;		/* a picture: there is no order by it */
 	bool cut_middle;	/* cut in the middle: names often differ at their end */
 	int x;			/* negative: not on the screen */
 };

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "batch.h"
@@ -27,6 +28,27 @@ static int check_process(const struct tool *tool, struct args *args)
 	return EXIT_OK;
 }
 
+/* A view has a word and a number. */
+static int check_view(const struct tool *tool, struct args *args)
+{
+	char next[160] = "--view ";
+
+	if (!args->view)
+		return EXIT_OK;
+	for (args->sheet = 0; args->sheet < tool->sheet_count; args->sheet++) {
+		const char digit[] = { '1' + args->sheet, '\0' }, *word = tool->sheets[args->sheet].word;
+
+		if (!strcmp(args->view, digit) || !strcmp(args->view, word))
+			break;
+		snprintf(next + strlen(next), sizeof(next) - strlen(next), "%s%s", args->sheet ? ", " : "", word);
+	}
+	if (args->sheet == tool->sheet_count)
+		return diag_fail(EXIT_USAGE, next, "there is no view '%s'", args->view);
+	if (args->format && tool->sheets[args->sheet].draw)
+		return diag_fail(EXIT_USAGE, "--json, which has all views", "'%s' is not a table", args->view);
+	return EXIT_OK;
+}
+
 int tool_run(const struct tool *tool, struct args *args)
 {
 	struct source source;
@@ -44,12 +66,16 @@ int tool_run(const struct tool *tool, struct args *args)
 		snprintf(next, sizeof(next), "%s -b", tool->name);
 		return diag_fail(EXIT_USAGE, next, "the screen needs a terminal");
 	}
-	status = check_process(tool, args);
+	status = check_view(tool, args);
+	if (!status)
+		status = check_process(tool, args);
 	if (status)
 		return status;
 	stop_catch();
 	if (!args->format)
 		return live_run(tool, args);
+	/* Scripts do not depend on what somebody saved on a screen. */
+	args->delay_s = args->delay_s ?: DELAY_DEFAULT_S;
 	status = source_open(&source, tool, args, &why);
 	if (!status)
 		return batch_run(tool, &source, args, &system_clock);

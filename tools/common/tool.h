@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A tool is a table of columns and a collector. This is everything else that the engine has to know about it. */
+/* A tool is some tables of columns and a collector. This is everything else that the engine has to know about it. */
 #ifndef MEMATTR_TOOL_H
 #define MEMATTR_TOOL_H
 
@@ -12,12 +12,42 @@ struct rows;
 struct flow;
 struct metrics;
 
-struct tool {
-	const char *name;
+#define SHEETS_MAX 9	/* each has a digit as its key */
+
+/* One table of a tool; the manual calls it a view. Its rows are VMs, or parts of VMs such as vCPUs. */
+struct sheet {
+	const char *word;	/* "vcpus": for --view, and the name of the parts in JSON */
+	const char *noun;	/* "vCPU": what a row is */
+	const char *subject;	/* "zaps": what it tells of the rows; NULL: the rows are all that there is to say */
+	const char *help;
 	const struct column *columns;
 	int column_count;
 	int fixed;		/* columns at the left that stay when the others are scrolled */
 	int sort;		/* the column to sort by at first */
+	int enter;		/* the sheet that shows more of a row's VM; 0: there is none */
+	unsigned int measures;	/* bits of the tool's enum measure: what has to be collected for it */
+	unsigned int metrics;	/* bits of its enum metric: whose hooks it names */
+
+	/* Computes the figures of a VM, or of a part of it, into zeroed memory of this size. */
+	size_t figures_size;
+	void (*figures)(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+	/* Returns the first part after @part that had an event, or ALL_PARTS. NULL: rows are VMs. */
+	long (*next_part)(const struct snapshot *s, const struct snapshot_vm *vm, long part);
+	/* Returns the count whose history a column of the sheet shows. */
+	uint64_t (*trend)(const struct snapshot_vm *vm);
+	/* Adds what JSON has beyond the columns; may be NULL. */
+	void (*json_row)(struct json *json, const struct row *row);
+
+	/* Draws something else than a table, of @vm or of all VMs for NULL; and its keys, false: not one of them. */
+	void (*draw)(int y, int end, const struct pair *pair, const struct snapshot_vm *vm);
+	bool (*key)(int key, const struct pair *pair, const struct snapshot_vm *vm);
+	const char *keys;	/* in the last line; NULL: only those of the tool */
+};
+
+struct tool {
+	const char *name;
+	const struct sheet *sheets;
+	int sheet_count;
 
 	const struct list_type *lists;
 	int list_count;
@@ -30,12 +60,8 @@ struct tool {
 	/* A snapshot with what is wanted at the end only; may be NULL. */
 	struct snapshot *(*last)(void *collector);
 	void (*close)(void *collector);
-
-	/* Computes the figures of a VM or of one of its vCPUs into zeroed memory of this size. */
-	size_t figures_size;
-	void (*figures)(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long vcpu);
-	/* Returns the first vCPU after @vcpu that had an event, or VCPU_ALL. NULL: the tool has VMs only. */
-	long (*next_vcpu)(const struct snapshot *s, const struct snapshot_vm *vm, long vcpu);
+	/* Says which measures somebody looks at: others need not be collected. NULL: everything always is. */
+	void (*want)(void *collector, unsigned int measures);
 
 	/* Says why there is nothing to show. */
 	void (*empty_text)(char *text, size_t size, const struct snapshot *now, pid_t pid);
@@ -44,14 +70,20 @@ struct tool {
 	const char *lost_help;	/* what helps against lost events; may be NULL */
 
 	/* What the formats have beyond the columns. Each can be NULL. */
-	void (*json_row)(struct json *json, const struct row *row);
 	void (*json_end)(struct json *json, const struct snapshot *now, const struct args *args);
 	void (*batch_end)(FILE *out, const struct snapshot *now, const struct args *args);
 	void (*write_folded)(FILE *out, const struct snapshot *last, pid_t pid);
 
-	/* On the screen: words above the table, and a page of its own, which also fills the rest of a large one. */
+	/* On the screen: words in the line above the table, and a page of its own, which also fills the rest of a large one. */
 	const char *keys, *keys_help;	/* its own keys, in the last line and in the help */
-	void (*draw_truth)(struct flow *flow, const struct snapshot *now);
+	/*
+	 * What the operator must not miss: saw() looks for it in each snapshot that is shown, alert() formats what is
+	 * not yet acknowledged, and returns false if there is no such thing. NULL: there never is.
+	 */
+	void (*saw)(const struct snapshot *now);
+	bool (*alert)(char *text, size_t size);
+	void (*acknowledge)(void);
+	void (*draw_more)(struct flow *flow, const struct snapshot *now);
 	bool (*has_page)(const struct snapshot *now, const struct args *args);
 	/* Draws from line @y to line @end, which is exclusive. Returns the next line. */
 	int (*draw_page)(int y, int end, const struct snapshot *now, const struct args *args);

@@ -7,13 +7,22 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
+
+static uint64_t process_ns(void)
+{
+	struct timespec spent;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+	return spent.tv_sec * 1000000000ULL + spent.tv_nsec;
+}
 
 uint64_t cost_read(struct snapshot_cost *cost, const struct bpf_object *object, int stats_fd)
 {
 	struct bpf_program *program;
 	uint64_t missed = 0;
 
-	*cost = (struct snapshot_cost){ .known = stats_fd >= 0 };
+	*cost = (struct snapshot_cost){ .known = stats_fd >= 0, .process_ns = process_ns() };
 	bpf_object__for_each_program(program, object) {
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);

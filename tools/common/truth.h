@@ -23,6 +23,7 @@ struct snapshot_cost {
 	bool known;
 	uint64_t ns;	/* spent in our programs */
 	uint64_t runs;
+	uint64_t process_ns;	/* CPU time of the tool's own process */
 };
 
 /*

@@ -3,7 +3,6 @@
 #include "view.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,14 +83,17 @@ static void set_delay(struct view *view, double seconds)
 	interval_start(&view->interval, monotonic_ns(), seconds);
 }
 
-static void delay_key(struct view *view, int key)
+static void prompt_answer(struct view *view, int key)
 {
+	enum view_mode asked = view->mode;
 	double seconds;
 
-	if (!prompt_key(view->prompt, sizeof(view->prompt), key))
+	if (!prompt_key(view->prompt, sizeof(view->prompt), view->mode == VIEW_FILTER, key))
 		return;
 	view->mode = VIEW_TABLE;
-	if (!view->prompt[0])
+	if (asked == VIEW_FILTER && key != ESCAPE)
+		memcpy(view->filter, view->prompt, sizeof(view->filter));
+	if (asked == VIEW_FILTER || !view->prompt[0])
 		return;
 	if (!read_decimal(view->prompt, &seconds))
 		view->complaint = "That is not a number of seconds.";
@@ -99,16 +101,25 @@ static void delay_key(struct view *view, int key)
 		set_delay(view, seconds);
 }
 
+/* Returns the next column to sort by in that direction, around the end of the table. */
+static int next_sort(const struct table *table, int from, int step)
+{
+	do
+		from = (from + step + table->count) % table->count;
+	while (table->columns[from].unsorted);
+	return from;
+}
+
 static void sort_key(struct view *view, int key)
 {
 	switch (key) {
 	case KEY_UP:
 		if (view->sort_choice > 0)
-			view->sort_choice--;
+			view->sort_choice = next_sort(&view->table, view->sort_choice, -1);
 		return;
 	case KEY_DOWN:
 		if (view->sort_choice + 1 < view->table.count)
-			view->sort_choice++;
+			view->sort_choice = next_sort(&view->table, view->sort_choice, 1);
 		return;
 	case '\n':
 	case KEY_ENTER:
@@ -129,10 +140,10 @@ static bool column_key(struct view *view, int key)
 
 	switch (key) {
 	case '<':
-		table->sort = (table->sort + table->count - 1) % table->count;
+		table->sort = next_sort(table, table->sort, -1);
 		return true;
 	case '>':
-		table->sort = (table->sort + 1) % table->count;
+		table->sort = next_sort(table, table->sort, 1);
 		return true;
 	case KEY_F(6):
 		view->sort_choice = table->sort;
@@ -175,15 +186,19 @@ static bool table_key(struct view *view, int key)
 		return true;
 	case 's':
 	case 'd':
+	case 'f':
+	case '/':
 		view->prompt[0] = '\0';
-		view->mode = VIEW_DELAY;
+		view->mode = key == 's' || key == 'd' ? VIEW_DELAY : VIEW_FILTER;
 		return true;
 	case '+':
 	case '-':
+		if (!view->has_table)
+			return false;
 		set_delay(view, step_delay(view->delay_s, key == '+'));
 		return true;
 	}
-	return column_key(view, key);
+	return view->has_table && column_key(view, key);
 }
 
 int view_key(struct view *view)
@@ -197,8 +212,8 @@ int view_key(struct view *view)
 		view->complaint = NULL;
 		if (key == CONTROL('L'))
 			clearok(curscr, TRUE);
-		else if (view->mode == VIEW_DELAY)
-			delay_key(view, key);
+		else if (view->mode == VIEW_DELAY || view->mode == VIEW_FILTER)
+			prompt_answer(view, key);
 		else if (view->mode == VIEW_SORT)
 			sort_key(view, key);
 		else if (view->mode != VIEW_TABLE)
@@ -211,27 +226,16 @@ int view_key(struct view *view)
 
 void view_title(const struct view *view, const char *text)
 {
+	const char *state = view->ended ?: view->paused ? "PAUSED" : "";
+	int x = strlen(text) + 1, last = COLS - (int)strlen(state) - 1;
+
 	attron(A_BOLD);
 	put(0, 0, text);
-	if (view->ended || view->paused)
-		put(0, strlen(text) + 2, view->ended ?: "PAUSED");
+	x = x < last ? x : last > 0 ? last : 0;
+	if (*state)
+		put_cell(0, x, 1, false, "");
+	put(0, x + 1, state);
 	attroff(A_BOLD);
-}
-
-void view_truth(struct flow *flow, const struct snapshot_hook *hooks, int count, uint64_t lost_events)
-{
-	char text[2 * HOOK_TEXT_LEN];
-
-	for (const struct snapshot_hook *hook = hooks; hook < hooks + count; hook++) {
-		bool missing = !strcmp(hook->hook, "n/a");
-
-		/* A note says that the figures are not quite what the heading says. */
-		snprintf(text, sizeof(text), "%s %s%s", hook->metric, hook->hook,
-			 hook->note[0] && !missing ? "(*)" : "");
-		flow_put(flow, missing ? colour(COLOUR_WARNING) : A_NORMAL, text);
-	}
-	snprintf(text, sizeof(text), "lost %" PRIu64, lost_events);
-	flow_put(flow, lost_events ? colour(COLOUR_LOSS) : A_NORMAL, text);
 }
 
 void view_help_end(int lines, const char *manual)
@@ -250,11 +254,14 @@ void view_bottom(const struct view *view, const char *keys)
 {
 	char text[128];
 
-	if (LINES < LINES_FOR_TITLE && view->mode != VIEW_DELAY)
+	if (LINES < LINES_FOR_TITLE && view->mode != VIEW_DELAY && view->mode != VIEW_FILTER)
 		return;
 	if (view->mode == VIEW_DELAY) {
 		snprintf(text, sizeof(text), "Delay in seconds (%.1f to %.0f): %s", DELAY_MIN_S,
 			 DELAY_MAX_S, view->prompt);
+		put(LINES - 1, 0, text);
+	} else if (view->mode == VIEW_FILTER) {
+		snprintf(text, sizeof(text), "Only VMs whose name has (nothing: all): %s", view->prompt);
 		put(LINES - 1, 0, text);
 	} else if (view->complaint) {
 		attron(colour(COLOUR_WARNING));

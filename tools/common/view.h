@@ -7,24 +7,27 @@
 #define MEMATTR_VIEW_H
 
 #include "clock.h"
+#include "snapshot.h"
 #include "table.h"
-#include "truth.h"
 
 /* A screen with fewer lines has no title: the VMs need all lines. */
 #define LINES_FOR_TITLE	4
 
-#define PROMPT_LEN	16
+#define PROMPT_LEN	64
 
 enum view_mode {
 	VIEW_TABLE,
 	VIEW_HELP,
+	VIEW_BASIS,	/* what the figures rest on */
 	VIEW_PAGE,	/* of the tool's own; any key leaves it, as with the help */
 	VIEW_SORT,	/* menu */
-	VIEW_DELAY,	/* prompt */
+	VIEW_DELAY,	/* prompts */
+	VIEW_FILTER,
 };
 
 struct view {
 	struct table table;
+	bool has_table;		/* false: keys of columns are the picture's own */
 	bool totals, reverse;
 	double delay_s;
 
@@ -35,6 +38,7 @@ struct view {
 	enum view_mode mode;
 	int sort_choice;	/* in the menu */
 	char prompt[PROMPT_LEN];
+	char filter[PROMPT_LEN];	/* only VMs with this in their names; empty: all */
 	const char *complaint;
 
 	SCREEN *screen;
@@ -57,9 +61,6 @@ bool view_is_due(struct view *view);
 
 /* Draws the first line, with a word if the view is paused or the record has ended. */
 void view_title(const struct view *view, const char *text);
-
-/* Draws the hooks that the figures come from, in the lines below the title. */
-void view_truth(struct flow *flow, const struct snapshot_hook *hooks, int count, uint64_t lost_events);
 
 /* Says below a page of help that it has more lines, if its @lines do not fit the screen. */
 void view_help_end(int lines, const char *manual);

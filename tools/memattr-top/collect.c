@@ -29,7 +29,6 @@ struct collector {
 	struct top_cpu *cpus;
 	int cpu_count;
 
-	struct snapshot_host host;
 	bool has_policies;	/* the kernel has policies, and debugfs shows them */
 	struct exit_kinds kinds;
 	/* VMs whose policy's file goes a little before they do: what was read last. */
@@ -91,8 +90,7 @@ void *collector_open(const struct args *args, struct diag *why)
 	}
 	/* This may fail: the cost then reads n/a. */
 	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	host_read(&c->host);
-	c->has_policies = c->table.debugfs && c->host.patched;
+	c->has_policies = c->table.debugfs && diag_has(DIAG_MEMATTR, NULL);
 	/* Without them no policy counts as ejected. */
 	if (c->has_policies)
 		exit_kinds_load(&c->kinds);
@@ -265,7 +263,6 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 	vm_table_list(&c->table);
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
-	s->host = c->host;
 	ladder_look(&ladder, &c->hooks, c->bpf->obj);
 	s->measured = ladder_measures(&c->hooks) | (c->has_policies ? MEASURE_POLICY : 0);
 	s->hook_count = METRIC_COUNT;

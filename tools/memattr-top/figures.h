@@ -75,11 +75,20 @@ struct snapshot *collector_snapshot(void *collector);
 void collector_close(void *collector);
 
 /* columns.c */
-extern const struct column columns[];
-extern const int column_count;
-void fill_figures(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long vcpu);
+enum sheet_id {
+	SHEET_VMS,
+	SHEET_CONVERSIONS,
+	SHEET_COUNT,
+};
 
-/* policies.c */
+extern const struct sheet sheets[SHEET_COUNT];
+extern const char *const measures[];	/* names of enum measure */
+void fill_figures(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+
+/* policies.c: what happened to policies, and what the operator has to see of it */
+void note_ejections(const struct snapshot *now);
+bool ejection_alert(char *text, size_t size);
+void acknowledge_ejections(void);
 bool has_left(const struct snapshot *now, const struct args *args);
 int draw_left(int y, int end, const struct snapshot *now, const struct args *args);
 

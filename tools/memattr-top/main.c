@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "export.h"
-#include "screen.h"
 
 const char *argp_program_version = "memattr-top " MEMATTR_VERSION;
 
@@ -36,34 +35,12 @@ static void empty_text(char *text, size_t size, const struct snapshot *now, pid_
 		snprintf(text, size, "no VM has had an event so far; without debugfs idle VMs are not listed");
 }
 
-static void draw_truth(struct flow *flow, const struct snapshot *now)
-{
-	unsigned long long failed = 0, held = 0;
-	char text[64];
-
-	for (size_t i = 0; i < now->lists[0].count; i++) {
-		const struct top_vm *vm = snapshot_item(now, 0, i);
-
-		failed += vm->numbers.failed;
-		held += vm->numbers.held;
-	}
-	if (!(now->measured & MEASURE_REQUESTS))
-		snprintf(text, sizeof(text), "failed n/a");
-	else
-		snprintf(text, sizeof(text), held ? "failed %llu, of these held %llu" : "failed %llu", failed, held);
-	flow_put(flow, failed ? colour(COLOUR_WARNING) : A_NORMAL, text);
-}
-
-static const char * const measures[] = { "exits", "conversions", "requests", "zaps", "policy", NULL };
-
 int main(int argc, char **argv)
 {
 	const struct tool tool = {
 		.name = "memattr-top",
-		.columns = columns,
-		.column_count = column_count,
-		.fixed = 2,
-		.sort = 2,
+		.sheets = sheets,
+		.sheet_count = SHEET_COUNT,
 		.lists = top_lists,
 		.list_count = 1,
 		.measures = measures,
@@ -71,18 +48,18 @@ int main(int argc, char **argv)
 		.open = collector_open,
 		.snapshot = collector_snapshot,
 		.close = collector_close,
-		.figures_size = sizeof(struct figures),
-		.figures = fill_figures,
 		.empty_text = empty_text,
 		.metrics = &top_metrics,
 		.see = "Exits that are stage-2 faults, and faults after conversions: prefault-trace",
 		.keys = "l Left  ",
 		.keys_help = "l          policies that have left their VMs, and why",
-		.draw_truth = draw_truth,
+		.saw = note_ejections,
+		.alert = ejection_alert,
+		.acknowledge = acknowledge_ejections,
 		.has_page = has_left,
 		.draw_page = draw_left,
 	};
-	struct args args = { .delay_s = 1.0 };
+	struct args args = {};
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &args);

@@ -35,15 +35,22 @@ static bool vm_count(const struct snapshot *s, const void *item, uint64_t *value
 static bool is_patched(const struct snapshot *s, const void *item, uint64_t *value)
 {
 	(void)item;
-	*value = s->host.patched;
-	return s->host.known;
+	*value = s->host_kvm == KVM_PATCHED;
+	return s->host_kvm != KVM_UNKNOWN;
 }
 
 static bool is_in_place(const struct snapshot *s, const void *item, uint64_t *value)
 {
 	(void)item;
-	*value = s->host.in_place;
-	return s->host.known;
+	*value = s->in_place == IN_PLACE_ON;
+	return s->in_place != IN_PLACE_UNKNOWN;
+}
+
+static bool late_intervals(const struct snapshot *s, const void *item, uint64_t *value)
+{
+	(void)item;
+	*value = s->late;
+	return true;
 }
 
 static bool bpf_ns(const struct snapshot *s, const void *item, uint64_t *value)
@@ -150,6 +157,8 @@ static const struct family families[] = {
 	  .help = "1 if KVM converts guest_memfds in place." },
 	{ "memattr_lost_events", FAMILY_COUNTER, .list = OF_SNAPSHOT, .at = offsetof(struct snapshot, lost_events),
 	  .help = "Events that were not counted." },
+	{ "memattr_late_intervals", FAMILY_COUNTER, .list = OF_SNAPSHOT, .value = late_intervals,
+	  .help = "Intervals that were missed and made another one longer." },
 	{ "memattr_bpf_seconds", FAMILY_COUNTER, IN_SECONDS, .list = OF_SNAPSHOT, .value = bpf_ns,
 	  .help = "Time spent in the BPF programs of memattr-top, on all CPUs." },
 	{ "memattr_bpf_runs", FAMILY_COUNTER, .list = OF_SNAPSHOT, .value = bpf_runs,

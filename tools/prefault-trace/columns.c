@@ -5,13 +5,13 @@
 
 static bool vcpu_number(const struct row *row, double *number)
 {
-	*number = row->vcpu;
-	return row->vcpu != VCPU_ALL && row->vcpu != NO_VCPU;
+	*number = row->part;
+	return row->part != ALL_PARTS && row->part != NO_VCPU;
 }
 
 static const char *vcpu_text(const struct row *row)
 {
-	return row->vcpu == VCPU_ALL ? "all" : NULL;
+	return row->part == ALL_PARTS ? "all" : NULL;
 }
 
 #define SUM(member)		COUNT(figures, member)
@@ -19,7 +19,7 @@ static const char *vcpu_text(const struct row *row)
 #define CALL_TIME(percent)	PERCENTILE(figures, call, percent)
 
 /* Those that answer the first questions come first. */
-const struct column columns[] = {
+static const struct column columns[] = {
 	COLUMN_PID,
 	COLUMN_NAME(12),
 	{ "vcpu", "VCPU", UNIT_NAME, .from = FROM_ROW, .number = vcpu_number, .text = vcpu_text, .width = 4,
@@ -69,4 +69,16 @@ const struct column columns[] = {
 	{ "done_pg", "DONE", SUM(done_pages), .needs = MEASURE_CALLS, .help = "pages that calls went through" },
 };
 
-const int column_count = sizeof(columns) / sizeof(*columns);
+#define TABLE \
+	.columns = columns, .column_count = sizeof(columns) / sizeof(*columns), .fixed = 3, .sort = 3, \
+	.figures_size = sizeof(struct figures), .figures = fill_figures, .json_row = json_row
+
+const struct sheet sheets[] = {
+	[SHEET_VMS] = { .word = "vms", .noun = "VM", .help = "the faults of each VM", .enter = SHEET_VCPUS, TABLE },
+	[SHEET_VCPUS] = { .word = "vcpus", .noun = "vCPU", .help = "the same of each vCPU",
+			  .next_part = next_vcpu, TABLE },
+};
+
+const char *const measures[] = {
+	"faults", "fault_ends", "calls", "pages", "late", "windows", "use", "read_only", NULL,
+};

@@ -101,12 +101,12 @@ void json_row(struct json *json, const struct row *row)
 	json_figure(json, "asked_pg", f->asked_pages, measured & MEASURE_CALLS);
 	latency_object(json, "fault_ns", &f->fault, measured & MEASURE_FAULT_ENDS);
 	latency_object(json, "call_ns", &f->call, measured & MEASURE_CALLS);
-	if (row->vcpu == VCPU_ALL) {
+	if (row->part == ALL_PARTS) {
 		use_object(json, &((const struct trace_vm *)row->vm)->use);
 		return;
 	}
 	json_array(json, "series");
-	each_series(row->pair, row->vm, row->vcpu, series_object, json);
+	each_series(row->pair, row->vm, row->part, series_object, json);
 	json_array_end(json);
 }
 

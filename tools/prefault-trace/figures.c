@@ -188,21 +188,21 @@ static const struct series *series_at(const struct snapshot *s, size_t at, uint6
 	if (!s || at >= s->lists[LIST_SERIES].count)
 		return NULL;
 	series = snapshot_item(s, LIST_SERIES, at);
-	return series->birth == birth && (vcpu == VCPU_ALL || series->vcpu == vcpu) ? series : NULL;
+	return series->birth == birth && (vcpu == ALL_PARTS || series->vcpu == vcpu) ? series : NULL;
 }
 
 long next_vcpu(const struct snapshot *s, const struct snapshot_vm *vm, long vcpu)
 {
-	const struct series *series = series_at(s, first_series(s, vm->birth, vcpu + 1), vm->birth, VCPU_ALL);
+	const struct series *series = series_at(s, first_series(s, vm->birth, vcpu + 1), vm->birth, ALL_PARTS);
 
-	return series ? (long)series->vcpu : VCPU_ALL;
+	return series ? (long)series->vcpu : ALL_PARTS;
 }
 
 /* Series that belong together are adjacent, and in the same order in both snapshots. */
 void each_series(const struct pair *pair, const struct snapshot_vm *vm, long vcpu,
 		 void (*each)(const struct series *now, const struct series *then, void *arg), void *arg)
 {
-	uint64_t first = vcpu == VCPU_ALL ? 0 : vcpu;
+	uint64_t first = vcpu == ALL_PARTS ? 0 : vcpu;
 	size_t at = first_series(pair->now, vm->birth, first);
 	size_t before = pair->before ? first_series(pair->before, vm->birth, first) : 0;
 	const struct series *now, *then;
@@ -257,6 +257,6 @@ void fill_figures(void *figures, const struct pair *pair, const struct snapshot_
 
 	f->touched.kind = f->unused.kind = f->untouched.kind = f->used_percent.kind = CELL_NO_SAMPLE;
 	each_series(pair, vm, vcpu, add_series, f);
-	if (vcpu == VCPU_ALL)
+	if (vcpu == ALL_PARTS)
 		fill_use(f, pair, vm);
 }

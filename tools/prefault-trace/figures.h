@@ -117,8 +117,14 @@ void each_series(const struct pair *pair, const struct snapshot_vm *vm, long vcp
 uint64_t touched_pages(const struct vm_use *use);
 
 /* columns.c */
-extern const struct column columns[];
-extern const int column_count;
+enum sheet_id {
+	SHEET_VMS,
+	SHEET_VCPUS,	/* the same columns */
+	SHEET_COUNT,
+};
+
+extern const struct sheet sheets[SHEET_COUNT];
+extern const char *const measures[];	/* names of enum measure */
 
 struct trace_args {
 	struct args args;	/* first: the engine knows only this */

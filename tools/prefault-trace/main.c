@@ -44,7 +44,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &trace->args;
 		return 0;
 	case 'c':
-		trace->args.vcpus = true;
+		trace->args.view = "vcpus";
 		return 0;
 	case KEY_SLOWEST:
 		trace->slowest = parse_number(arg, "number of faults", 0, TRACE_SLOW, state);
@@ -76,7 +76,7 @@ static void empty_text(char *text, size_t size, const struct snapshot *now, pid_
 		snprintf(text, size, "no VM is running that has had a fault or pre-fault");
 }
 
-static void draw_truth(struct flow *flow, const struct snapshot *now)
+static void draw_more(struct flow *flow, const struct snapshot *now)
 {
 	char text[64];
 
@@ -86,18 +86,12 @@ static void draw_truth(struct flow *flow, const struct snapshot *now)
 	flow_put(flow, now->lost_stacks ? colour(COLOUR_LOSS) : A_NORMAL, text);
 }
 
-static const char * const measures[] = {
-	"faults", "fault_ends", "calls", "pages", "late", "windows", "use", "read_only", NULL,
-};
-
 int main(int argc, char **argv)
 {
 	const struct tool tool = {
 		.name = "prefault-trace",
-		.columns = columns,
-		.column_count = column_count,
-		.fixed = 3,
-		.sort = 3,
+		.sheets = sheets,
+		.sheet_count = SHEET_COUNT,
 		.lists = trace_lists,
 		.list_count = LIST_COUNT,
 		.measures = measures,
@@ -106,23 +100,19 @@ int main(int argc, char **argv)
 		.snapshot = collector_snapshot,
 		.last = collector_last,
 		.close = collector_close,
-		.figures_size = sizeof(struct figures),
-		.figures = fill_figures,
-		.next_vcpu = next_vcpu,
 		.empty_text = empty_text,
 		.lost_help = "a larger --series, or -p for one process",
 		.see = "Which conversions cause the faults, and what else makes a VM exit: memattr-top",
-		.json_row = json_row,
 		.json_end = json_slowest,
 		.batch_end = print_slowest,
 		.write_folded = write_folded,
 		.keys = "v vCPUs  l Slowest  ",
 		.keys_help = "v          VMs or vCPUs            l     the slowest faults",
-		.draw_truth = draw_truth,
+		.draw_more = draw_more,
 		.has_page = has_slowest,
 		.draw_page = draw_slowest,
 	};
-	struct trace_args trace = { .args.delay_s = 1.0, .slowest = -1, .series = TRACE_SERIES };
+	struct trace_args trace = { .slowest = -1, .series = TRACE_SERIES };
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &trace);
