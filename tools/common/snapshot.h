@@ -60,6 +60,7 @@ struct snapshot_vm {
 	int fd;			/* of the VM, inside the process; -1: not known */
 	bool ended;		/* these are its last figures */
 	char name[VM_NAME_LEN];
+	char comm[VM_COMM_LEN];
 	char cgroup[VM_CGROUP_LEN];
 };
 
@@ -71,6 +72,7 @@ struct snapshot_vm {
 	FIELD(FIELD_SIGNED, of, "fd", vm.fd), \
 	FIELD_TO(1, of, "ended", vm.ended), \
 	FIELD(FIELD_TEXT, of, "name", vm.name), \
+	FIELD(FIELD_TEXT, of, "comm", vm.comm), \
 	FIELD(FIELD_TEXT, of, "cgroup", vm.cgroup)
 
 struct list {

@@ -323,6 +323,17 @@ static bool is_known_vmm(const char *comm)
 	return false;
 }
 
+void vm_comm(pid_t pid, char *comm, size_t size)
+{
+	char file[COMM_MAX];
+	size_t len = process_read(pid, "comm", file, sizeof(file));
+
+	/* Only the last newline is not the comm's. */
+	if (len)
+		file[len - 1] = '\0';
+	name_clean(comm, size, file);
+}
+
 void vm_name(pid_t pid, char *name, size_t size)
 {
 	char *cmdline = malloc(CMDLINE_MAX), comm[COMM_MAX];
@@ -333,10 +344,7 @@ void vm_name(pid_t pid, char *name, size_t size)
 		return;
 	len = process_read(pid, "cmdline", cmdline, CMDLINE_MAX);
 	if (!vm_name_in_cmdline(cmdline, len, name, size)) {
-		/* Only the last newline is not the comm's. */
-		len = process_read(pid, "comm", comm, sizeof(comm));
-		if (len)
-			comm[len - 1] = '\0';
+		vm_comm(pid, comm, sizeof(comm));
 		if (!(is_known_vmm(comm) && name_of_service(pid, name, size)) && *comm)
 			name_clean(name, size, comm);
 	}

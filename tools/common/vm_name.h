@@ -30,6 +30,10 @@ void vm_name(pid_t pid, char *name, size_t size);
 /* The same from what /proc/<pid>/cmdline has. Returns false if there is no name in it. */
 bool vm_name_in_cmdline(const char *cmdline, size_t len, char *name, size_t size);
 
+/* What the kernel calls the process's main thread; "" if @pid is gone. */
+#define VM_COMM_LEN 16
+void vm_comm(pid_t pid, char *comm, size_t size);
+
 /* The process's cgroup of version 2, as a path from the root that this process sees; "" without one. */
 void vm_cgroup(pid_t pid, char *cgroup, size_t size);
 

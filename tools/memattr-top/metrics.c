@@ -89,6 +89,7 @@ static void vm_labels(struct labels *labels, const struct snapshot *s, const voi
 	(void)s;
 	container_of_cgroup(vm->cgroup, container, sizeof(container));
 	label_add_number(labels, "pid", vm->pid);
+	label_add(labels, "comm", vm->comm);
 	label_add(labels, "cgroup", vm->cgroup);
 	label_add(labels, "container", container);
 }
