@@ -44,6 +44,10 @@ DEBIAN_TESTS := $(filter-out selftests/32%,$(wildcard $(addprefix selftests/,16*
 check-debian: kernel-debian kernel-stock tools policies guest tests ## run the tests of guests, policies and tools on Debian's own kernel
 	@MEMATTR_KERNEL=debian $(PROVE) $(DEBIAN_TESTS)
 
+.PHONY: check-metrics
+check-metrics: kernel tools policies guest tests ## check the metrics, dashboard and alerts with real servers (RELEASES="bookworm trixie sid")
+	@$(PROVE) selftests/metrics/check.t
+
 .PHONY: lint
 lint: tools guest tests bench-tests ## check the code with shellcheck, perl, clang-tidy and checkpatch
 	@.ci/deps $(LINT_PACKAGES)
@@ -95,7 +99,7 @@ clean: ## delete build/
 
 # Where libbpf and bpftool are is known only once they are built, which needs the
 # packages.  Make reads $(B)/deps.mk again when it has changed.
-NEED_LIBBPF := demo check check-debian check-debug lint bench shell tools policies guest tests install \
+NEED_LIBBPF := demo check check-debian check-debug check-metrics lint bench shell tools policies guest tests install \
 	kvm-tests policy-tests tool-tests bench-tests store-tests fuzz-tests fuzz $(B)/%
 ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
 -include $(B)/deps.mk
