@@ -24,7 +24,7 @@ help: ## show this list
 
 # --- what to make --------------------------------------------------------
 
-.PHONY: demo check check-debug bench kernel modules kernel-debian shell kernel-deb kernel-tree patches install deps clean
+.PHONY: demo check check-debug bench kernel modules kernel-debian shell kernel-tree patches install deps clean
 
 demo: kernel-debian tools policies guest ## show the whole path: a guest converts memory, without and with a policy, then in place
 	@selftests/demo
@@ -72,11 +72,7 @@ kernel-debian: deps
 shell: kernel tools policies guest ## open a root shell in the test VM (KERNEL=stock or KERNEL=debug selects another kernel)
 	@selftests/vm/run -i --kernel $(KERNEL) -- bash
 
-kernel-deb: deps ## build Debian packages of the patched kernel for a real host, in build/deb
-	@.ci/deps $(DEB_PACKAGES)
-	@$(K) deb
-
-.PHONY: deb check-deb
+.PHONY: deb check-deb check-deb-vm
 deb: deps ## build Debian packages of modules, tools and policies in build/packages: see docs/install.md
 	@.ci/deps $(PACKAGING_PACKAGES)
 	@packaging/build
@@ -84,6 +80,10 @@ deb: deps ## build Debian packages of modules, tools and policies in build/packa
 check-deb: deps ## check the packages with lintian and in clean roots (RELEASES="bookworm trixie")
 	@.ci/deps $(PACKAGING_PACKAGES) debootstrap systemd
 	@$(PROVE) packaging/check.t
+
+check-deb-vm: deps ## check the packages at work: in the test VM, on the kernel of each release (RELEASES="bookworm trixie")
+	@.ci/deps $(PACKAGING_PACKAGES) debootstrap
+	@$(PROVE) packaging/check-vm.t
 
 kernel-tree: deps ## make ./linux, a git tree with the series as commits, to work on
 	@$(K) tree
@@ -141,7 +141,6 @@ PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-
 	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox kmod locales openssl spin curl python3-prometheus-client
 LINT_PACKAGES := shellcheck clang-tidy-19
 PACKAGING_PACKAGES := debhelper kmod openssl
-DEB_PACKAGES := debhelper kmod libssl-dev linux-config-6.12
 
 deps: ## install the required Debian packages that are missing
 	@.ci/deps $(PACKAGES)

@@ -464,7 +464,7 @@ sub live_stock {
 	like(tmux('capture-pane -ep'), $COLOUR, 'in colours');
 	press('i');
 	see(qr/\(\*\) .*may count as new/, 'that i explains');
-	press('x', 'h');
+	press('x', 'h', 'h');
 	see(qr/^There is more: .*man prefault-trace$/m, 'as much as there is room for');
 	press('x', 'q');
 	see_end('q: ends with 0, the terminal as before');

@@ -39,6 +39,7 @@ $(TESTS)/inplace/inplace: $(addprefix $(TESTS)/inplace/,main.o access.o backings
 	file.o fuse.o held.o life.o poison.o uapi.o zaps.o)
 $(TESTS)/prefault/prefault: $(addprefix $(TESTS)/prefault/,main.o contract.o high.o race.o slots.o sptes.o state.o)
 $(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input: $(TESTS)/attributes/ranges.o
+$(TESTS)/attributes/attributes: $(TESTS)/attributes/listing.o
 $(KVM_TESTS): %: %.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
 
@@ -70,7 +71,7 @@ $(STOP_UPDATE): selftests/policy/stop-update.c $(B)/tools.flags
 
 # --- tools ---
 TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit list-vms many-vms metrics-unit prefault-vmm \
-	probe screen-unit top-unit trace-unit vm-unit)
+	probe screen-unit top-unit trace-unit types-unit vm-unit)
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
@@ -79,7 +80,8 @@ $(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools
 $(TESTS)/tools/engine-unit $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/columns.o
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o details.o figures.o kinds.o use.o)
 $(TESTS)/tools/hooks-unit: $(addprefix $(B)/tools/prefault-trace/,results.o symbols.o)
-UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit metrics-unit top-unit trace-unit vm-unit)
+$(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(TESTS)/tools/unit-rows.o
+UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit metrics-unit top-unit trace-unit types-unit vm-unit)
 $(UNIT_TESTS) $(addprefix $(TESTS)/tools/,list-vms probe): $(TOOLS_COMMON)
 $(UNIT_TESTS): TOOLS_LIBS += -lcmocka
 ENGINE_TESTS := $(addprefix $(TESTS)/tools/,engine-unit metrics-unit top-unit trace-unit)

@@ -44,7 +44,7 @@ const char *row_name(const struct row *row);
 const char *row_cgroup(const struct row *row);
 
 /* Bars for the last minutes of what the sheet's trend() counts. */
-#define COLUMN_TREND(of) { "trend", "TREND", UNIT_TEXT, .trend = true, .width = 6, .help = of }
+#define COLUMN_TREND(of) { "trend", "TREND", UNIT_TEXT, .trend = true, .width = 5, .help = of }
 
 #define COLUMN_PID	{ "pid", "PID", UNIT_NAME, .from = FROM_ROW, .number = row_pid, .width = 7, \
 			  .help = "the VMM's process" }

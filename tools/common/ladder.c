@@ -16,7 +16,7 @@ static int probe(const struct hook_prober *prober, const struct hook *hook)
 	if (hook->needs && !hook_exists(prober, &needed))
 		return -ENOENT;
 	if (hook->also.target) {
-		err = hook_probe(prober, &hook->also, NULL);
+		err = hook_probe(prober, &hook->also, hook->trial);
 		if (err < 0)
 			return err;
 		/* What the first events show of one function says nothing of another. */

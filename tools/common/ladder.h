@@ -15,7 +15,7 @@ struct hook {
 	struct hook_site site;
 	struct hook_site also;	/* what else the programs attach to; without a target: nothing */
 	const char *needs;	/* a function without which there is nothing to measure; may be NULL */
-	int (*trial)(void);	/* makes KVM call the function, which the compiler may have inlined; or NULL */
+	int (*trial)(void);	/* makes KVM call the functions, which the compiler may have inlined; or NULL */
 	const char *programs[HOOK_PROGRAMS];	/* in the tool's .bpf.c */
 	const char *note;
 };

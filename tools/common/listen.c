@@ -21,9 +21,6 @@
 #define CONNECTION_TIMEOUT_S 15
 #define BACKLOG 16
 
-#define FORMAT_COUNT 2
-static const struct metrics_format * const formats[FORMAT_COUNT] = { &metrics_text, &metrics_openmetrics };
-
 struct listener {
 	const struct metrics *metrics;
 	struct MHD_Daemon *daemon;
@@ -33,7 +30,7 @@ struct listener {
 
 	/* What was answered last, for the next reader; only the server's thread uses these. */
 	struct snapshot *answered;
-	struct MHD_Response *answers[FORMAT_COUNT];	/* in each format, once it was asked for */
+	struct MHD_Response *text, *openmetrics;	/* NULL: nobody has asked for it */
 };
 
 /* --- the address --- */
@@ -127,14 +124,18 @@ static struct MHD_Response *write_answer(const struct listener *l, const struct 
 	return answer;
 }
 
+/* Connections that still send it have it until they are done. */
+static void forget(struct MHD_Response **answer)
+{
+	if (*answer)
+		MHD_destroy_response(*answer);
+	*answer = NULL;
+}
+
 static void forget_answers(struct listener *l)
 {
-	for (int i = 0; i < FORMAT_COUNT; i++) {
-		/* Connections that still send it have it until they are done. */
-		if (l->answers[i])
-			MHD_destroy_response(l->answers[i]);
-		l->answers[i] = NULL;
-	}
+	forget(&l->text);
+	forget(&l->openmetrics);
 	snapshot_free(l->answered);
 	l->answered = NULL;
 }
@@ -158,18 +159,14 @@ static enum MHD_Result send_metrics(struct listener *l, struct MHD_Connection *c
 {
 	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
 	const struct metrics_format *format = metrics_format_for(accept);
-	int i = 0;
+	struct MHD_Response **answer = format == &metrics_text ? &l->text : &l->openmetrics;
 
 	take_latest(l);
 	if (!l->answered)
 		return send_plain(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "There are no figures yet.\n");
-	while (formats[i] != format)
-		i++;
-	if (!l->answers[i])
-		l->answers[i] = write_answer(l, format);
-	if (!l->answers[i])
-		return MHD_NO;
-	return MHD_queue_response(connection, MHD_HTTP_OK, l->answers[i]);
+	if (!*answer)
+		*answer = write_answer(l, format);
+	return *answer ? MHD_queue_response(connection, MHD_HTTP_OK, *answer) : MHD_NO;
 }
 
 static enum MHD_Result handle(void *listener, struct MHD_Connection *connection, const char *url, const char *method,

@@ -400,7 +400,7 @@ static int draw_keys(const struct live *live, int y)
 {
 	static const char * const keys[] = {
 		"q Ctrl-C   quit                    up down PgUp PgDn Home End   move",
-		"h ? F1     this page               left right                   scroll columns",
+		"h ? F1     this page; again: the columns      left right       scroll columns",
 		"space      pause, resume           < >   sort by the previous or next column",
 		"d s        enter a new delay       F6    choose the sort column",
 		"+ -        longer, shorter delay   R     reverse the order",
@@ -433,7 +433,6 @@ static int draw_views(const struct live *live, int y)
 
 static void draw_help(const struct live *live)
 {
-	const struct sheet *sheet = sheet_of(live);
 	char text[128];
 	int y = 0;
 
@@ -444,7 +443,20 @@ static void draw_help(const struct live *live)
 	y = draw_keys(live, y);
 	if (live->tool->sheet_count > 1)
 		y = draw_views(live, y);
-	put(y++, 0, "n/a: not measured on this kernel; -: nothing to measure");
+	view_help_end(y, live->tool->name);
+}
+
+static void draw_columns(const struct live *live)
+{
+	const struct sheet *sheet = sheet_of(live);
+	char text[128];
+	int y = 0;
+
+	snprintf(text, sizeof(text), "The columns of %s.  n/a: not measured on this kernel; -: nothing to measure",
+		 sheet->word);
+	attron(A_BOLD);
+	put(y++, 0, text);
+	attroff(A_BOLD);
 	for (const struct column *c = sheet->columns; c < sheet->columns + sheet->column_count; c++) {
 		snprintf(text, sizeof(text), "%-6s %s", c->title, c->help ?: "");
 		if (c->help)
@@ -460,6 +472,8 @@ static void draw(struct live *live)
 		draw_help(live);
 	else if (live->view.mode == VIEW_PAGE)
 		live->tool->draw_page(0, LINES, live->now, live->args);
+	else if (live->view.mode == VIEW_COLUMNS)
+		draw_columns(live);
 	else if (live->view.mode == VIEW_BASIS)
 		basis_page(0, live->before, live->now);
 	else if (sheet_of(live)->draw)

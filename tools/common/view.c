@@ -164,17 +164,21 @@ static bool column_key(struct view *view, int key)
 	return false;
 }
 
+static bool is_help(int key)
+{
+	return key == 'h' || key == '?' || key == KEY_F(1);
+}
+
 /* Returns false if the key is not one that every view has. */
 static bool table_key(struct view *view, int key)
 {
+	if (is_help(key)) {
+		view->mode = VIEW_HELP;
+		return true;
+	}
 	switch (key) {
 	case 'q':
 		view->quit = true;
-		return true;
-	case 'h':
-	case '?':
-	case KEY_F(1):
-		view->mode = VIEW_HELP;
 		return true;
 	case ' ':
 		view->paused = !view->paused;
@@ -217,7 +221,7 @@ int view_key(struct view *view)
 		else if (view->mode == VIEW_SORT)
 			sort_key(view, key);
 		else if (view->mode != VIEW_TABLE)
-			view->mode = VIEW_TABLE;
+			view->mode = view->mode == VIEW_HELP && is_help(key) ? VIEW_COLUMNS : VIEW_TABLE;
 		else if (!table_key(view, key))
 			return key;
 	}

@@ -18,6 +18,7 @@
 enum view_mode {
 	VIEW_TABLE,
 	VIEW_HELP,
+	VIEW_COLUMNS,	/* the second page of the help */
 	VIEW_BASIS,	/* what the figures rest on */
 	VIEW_PAGE,	/* of the tool's own; any key leaves it, as with the help */
 	VIEW_SORT,	/* menu */

@@ -43,7 +43,7 @@ static const struct hook hooks[] = {
 	}, {
 		.metric = METRIC_PAGES, .measures = MEASURE_PAGES | MEASURE_READ_ONLY,
 		.site = { HOOK_TP_BTF, "kvm_prefault_map" },
-		.also = { HOOK_FEXIT, "kvm_tdp_page_fault" },
+		.also = { HOOK_FENTRY, "mark_spte_for_access_track" }, .trial = trial_prefault,
 		.programs = { "prefault_map", "prefetch_access" },
 	}, {
 		.metric = METRIC_PAGES, .measures = MEASURE_PAGES,
