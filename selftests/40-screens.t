@@ -171,6 +171,19 @@ sub unknown {
 	   'and empty in CSV');
 }
 
+# A compressed record shows the same; so does one that was not closed, as far as it goes.
+sub compressed {
+	my ($plain, $zipped) = ("$TMP/again", "$TMP/again.gz");
+	run('sh', '-c', "cp $_[0] $plain; gzip -c $plain >$zipped");
+	my $shown = (run($TRACE, '-b', '--replay', $plain))[1];
+	is((run($TRACE, '-b', '--replay', $zipped))[1], $shown, 'a compressed record');
+	is((run('sh', '-c', "$TRACE -b --replay - <$zipped"))[1], $shown, 'from a pipe');
+	my $bytes = -s $zipped;
+	run('truncate', '-s', int($bytes / 2), $zipped);
+	my ($status, $cut) = run($TRACE, '-b', '--replay', $zipped);
+	ok(length $cut && index($shown, substr($cut, 0, 200)) == 0, 'half of one shows what it has') or diag($cut);
+}
+
 # --- files ---
 
 sub files {
@@ -256,6 +269,7 @@ for my $name (sort keys %tool) {
 }
 unknown();
 files();
+compressed(make_record('zip', qw(--snapshots 40)));
 odd_names();
 linear();
 run('rm', '-r', $TMP);

@@ -21,6 +21,7 @@
 #include "figures.h"
 #include "history.h"
 #include "saved.h"
+#include "unzip.h"
 #include "vm_table.h"
 
 #define SECOND_NS	1000000000ULL
@@ -295,6 +296,43 @@ static void assert_contents(const char *name, const char *expected)
 	assert_string_equal(text, expected);
 }
 
+static void assert_unzips(const char *name, const char *text)
+{
+	FILE *plain = fopen(name, "r"), *file = plain ? unzip(plain) : NULL;
+	char got[64] = "";
+	size_t len;
+
+	assert_non_null(file);
+	assert_ptr_not_equal(file, plain);
+	len = fread(got, 1, sizeof(got) - 1, file);
+	got[len] = '\0';
+	assert_string_equal(got, text);
+	fclose(file);
+}
+
+/* What was flushed can be read, whether or not the file is ever closed. */
+static void test_zipped_output(void **state)
+{
+	static const char name[] = "/tmp/engine-unit.gz";
+	struct output output;
+
+	(void)state;
+	unlink(name);
+	assert_int_equal(output_open(&output, name), 0);
+	fputs("new", output.text);
+	assert_int_equal(output_flush(&output), 0);
+	assert_unzips(name, "new");
+	fputs(" and more", output.text);
+	assert_int_equal(output_flush(&output), 0);
+	assert_unzips(name, "new and more");
+	assert_int_equal(output_close(&output), 0);
+	assert_unzips(name, "new and more");
+	unlink(name);
+	assert_int_equal(output_open(&output, name), 0);
+	output_close(&output);
+	assert_int_equal(access(name, F_OK), -1);
+}
+
 static void test_output(void **state)
 {
 	static const char name[] = "/tmp/engine-unit.out";
@@ -335,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_listed_without_folder),
 		cmocka_unit_test(test_two_days),
 		cmocka_unit_test(test_output),
+		cmocka_unit_test(test_zipped_output),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
