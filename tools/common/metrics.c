@@ -25,7 +25,7 @@ struct writer {
 	FILE *out;
 	const struct metrics_format *format;
 	const struct snapshot *s;
-	bool *hidden;		/* for each VM of the first list: nobody wants it, or another one has its labels */
+	char **vm_labels;	/* of each VM of the first list, which all of its samples begin with; NULL: it has none */
 	const char *described;	/* the family whose description has been written */
 };
 
@@ -159,17 +159,56 @@ static bool has_successor(const struct snapshot *s, const struct snapshot_vm *vm
 	return false;
 }
 
+static char *vm_labels_of(const struct snapshot_vm *vm)
+{
+	char *text = NULL;
+	size_t size;
+	struct labels labels = { open_memstream(&text, &size), 0 };
+
+	if (!labels.out)
+		return NULL;
+	label_vm(&labels, vm);
+	if (fclose(labels.out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/* Returns 0 or -ENOMEM. */
+static int set_vm_labels(struct writer *w, pid_t pid)
+{
+	size_t count = w->s->lists[0].count;
+
+	w->vm_labels = calloc(count + 1, sizeof(*w->vm_labels));
+	for (size_t i = 0; w->vm_labels && i < count; i++) {
+		const struct snapshot_vm *vm = snapshot_item(w->s, 0, i);
+
+		if (!vm_is_of(vm, pid) || has_successor(w->s, vm))
+			continue;
+		w->vm_labels[i] = vm_labels_of(vm);
+		if (!w->vm_labels[i])
+			return -ENOMEM;
+	}
+	return w->vm_labels ? 0 : -ENOMEM;
+}
+
+static void free_vm_labels(struct writer *w)
+{
+	for (size_t i = 0; w->vm_labels && i < w->s->lists[0].count; i++)
+		free(w->vm_labels[i]);
+	free(w->vm_labels);
+}
+
 /* --- samples --- */
 
 /* Begins a sample with its name and its labels, of which more may follow. */
 static struct labels begin(const struct writer *w, const struct family *family, const char *ending,
-			   const struct snapshot_vm *vm, const void *item)
+			   const char *vm_labels, const void *item)
 {
-	struct labels labels = { w->out, 0 };
+	struct labels labels = { w->out, *vm_labels != '\0' };
 
-	fprintf(w->out, "%s%s", family->name, ending);
-	if (vm)
-		label_vm(&labels, vm);
+	fprintf(w->out, "%s%s%s", family->name, ending, vm_labels);
 	if (family->label)
 		label_add(&labels, family->label, family->label_value);
 	if (family->labels)
@@ -192,7 +231,7 @@ static void end_in_unit(struct labels labels, const struct family *family, uint6
 }
 
 /* A bound is where buckets of the histogram meet, so that the counts below it are exact. */
-static void write_histogram(const struct writer *w, const struct family *family, const struct snapshot_vm *vm,
+static void write_histogram(const struct writer *w, const struct family *family, const char *vm_labels,
 			    const void *item)
 {
 	const struct histogram *histogram = (const void *)((const char *)item + family->at);
@@ -201,7 +240,7 @@ static void write_histogram(const struct writer *w, const struct family *family,
 
 	for (int bound = 0; bound <= METRICS_BOUNDS; bound++) {
 		uint32_t limit = bound < METRICS_BOUNDS ? h2_bucket(metrics_bound_ns(bound)) + 1 : H2_BUCKETS;
-		struct labels labels = begin(w, family, "_bucket", vm, item);
+		struct labels labels = begin(w, family, "_bucket", vm_labels, item);
 		char text[32] = "+Inf";
 
 		for (; bucket < limit; bucket++)
@@ -212,13 +251,12 @@ static void write_histogram(const struct writer *w, const struct family *family,
 		label_add(&labels, "le", text);
 		end(labels, seen);
 	}
-	end_in_unit(begin(w, family, "_sum", vm, item), family,
+	end_in_unit(begin(w, family, "_sum", vm_labels, item), family,
 		    *(const uint64_t *)((const char *)item + family->sum_at));
-	end(begin(w, family, "_count", vm, item), seen);
+	end(begin(w, family, "_count", vm_labels, item), seen);
 }
 
-static void write_sample(struct writer *w, const struct family *family, const struct snapshot_vm *vm,
-			 const void *item)
+static void write_sample(struct writer *w, const struct family *family, const char *vm_labels, const void *item)
 {
 	uint64_t value = 1;
 
@@ -231,19 +269,17 @@ static void write_sample(struct writer *w, const struct family *family, const st
 		w->format->describe(w->out, family);
 	w->described = family->name;
 	if (family->type == FAMILY_HISTOGRAM)
-		write_histogram(w, family, vm, item);
+		write_histogram(w, family, vm_labels, item);
 	else
-		end_in_unit(begin(w, family, ending_of(family), vm, item), family, value);
+		end_in_unit(begin(w, family, ending_of(family), vm_labels, item), family, value);
 }
 
-/* Returns whose item this is, or NULL if that VM is not exported. */
-static const struct snapshot_vm *owner_of(const struct writer *w, int list, const void *item)
+/* Returns the labels of the VM that the item is of, or NULL if that VM is not exported. */
+static const char *labels_of_owner(const struct writer *w, int list, const void *item)
 {
 	const struct snapshot_vm *vm = list ? snapshot_vm(w->s, *(const uint64_t *)item) : item;
 
-	if (!vm || w->hidden[((const char *)vm - w->s->lists[0].items) / w->s->types[0].size])
-		return NULL;
-	return vm;
+	return vm ? w->vm_labels[((const char *)vm - w->s->lists[0].items) / w->s->types[0].size] : NULL;
 }
 
 static void write_family(struct writer *w, const struct family *family)
@@ -251,35 +287,28 @@ static void write_family(struct writer *w, const struct family *family)
 	if (family->needs & (~w->s->measured | w->s->unwanted))
 		return;
 	if (family->list == OF_SNAPSHOT) {
-		write_sample(w, family, NULL, w->s);
+		write_sample(w, family, "", w->s);
 		return;
 	}
 	for (size_t i = 0; i < w->s->lists[family->list].count; i++) {
 		const void *item = snapshot_item(w->s, family->list, i);
-		const struct snapshot_vm *vm = owner_of(w, family->list, item);
+		const char *vm_labels = labels_of_owner(w, family->list, item);
 
-		if (vm)
-			write_sample(w, family, vm, item);
+		if (vm_labels)
+			write_sample(w, family, vm_labels, item);
 	}
 }
 
 int metrics_write(FILE *out, const struct metrics_format *format, const struct metrics *metrics,
 		  const struct snapshot *s)
 {
-	struct writer w = {
-		.out = out,
-		.format = format,
-		.s = s,
-		.hidden = calloc(s->lists[0].count + 1, sizeof(*w.hidden)),
-	};
+	struct writer w = { .out = out, .format = format, .s = s };
+	int err = set_vm_labels(&w, metrics->pid);
 
-	if (!w.hidden)
-		return -ENOMEM;
-	for (size_t i = 0; i < s->lists[0].count; i++)
-		w.hidden[i] = !vm_is_of(snapshot_item(s, 0, i), metrics->pid) || has_successor(s, snapshot_item(s, 0, i));
-	for (int i = 0; i < metrics->count; i++)
+	for (int i = 0; !err && i < metrics->count; i++)
 		write_family(&w, &metrics->families[i]);
-	fputs(format->last_line, out);
-	free(w.hidden);
-	return 0;
+	if (!err)
+		fputs(format->last_line, out);
+	free_vm_labels(&w);
+	return err;
 }
