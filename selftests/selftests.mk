@@ -77,9 +77,9 @@ $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
 $(TESTS)/tools/engine-unit.o $(TESTS)/tools/top-unit.o: TESTS_CFLAGS += -Itools/memattr-top
 $(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
-$(TESTS)/tools/engine-unit $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/columns.o
+$(TESTS)/tools/engine-unit $(TESTS)/tools/top-unit: $(addprefix $(B)/tools/memattr-top/,columns.o exit_names.o parts.o)
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o details.o figures.o kinds.o use.o)
-$(TESTS)/tools/hooks-unit: $(addprefix $(B)/tools/prefault-trace/,results.o symbols.o)
+$(TESTS)/tools/hooks-unit: $(B)/tools/prefault-trace/symbols.o
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(TESTS)/tools/unit-rows.o
 UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit metrics-unit top-unit trace-unit types-unit vm-unit)
 $(UNIT_TESTS) $(addprefix $(TESTS)/tools/,list-vms probe): $(TOOLS_COMMON)

@@ -36,6 +36,7 @@ struct args {
 	/* Set by tools that have such things. */
 	const char *folded;	/* file for stacks */
 	const char *textfile, *listen;	/* where metrics go */
+	bool by_reason;		/* more of them */
 
 	bool stdout_is_file;	/* "-" is the name of an output file, or nobody reads it */
 };

@@ -10,6 +10,7 @@
 enum {
 	KEY_TEXTFILE = 512,	/* apart from those of args.c */
 	KEY_LISTEN,
+	KEY_BY_REASON,
 };
 
 static const struct argp_option options[] = {
@@ -17,6 +18,8 @@ static const struct argp_option options[] = {
 	  .doc = "write metrics to FILE, which ends in .prom, for node_exporter; without -b, -j or --csv nothing is shown" },
 	{ .name = "listen", .key = KEY_LISTEN, .arg = "[ADDRESS]:PORT",
 	  .doc = "serve metrics to Prometheus, at 127.0.0.1 unless there is an ADDRESS; shows as little" },
+	{ .name = "by-reason", .key = KEY_BY_REASON,
+	  .doc = "also export exits by reason and faults by kind, which are many more metrics" },
 	{ }
 };
 
@@ -50,7 +53,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		check_listen(arg, state);
 		args->listen = arg;
 		return 0;
+	case KEY_BY_REASON:
+		args->by_reason = true;
+		return 0;
 	case ARGP_KEY_END:
+		if (args->by_reason && !export_is_wanted(args))
+			argp_error(state, "--by-reason needs --textfile or --listen");
 		if (args->listen && args->replay)
 			argp_error(state, "--listen and --replay exclude each other: a record is over at once");
 		return 0;
@@ -73,6 +81,7 @@ int export_open(struct exporter *exporter, const struct tool *tool, const struct
 		return EXIT_OK;
 	exporter->metrics = *tool->metrics;
 	exporter->metrics.pid = args->pid;
+	exporter->metrics.parts = args->by_reason;
 	if (!args->listen)
 		return EXIT_OK;
 	exporter->listener = listen_open(args->listen, &exporter->metrics, why);

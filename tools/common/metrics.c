@@ -35,12 +35,18 @@ uint64_t metrics_bound_ns(int bound)
 	return (1ULL << (FIRST_BOUND_BITS + BOUND_BITS * bound)) - 1;
 }
 
+static bool is_exported(const struct metrics *metrics, const struct family *family)
+{
+	return metrics->parts || family->list <= 0;
+}
+
 unsigned int metrics_needs(const struct metrics *metrics)
 {
 	unsigned int needs = 0;
 
 	for (int i = 0; i < metrics->count; i++)
-		needs |= metrics->families[i].needs;
+		if (is_exported(metrics, &metrics->families[i]))
+			needs |= metrics->families[i].needs;
 	return needs;
 }
 
@@ -306,7 +312,8 @@ int metrics_write(FILE *out, const struct metrics_format *format, const struct m
 	int err = set_vm_labels(&w, metrics->pid);
 
 	for (int i = 0; !err && i < metrics->count; i++)
-		write_family(&w, &metrics->families[i]);
+		if (is_exported(metrics, &metrics->families[i]))
+			write_family(&w, &metrics->families[i]);
 	if (!err)
 		fputs(format->last_line, out);
 	free_vm_labels(&w);

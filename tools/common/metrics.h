@@ -56,6 +56,7 @@ struct metrics {
 	const struct family *families;
 	int count;
 	pid_t pid;		/* only of the VMs of this process; 0: of all VMs */
+	bool parts;		/* also families of other lists than that of VMs */
 };
 
 /* What has to be collected for them: bits of the tool's enum measure. */

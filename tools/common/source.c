@@ -75,8 +75,8 @@ int source_open(struct source *source, const struct tool *tool, const struct arg
 
 void source_want(struct source *source, unsigned int measures)
 {
-	if (export_is_wanted(source->args))
-		measures |= metrics_needs(source->tool->metrics);
+	/* Without an exporter there are no metrics. */
+	measures |= metrics_needs(&source->exporter.metrics);
 	if (source->collector && source->tool->want)
 		source->tool->want(source->collector, source->record.name ? ~0U : measures);
 }

@@ -128,22 +128,61 @@ static bool ejection_time(const struct snapshot *s, const void *item, uint64_t *
 	return vm->policy_counted && vm->ejected_at;
 }
 
-#define POLICY_TOTAL(member) \
-	static bool policy_##member(const struct snapshot *s, const void *item, uint64_t *value) \
-	{ \
-		const struct top_vm *vm = item; \
-		\
-		(void)s; \
-		*value = vm->policy_totals.member; \
-		return vm->policy_counted; \
-	}
+static bool ejections(const struct snapshot *s, const void *item, uint64_t *value)
+{
+	const struct top_vm *vm = item;
 
-POLICY_TOTAL(calls)
-POLICY_TOTAL(ns)
-POLICY_TOTAL(refused)
-POLICY_TOTAL(host_refused)
-POLICY_TOTAL(widened_pages)
-POLICY_TOTAL(ejections)
+	(void)s;
+	*value = vm->ejections;
+	return vm->policy_counted;
+}
+
+/* --- parts of VMs --- */
+
+static bool part_of(const void *item, enum top_part_kind kind, uint64_t number, uint64_t *value)
+{
+	*value = number;
+	return ((const struct top_part *)item)->kind == kind;
+}
+
+static bool reason_count(const struct snapshot *s, const void *item, uint64_t *value)
+{
+	(void)s;
+	return part_of(item, PART_EXIT, ((const struct top_part *)item)->numbers.count, value);
+}
+
+static bool reason_ns(const struct snapshot *s, const void *item, uint64_t *value)
+{
+	(void)s;
+	return part_of(item, PART_EXIT, ((const struct top_part *)item)->numbers.ns, value);
+}
+
+static void reason_label(struct labels *labels, const struct snapshot *s, const void *item)
+{
+	(void)s;
+	label_add(labels, "reason", exit_name(((const struct top_part *)item)->part));
+}
+
+static bool fault_count(const struct snapshot *s, const void *item, uint64_t *value)
+{
+	(void)s;
+	return part_of(item, PART_FAULT, ((const struct top_part *)item)->numbers.count, value);
+}
+
+static bool fault_ns(const struct snapshot *s, const void *item, uint64_t *value)
+{
+	(void)s;
+	return part_of(item, PART_FAULT, ((const struct top_part *)item)->numbers.ns, value);
+}
+
+static void fault_labels(struct labels *labels, const struct snapshot *s, const void *item)
+{
+	long part = ((const struct top_part *)item)->part;
+
+	(void)s;
+	label_add(labels, "alias", alias_name(part / LEVEL_COUNT));
+	label_add(labels, "level", level_name(part % LEVEL_COUNT));
+}
 
 static const struct family families[] = {
 	{ "memattr_build", FAMILY_INFO, .list = OF_SNAPSHOT, .labels = version_label,
@@ -197,20 +236,44 @@ static const struct family families[] = {
 	  .help = "The policy that governs the VM." },
 	{ "memattr_vm_policy_ejected", FAMILY_GAUGE, .needs = MEASURE_POLICY, .value = is_ejected,
 	  .help = "1 if the VM has no policy because KVM ejected the last one." },
-	{ "memattr_policy_ejections", FAMILY_COUNTER, .needs = MEASURE_POLICY, .value = policy_ejections,
+	{ "memattr_policy_ejections", FAMILY_COUNTER, .needs = MEASURE_POLICY, .value = ejections,
 	  .help = "Policies that KVM ejected from the VM since the VM was created." },
 	{ "memattr_policy_last_ejection_timestamp_seconds", FAMILY_GAUGE, IN_SECONDS, .needs = MEASURE_POLICY,
 	  .value = ejection_time, .help = "When memattr-top noticed the last ejection, in seconds since 1970." },
-	{ "memattr_policy_calls", FAMILY_COUNTER, .needs = MEASURE_POLICY, .value = policy_calls,
+	{ "memattr_policy_calls", FAMILY_COUNTER, .needs = MEASURE_STATS, NUMBER(policy_calls),
 	  .help = "Calls of the functions of the VM's policies." },
-	{ "memattr_policy_seconds", FAMILY_COUNTER, IN_SECONDS, .needs = MEASURE_POLICY, .value = policy_ns,
+	{ "memattr_policy_seconds", FAMILY_COUNTER, IN_SECONDS, .needs = MEASURE_STATS, NUMBER(policy_ns),
 	  .help = "Time spent in the VM's policies." },
-	{ "memattr_policy_refusals", FAMILY_COUNTER, .needs = MEASURE_POLICY, .value = policy_refused,
-	  .help = "Conversions that policies refused since the VM was created." },
-	{ "memattr_policy_host_refusals", FAMILY_COUNTER, .needs = MEASURE_POLICY, .value = policy_host_refused,
+	{ "memattr_policy_refusals", FAMILY_COUNTER, .needs = MEASURE_STATS, NUMBER(refused),
+	  .help = "Conversions that policies refused." },
+	{ "memattr_policy_host_refusals", FAMILY_COUNTER, .needs = MEASURE_STATS, NUMBER(host_refused),
 	  .help = "Accesses of host processes that policies refused." },
-	{ "memattr_policy_widened_bytes", FAMILY_COUNTER, IN_BYTES, .needs = MEASURE_POLICY, .value = policy_widened_pages,
+	{ "memattr_policy_widened_bytes", FAMILY_COUNTER, IN_BYTES, .needs = MEASURE_STATS, NUMBER(widened_pages),
 	  .help = "Memory that was unmapped in addition because policies widened it." },
+
+	{ "memattr_vm_zaps", FAMILY_COUNTER, .needs = MEASURE_ZAP_NS, NUMBER(zaps),
+	  .help = "Ranges that conversions unmapped from the guest." },
+	{ "memattr_vm_zap_seconds", FAMILY_COUNTER, IN_SECONDS, .needs = MEASURE_ZAP_NS, NUMBER(zap_ns),
+	  .help = "Time that unmapping took." },
+	{ "memattr_vm_huge_pages", FAMILY_GAUGE, .needs = MEASURE_HUGE, .at = offsetof(struct top_vm, huge_pages),
+	  .help = "Huge pages that are mapped in the guest." },
+	{ "memattr_vm_huge_pages_mapped", FAMILY_COUNTER, .needs = MEASURE_FAULTS | MEASURE_AHEAD, NUMBER(huge_mapped),
+	  .help = "Huge pages that became mapped. What is not mapped any more has been lost." },
+	{ "memattr_vm_prefaulted_bytes", FAMILY_COUNTER, IN_BYTES, .needs = MEASURE_STATS, NUMBER(prefaulted_pages),
+	  .help = "Memory that was mapped before the guest touched it." },
+	{ "memattr_vm_prefaulted_unused_bytes", FAMILY_COUNTER, IN_BYTES, .needs = MEASURE_STATS,
+	  NUMBER(prefaulted_unused), .help = "Of that, memory that was unmapped untouched." },
+
+	{ "memattr_vm_exits_by_reason", FAMILY_COUNTER, .list = LIST_PARTS, .needs = MEASURE_REASONS,
+	  .value = reason_count, .labels = reason_label,
+	  .help = "Exits, and those that went on to userspace once more as user:." },
+	{ "memattr_vm_exit_seconds", FAMILY_COUNTER, IN_SECONDS, .list = LIST_PARTS,
+	  .needs = MEASURE_REASONS | MEASURE_EXIT_NS, .value = reason_ns, .labels = reason_label,
+	  .help = "Time from exits to entries." },
+	{ "memattr_vm_faults", FAMILY_COUNTER, .list = LIST_PARTS, .needs = MEASURE_FAULTS, .value = fault_count,
+	  .labels = fault_labels, .help = "Stage-2 faults." },
+	{ "memattr_vm_fault_seconds", FAMILY_COUNTER, IN_SECONDS, .list = LIST_PARTS, .needs = MEASURE_FAULTS,
+	  .value = fault_ns, .labels = fault_labels, .help = "Time that stage-2 faults took." },
 };
 
 const struct metrics top_metrics = { .families = families, .count = sizeof(families) / sizeof(*families) };
