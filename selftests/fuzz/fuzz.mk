@@ -13,14 +13,15 @@ FUZZ_SOURCES := $(FUZZ_COMMON) $(addprefix selftests/fuzz/,parsers.c trace.c) \
 	$(addprefix tools/memattr-policy/,boot_rules.c params.c policy.c why_holders.c) \
 	$(addprefix tools/prefault-trace/,columns.c details.c figures.c kinds.c symbols.c use.c)
 # memattr-top has other columns.
-FUZZ_TOP_SOURCES := $(FUZZ_COMMON) selftests/fuzz/top.c tools/memattr-top/columns.c
+FUZZ_TOP_SOURCES := $(FUZZ_COMMON) selftests/fuzz/top.c \
+	$(addprefix tools/memattr-top/,columns.c exit_names.c parts.c)
 
 FUZZ_OBJS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(FUZZ_SOURCES))
 FUZZ_TOP_OBJS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(FUZZ_TOP_SOURCES))
-FUZZ_CFLAGS = -O1 $(SANITIZE) -fno-omit-frame-pointer -Wno-format-truncation -I$(B)/tools/common \
+FUZZ_CFLAGS = -O1 $(SANITIZE) -fno-omit-frame-pointer -Wno-format-truncation -I$(B)/tools/common -I$(B)/tools/memattr-top \
 	-Itools/memattr-policy -Itools/$(FUZZ_TOOL) -Iselftests/lib
 FUZZ_TOOL := prefault-trace
-$(FUZZ)/obj/selftests/fuzz/top.o $(FUZZ)/obj/tools/memattr-top/columns.o: FUZZ_TOOL := memattr-top
+$(FUZZ)/obj/selftests/fuzz/top.o $(FUZZ)/obj/tools/memattr-top/%.o: FUZZ_TOOL := memattr-top
 
 $(sort $(FUZZ_OBJS) $(FUZZ_TOP_OBJS)): $(FUZZ)/obj/%.o: %.c $(B)/tools.flags
 	@mkdir -p $(@D)

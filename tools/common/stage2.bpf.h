@@ -12,6 +12,10 @@
 #define PFERR_PRIVATE_ACCESS	(1ULL << 49)	/* since Linux 6.10 */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct kvm_memory_slot {
+	__u32 flags;
+};
+
 struct kvm_page_fault {
 	__u64 addr;
 	__u64 error_code;

@@ -60,10 +60,6 @@ struct kvm_run {
 	__u32 exit_reason;
 };
 
-struct kvm_memory_slot {
-	__u32 flags;
-};
-
 struct kvm_vcpu {
 	struct kvm *kvm;
 	int vcpu_id;
