@@ -70,18 +70,21 @@ $(STOP_UPDATE): selftests/policy/stop-update.c $(B)/tools.flags
 	$(CC) $(TESTS_CFLAGS) $(LDFLAGS) -fPIC -shared $< -o $@
 
 # --- tools ---
-TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit list-vms many-vms metrics-unit prefault-vmm \
+TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit list-vms many-vms map-unit metrics-unit prefault-vmm \
 	probe screen-unit top-unit trace-unit types-unit vm-unit)
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
-$(TESTS)/tools/engine-unit.o $(TESTS)/tools/top-unit.o: TESTS_CFLAGS += -Itools/memattr-top
+$(addprefix $(TESTS)/tools/,engine-unit.o map-unit.o top-unit.o): TESTS_CFLAGS += -Itools/memattr-top
 $(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
-$(TESTS)/tools/engine-unit $(TESTS)/tools/top-unit: $(addprefix $(B)/tools/memattr-top/,columns.o exit_names.o parts.o)
+TOP_UNIT_TESTS := $(addprefix $(TESTS)/tools/,engine-unit map-unit top-unit)
+$(TOP_UNIT_TESTS): $(addprefix $(B)/tools/memattr-top/,columns.o exit_names.o parts.o chain_columns.o chain_lists.o memmap_draw.o \
+	memmap_lists.o memmap_ranges.o memmap_view.o) $(B)/tools/common/screen.o
+$(TOP_UNIT_TESTS): TOOLS_LIBS += -lncursesw -ltinfo
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o details.o figures.o kinds.o use.o)
 $(TESTS)/tools/hooks-unit: $(B)/tools/prefault-trace/symbols.o
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(TESTS)/tools/unit-rows.o
-UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit metrics-unit top-unit trace-unit types-unit vm-unit)
+UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit map-unit metrics-unit top-unit trace-unit types-unit vm-unit)
 $(UNIT_TESTS) $(addprefix $(TESTS)/tools/,list-vms probe): $(TOOLS_COMMON)
 $(UNIT_TESTS): TOOLS_LIBS += -lcmocka
 ENGINE_TESTS := $(addprefix $(TESTS)/tools/,engine-unit metrics-unit top-unit trace-unit)

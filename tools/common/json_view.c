@@ -118,7 +118,7 @@ static int vms_array(struct json *json, const struct tool *tool, const struct pa
 	return err;
 }
 
-static void truth_members(struct json *json, const struct tool *tool, const struct snapshot *now)
+static void provenance_members(struct json *json, const struct tool *tool, const struct snapshot *now)
 {
 	json_array(json, "hooks");
 	for (int i = 0; i < tool->shown_hooks; i++) {
@@ -151,7 +151,7 @@ static int json_interval(FILE *out, const struct tool *tool, const struct snapsh
 	json_object(&json, NULL);
 	json_s64(&json, "time", now->wall);
 	json_figure(&json, "interval_ns", pair.before ? now->time_ns - before->time_ns : 0, pair.before);
-	truth_members(&json, tool, now);
+	provenance_members(&json, tool, now);
 	err = vms_array(&json, tool, &pair, args);
 	if (tool->json_end)
 		tool->json_end(&json, now, args);

@@ -160,7 +160,7 @@ static void draw_title(const struct live *live, size_t count)
 /* Names the views with their keys. Returns the next line. */
 static int draw_tabs(const struct live *live, int y)
 {
-	struct flow flow = { .y = y, .last = y };
+	struct flow flow = { .y = y, .last = y, .gap = 1 };
 	char text[32];
 
 	if (live->tool->sheet_count < 3 || LINES < LINES_FOR_TABS)
@@ -290,7 +290,10 @@ static void draw_rest(const struct live *live, int y)
 	if (y + 3 > LINES)
 		return;
 	put(LINES - 2, 0, tool->see);
-	if (y + 5 < LINES && tool->has_page(live->now, live->args))
+	if (sheet_of(live)->draw_below)
+		sheet_of(live)->draw_below(y + 1, LINES - 2, live->now, live->args,
+					   live->place.one_vm ? &live->place.vm : NULL);
+	else if (y + 5 < LINES && tool->has_page(live->now, live->args))
 		tool->draw_page(y + 1, LINES - 2, live->now, live->args);
 }
 
@@ -514,7 +517,6 @@ static void show(struct live *live, struct place place)
 	live->place = place;
 	live->view.has_table = !sheet_of(live)->draw;
 	mousemask(sheet_of(live)->draw ? ALL_MOUSE_EVENTS : 0, NULL);
-	source_want(&live->source, sheet_of(live)->measures);
 	if (!live->source.replay)
 		live->view.interval.deadline_ns = monotonic_ns();
 }
@@ -575,8 +577,11 @@ static bool sheet_key(struct live *live, int key)
 /* Returns false on failure, and @why says why; or, with @why empty, at the end of the record. */
 static bool take_snapshot(struct live *live, struct diag *why)
 {
-	struct snapshot *s = source_next(&live->source, why);
+	struct snapshot *s;
 
+	/* The VM that is chosen can be another one each time: the one before may have ended. */
+	source_want(&live->source, sheet_of(live)->measures, live->now ? chosen_vm(live) : NULL);
+	s = source_next(&live->source, why);
 	if (!s)
 		return false;
 	snapshot_free(live->before);
@@ -756,10 +761,8 @@ int live_run(const struct tool *tool, const struct args *args)
 	if (status)
 		return status;
 	status = open_source(&live, &why);
-	if (!status) {
-		source_want(&live.source, sheet_of(&live)->measures);
+	if (!status)
 		run(&live, &why);
-	}
 	view_close(&live.view);
 	closed = source_close(&live.source);
 	for (int i = 0; i < tool->sheet_count; i++)

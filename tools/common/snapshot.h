@@ -14,11 +14,11 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "truth.h"
+#include "provenance.h"
 #include "vm.h"
 
 /* No tool has more. */
-#define HOOKS_MAX	16
+#define HOOKS_MAX	24
 #define LISTS_MAX	8
 
 /* A member of an item that a record keeps. */

@@ -73,12 +73,12 @@ int source_open(struct source *source, const struct tool *tool, const struct arg
 	return status;
 }
 
-void source_want(struct source *source, unsigned int measures)
+void source_want(struct source *source, unsigned int measures, const struct snapshot_vm *vm)
 {
 	/* Without an exporter there are no metrics. */
 	measures |= metrics_needs(&source->exporter.metrics);
 	if (source->collector && source->tool->want)
-		source->tool->want(source->collector, source->record.name ? ~0U : measures);
+		source->tool->want(source->collector, source->record.name ? ~0U : measures, vm);
 }
 
 static bool is_full(struct source *source)

@@ -27,8 +27,8 @@ struct source {
 /* Returns EXIT_OK, or another exit status and @why says why. */
 int source_open(struct source *source, const struct tool *tool, const struct args *args, struct diag *why);
 
-/* Has these measures collected from now on. A record has all. */
-void source_want(struct source *source, unsigned int measures);
+/* Collects these measures from now on, as in struct tool. A record has all. */
+void source_want(struct source *source, unsigned int measures, const struct snapshot_vm *vm);
 
 /*
  * Returns the next snapshot. Returns NULL on failure, and @why says why; or, with @why empty, at

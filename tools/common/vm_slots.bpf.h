@@ -58,6 +58,16 @@ struct kvm {
 
 struct kvm_run {
 	__u32 exit_reason;
+	union {
+		struct {
+			__u64 nr;
+			__u64 args[6];
+		} hypercall;
+		struct {
+			__u64 gpa;
+			__u64 size;
+		} memory_fault;
+	};
 };
 
 struct kvm_vcpu {
@@ -159,7 +169,7 @@ static __u32 add_slot(struct kvm *kvm)
 	return slot;
 }
 
-static __u32 slot_of(struct kvm *kvm)
+static inline __u32 slot_of(struct kvm *kvm)
 {
 	__u32 slot = find_slot((__u64)kvm);
 

@@ -17,6 +17,7 @@
 #include "exit_kinds.h"
 #include "hooks.h"
 #include "kvm_core.h"
+#include "looks.h"
 #include "memattr-top.skel.h"
 #include "optional.h"
 #include "reasons.h"
@@ -42,6 +43,7 @@ struct collector {
 	struct snapshot_hook reasons_hook;
 	bool has_policies;	/* the kernel has policies, and debugfs shows them */
 	struct exit_kinds kinds;
+	struct looks looks;
 	/* VMs whose policy's file goes a little before they do: what was read last. */
 	struct snapshot *before;
 };
@@ -73,7 +75,7 @@ static int load(struct collector *c)
 
 	if (!err) {
 		c->bpf = memattr_top_bpf__open_opts(core.options);
-		err = c->bpf ? ladder_select(&ladder, &c->hooks, c->bpf->obj) : -errno;
+		err = c->bpf ? fallback_select(&fallback, &c->hooks, c->bpf->obj) : -errno;
 	}
 	if (!err)
 		err = set_constants(c);
@@ -120,7 +122,7 @@ static int start(struct collector *c, struct diag *why)
 	return err;
 }
 
-void collector_want(void *collector, unsigned int measures)
+void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
 {
 	const unsigned int huge = MEASURE_HUGE | MEASURE_FAULTS | MEASURE_AHEAD;
 	struct collector *c = collector;
@@ -133,6 +135,7 @@ void collector_want(void *collector, unsigned int measures)
 	c->bpf->bss->divide_exits = divide;
 	/* Only all of these tell which huge pages get mapped. */
 	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
+	looks_want(&c->looks, &c->table, measures, vm, c->stats_fd);
 	c->wanted = measures;
 }
 
@@ -151,7 +154,7 @@ void *collector_open(const struct args *args, struct diag *why)
 		diag_set(why, "mount -t sysfs sysfs /sys", "cannot read " POSSIBLE_CPUS ": %s",
 			 strerror(-c->cpu_count));
 
-	if (c->cpu_count < 0 || ladder_probe(&ladder, &c->hooks, why) || start(c, why)) {
+	if (c->cpu_count < 0 || fallback_probe(&fallback, &c->hooks, why) || start(c, why)) {
 		collector_close(c);
 		return NULL;
 	}
@@ -170,6 +173,7 @@ void collector_close(void *collector)
 
 	if (c->stats_fd >= 0)
 		close(c->stats_fd);
+	looks_close(&c->looks);
 	vm_table_close(&c->table);
 	series_close(&c->series);
 	stats_close(&c->stats);
@@ -328,7 +332,7 @@ static int add_idle(struct collector *c, struct snapshot *s)
 
 static unsigned int measured(const struct collector *c)
 {
-	unsigned int measures = ladder_measures(&c->hooks);
+	unsigned int measures = fallback_measures(&c->hooks);
 
 	if (c->has_policies)
 		measures |= MEASURE_POLICY;
@@ -346,7 +350,7 @@ static void describe_hooks(const struct collector *c, struct snapshot *s)
 	s->hook_count = METRIC_COUNT;
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		if (metric != METRIC_REASONS && metric != METRIC_STATS)
-			ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
+			fallback_describe(&fallback, &c->hooks, metric, &s->hooks[metric]);
 	s->hooks[METRIC_REASONS] = c->reasons_hook;
 	*stats = (struct snapshot_hook){ .metric = "statistics", .hook = "n/a" };
 	if (c->can_read_stats)
@@ -368,7 +372,7 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 
 static void fill_loss(const struct collector *c, struct snapshot *s)
 {
-	s->lost_events = c->bpf->bss->lost_events;
+	s->lost_events += c->bpf->bss->lost_events;
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		s->lost_events += c->cpus[cpu].lost;
 	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
@@ -379,8 +383,8 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 	int err = 0;
 
 	vm_table_list(&c->table);
-	ladder_look(&ladder, &c->hooks, c->bpf->obj);
-	vm_table_update(&c->table, ladder_tells_all(&c->hooks, METRIC_VM_END));
+	fallback_look(&fallback, &c->hooks, c->bpf->obj);
+	vm_table_update(&c->table, fallback_tells_all(&c->hooks, METRIC_VM_END));
 	fill_rest(c, s);
 	for (uint32_t slot = 0; !err && slot < VM_SLOTS; slot++)
 		if (c->table.owners[slot].listed)
@@ -389,10 +393,14 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 		err = series_add(&c->series, s, &c->table);
 	if (!err)
 		err = add_idle(c, s);
-	vm_table_release(&c->table);
 	tell_siblings_apart(s);
 	snapshot_sort(s);
+	if (!err)
+		err = looks_read(&c->looks, &c->table, c->has_policies, c->before, s);
+	snapshot_sort(s);
+	vm_table_release(&c->table);
 	fill_loss(c, s);
+	looks_cost(&c->looks, s, c->stats_fd);
 	return err;
 }
 

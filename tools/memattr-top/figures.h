@@ -27,6 +27,13 @@ enum measure {
 	MEASURE_STATS		= 1 << 14,	/* the statistics that the series adds */
 	MEASURE_DIVIDED		= MEASURE_VCPUS | MEASURE_REASONS | MEASURE_EXIT_NS,
 	MEASURE_OPTIONAL	= MEASURE_DIVIDED | MEASURE_USER_EXITS | MEASURE_FAULTS | MEASURE_LATE | MEASURE_AHEAD,
+	MEASURE_CHAINS		= 1 << 15,
+	MEASURE_CHAIN_EXITS	= 1 << 16,
+	MEASURE_CHAIN_FAULTS	= 1 << 17,
+	MEASURE_MAP		= 1 << 18,	/* memslots */
+	MEASURE_MAP_ATTRIBUTES	= 1 << 19,
+	MEASURE_MAP_CONVERSIONS	= 1 << 20,
+	MEASURE_MAP_FAULTS	= 1 << 21,
 };
 
 /* The metrics. hooks.c lists hooks for all but METRIC_REASONS and METRIC_STATS, which are read. */
@@ -109,6 +116,10 @@ struct part_figures {
 enum top_list {
 	LIST_VMS,
 	LIST_PARTS,
+	LIST_CHAINS,
+	LIST_CHAIN_WORSTS,
+	LIST_RUNS,
+	LIST_BLOCKS,
 	LIST_COUNT,
 };
 
@@ -125,7 +136,7 @@ void collector_close(void *collector);
  * Says what is to be collected from now on. What the view of VMs shows always is; the rest costs nothing while nobody
  * wants it.
  */
-void collector_want(void *collector, unsigned int measures);
+void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm);
 
 /* columns.c */
 enum sheet_id {
@@ -136,6 +147,8 @@ enum sheet_id {
 	SHEET_ZAPS,
 	SHEET_FAULTS,
 	SHEET_POLICY,
+	SHEET_MAP,
+	SHEET_CHAINS,
 	SHEET_COUNT,
 };
 
@@ -155,6 +168,21 @@ void fill_fault(void *figures, const struct pair *pair, const struct snapshot_vm
 
 /* exit_names.c: "npf", "user:memory_fault"; numbers that have no name here stay numbers. */
 const char *exit_name(long part);
+/* chain_columns.c */
+struct chain_figures {
+	struct cell count, total, mean, share;
+};
+
+extern const struct column chain_columns[7];
+void fill_chain_figures(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+long chain_next_link(const struct snapshot *s, const struct snapshot_vm *vm, long part);
+int chain_draw_below(int y, int end, const struct snapshot *now, const struct args *args,
+		     const struct snapshot_vm *only);
+void chain_json_end(struct json *json, const struct snapshot *now, const struct args *args);
+
+/* memmap_draw.c */
+void map_draw(int y, int end, const struct pair *pair, const struct snapshot_vm *vm);
+bool map_key(int key, const struct pair *pair, const struct snapshot_vm *vm);
 
 /* policies.c: what happened to policies, and what the operator has to see of it */
 void note_ejections(const struct snapshot *now);

@@ -59,6 +59,7 @@ int main(int argc, char **argv)
 		.acknowledge = acknowledge_ejections,
 		.has_page = has_left,
 		.draw_page = draw_left,
+		.json_end = chain_json_end,
 	};
 	struct args args = {};
 
