@@ -111,9 +111,9 @@ int fallback_select(const struct fallback *fallback, const struct hooks *hooks, 
 	return 0;
 }
 
-void ladder_give_up(const struct ladder *ladder, struct hooks *hooks, int err)
+void fallback_give_up(const struct fallback *fallback, struct hooks *hooks, int err)
 {
-	for (const struct hook *hook = ladder->hooks; hook < ladder->hooks + ladder->count; hook++) {
+	for (const struct hook *hook = fallback->hooks; hook < fallback->hooks + fallback->count; hook++) {
 		if (!hooks->active[hook->metric])
 			continue;
 		hooks->active[hook->metric] = NULL;

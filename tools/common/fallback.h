@@ -50,7 +50,7 @@ int fallback_probe(const struct fallback *fallback, struct hooks *hooks, struct 
 int fallback_select(const struct fallback *fallback, const struct hooks *hooks, struct bpf_object *object);
 
 /* The programs could not be loaded, for @err: from now on no hook is active. */
-void ladder_give_up(const struct ladder *ladder, struct hooks *hooks, int err);
+void fallback_give_up(const struct fallback *fallback, struct hooks *hooks, int err);
 
 /*
  * Looks which programs have run by now, and which calls the kernel has kept from them because the
