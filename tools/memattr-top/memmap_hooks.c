@@ -28,7 +28,7 @@ static const char * const metric_names[] = {
 	[MAP_FAULTS] = "map faults",
 };
 
-const struct fallback map_fallback = {
+const struct fallback map_ladder = {
 	.hooks = hooks,
 	.count = sizeof(hooks) / sizeof(*hooks),
 	.metrics = metric_names,
