@@ -70,7 +70,7 @@ $(STOP_UPDATE): selftests/policy/stop-update.c $(B)/tools.flags
 	$(CC) $(TESTS_CFLAGS) $(LDFLAGS) -fPIC -shared $< -o $@
 
 # --- tools ---
-TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit list-vms many-vms map-unit prefault-vmm \
+TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit list-vms many-vms map-unit metrics-unit prefault-vmm \
 	probe screen-unit top-unit trace-unit types-unit vm-unit)
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
@@ -84,9 +84,12 @@ $(TOP_UNIT_TESTS): TOOLS_LIBS += -lncursesw -ltinfo
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o details.o figures.o kinds.o use.o)
 $(TESTS)/tools/hooks-unit: $(B)/tools/prefault-trace/symbols.o
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(TESTS)/tools/unit-rows.o
-UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit map-unit top-unit trace-unit types-unit vm-unit)
+UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit map-unit metrics-unit top-unit trace-unit types-unit vm-unit)
 $(UNIT_TESTS) $(addprefix $(TESTS)/tools/,list-vms probe): $(TOOLS_COMMON)
 $(UNIT_TESTS): TOOLS_LIBS += -lcmocka
+ENGINE_TESTS := $(addprefix $(TESTS)/tools/,engine-unit metrics-unit top-unit trace-unit)
+$(ENGINE_TESTS): $(TOOLS_ENGINE)
+$(ENGINE_TESTS): TOOLS_LIBS += $(TOOLS_ENGINE_LIBS)
 $(TESTS)/tools/screen-unit: $(addprefix $(B)/tools/common/,screen.o text.o)
 $(TESTS)/tools/screen-unit: TOOLS_LIBS += -lncursesw -ltinfo
 $(TOOL_TESTS): %: %.o $(TESTS_LIB)

@@ -7,7 +7,7 @@ FUZZ_RUNS ?= 1000000
 FUZZ_SEED ?= 1
 
 # The tools' own sources, compiled once more: all that the tools share without a screen, and files with parsers.
-FUZZ_COMMON := $(patsubst $(B)/%.o,%.c,$(TOOLS_COMMON)) $(addprefix selftests/fuzz/,files.c fuzz.c mutate.c records.c) \
+FUZZ_COMMON := $(patsubst $(B)/%.o,%.c,$(TOOLS_COMMON) $(TOOLS_ENGINE)) $(addprefix selftests/fuzz/,files.c fuzz.c mutate.c records.c) \
 	selftests/lib/tap.c
 FUZZ_SOURCES := $(FUZZ_COMMON) $(addprefix selftests/fuzz/,parsers.c trace.c) \
 	$(addprefix tools/memattr-policy/,boot_rules.c params.c policy.c why_holders.c) \
@@ -35,7 +35,8 @@ $(FUZZ)/fuzz: $(FUZZ_OBJS)
 $(FUZZ)/fuzz-top: $(FUZZ_TOP_OBJS)
 $(FUZZ)/fuzz-top: TOOLS_LIBS += -lncursesw -ltinfo
 $(FUZZ)/fuzz $(FUZZ)/fuzz-top:
-	$(CC) $(TOOLS_CFLAGS) $(FUZZ_CFLAGS) $(LDFLAGS) -Wl,--wrap=fopen,--wrap=readlinkat $^ $(TOOLS_LIBS) -o $@
+	$(CC) $(TOOLS_CFLAGS) $(FUZZ_CFLAGS) $(LDFLAGS) -Wl,--wrap=fopen,--wrap=readlinkat $^ $(TOOLS_LIBS) \
+		$(TOOLS_ENGINE_LIBS) -o $@
 
 -include $(FUZZ_OBJS:.o=.d) $(FUZZ_TOP_OBJS:.o=.d)
 

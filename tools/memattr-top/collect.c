@@ -196,23 +196,48 @@ static bool is_ejection(const struct collector *c, const char *kind)
 	return false;
 }
 
-/* The file goes a little before the VM does: then keep the policy that was read last. */
-static void keep_policy(const struct collector *c, struct top_vm *vm)
+/* Finds the VM as the snapshot before has it, or NULL. */
+static const struct top_vm *find_before(const struct collector *c, const struct top_vm *vm)
 {
 	for (size_t i = 0; c->before && i < c->before->lists[0].count; i++) {
 		const struct top_vm *old = snapshot_item(c->before, 0, i);
 
-		if (old->vm.id != vm->vm.id || old->vm.creator_tid != vm->vm.creator_tid || old->vm.fd != vm->vm.fd ||
-		    (old->vm.birth && old->vm.birth != vm->vm.birth))
-			continue;
-		vm->policy_known = old->policy_known;
-		vm->budget_us = old->budget_us;
-		vm->ejected = old->ejected;
-		memcpy(vm->policy, old->policy, sizeof(vm->policy));
-		memcpy(vm->left, old->left, sizeof(vm->left));
-		memcpy(vm->left_text, old->left_text, sizeof(vm->left_text));
-		return;
+		if (old->vm.id == vm->vm.id && old->vm.creator_tid == vm->vm.creator_tid && old->vm.fd == vm->vm.fd &&
+		    (!old->vm.birth || old->vm.birth == vm->vm.birth))
+			return old;
 	}
+	return NULL;
+}
+
+/* The file goes a little before the VM does: then keep the policy that was read last. */
+static void keep_policy(const struct collector *c, struct top_vm *vm)
+{
+	const struct top_vm *old = find_before(c, vm);
+
+	if (!old)
+		return;
+	vm->policy_known = old->policy_known;
+	vm->budget_us = old->budget_us;
+	vm->ejected = old->ejected;
+	memcpy(vm->policy, old->policy, sizeof(vm->policy));
+	memcpy(vm->left, old->left, sizeof(vm->left));
+	memcpy(vm->left_text, old->left_text, sizeof(vm->left_text));
+	vm->policy_counted = old->policy_counted;
+	vm->ejections = old->ejections;
+	vm->ejected_at = old->ejected_at;
+}
+
+/* The kernel counts ejections and tells no time. One from before the tool's start counts as of its start. */
+static void read_ejections(const struct collector *c, struct top_vm *vm, const struct vm_policy *policy)
+{
+	const struct top_vm *old;
+
+	vm->policy_counted = policy->counted;
+	vm->ejections = policy->ejections;
+	if (!policy->ejections)
+		return;
+	old = find_before(c, vm);
+	vm->ejected_at = old && old->ejections == policy->ejections ? old->ejected_at : (uint64_t)time(NULL);
 }
 
 static void read_policy(const struct collector *c, struct top_vm *vm, const struct vm *identity)
@@ -232,6 +257,7 @@ static void read_policy(const struct collector *c, struct top_vm *vm, const stru
 	if (policy.exit_policy[0])
 		snprintf(vm->left, sizeof(vm->left), "%s:%s", policy.exit_policy, policy.exit_kind);
 	memcpy(vm->left_text, policy.exit_text, sizeof(vm->left_text));
+	read_ejections(c, vm, &policy);
 }
 
 static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
@@ -252,6 +278,7 @@ static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
 		.zap_pages = from->zap_pages,
 		.zap_ns = from->zap_ns,
 		.huge_mapped = from->huge_mapped,
+		.latency_ns = from->latency_ns,
 	};
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		vm->numbers.exits += c->cpus[cpu].exits[slot];

@@ -63,6 +63,7 @@ struct numbers {
 	uint64_t policy_calls, policy_ns;
 	uint64_t refused, host_refused, ejections;
 	uint64_t prefaulted_pages, prefaulted_unused;
+	uint64_t latency_ns;	/* the sum of all that are in the histogram */
 };
 
 struct top_vm {
@@ -74,6 +75,9 @@ struct top_vm {
 	bool ejected;		/* it broke a rule */
 	char left[VM_POLICY_NAME_LEN + VM_EXIT_KIND_LEN];	/* "seal:bad-return" */
 	char left_text[VM_EXIT_TEXT_LEN];
+	bool policy_counted;	/* these two are known */
+	uint64_t ejections;	/* since the VM was created */
+	uint64_t ejected_at;	/* when the last ejection was noticed, in seconds since 1970; 0: there was none */
 	struct numbers numbers;
 	uint64_t huge_pages;		/* mapped at the moment */
 	int64_t private_pages;		/* of those that conversions have changed */
@@ -120,6 +124,9 @@ enum top_list {
 };
 
 extern const struct list_type top_lists[LIST_COUNT];
+
+/* metrics.c */
+extern const struct metrics top_metrics;
 
 /* collect.c */
 void *collector_open(const struct args *args, struct diag *why);
