@@ -25,8 +25,9 @@ enum measure {
 	MEASURE_ZAP_NS		= 1 << 12,
 	MEASURE_HUGE		= 1 << 13,	/* huge pages that are mapped at the moment */
 	MEASURE_STATS		= 1 << 14,	/* the statistics that the series adds */
+	MEASURE_ZAP_COUNT	= 1 << 15,
 	MEASURE_DIVIDED		= MEASURE_VCPUS | MEASURE_REASONS | MEASURE_EXIT_NS,
-	MEASURE_OPTIONAL	= MEASURE_DIVIDED | MEASURE_USER_EXITS | MEASURE_FAULTS | MEASURE_LATE | MEASURE_AHEAD,
+	MEASURE_PARTS		= MEASURE_DIVIDED | MEASURE_USER_EXITS | MEASURE_FAULTS | MEASURE_LATE | MEASURE_AHEAD,
 };
 
 /* The metrics. hooks.c lists hooks for all but METRIC_REASONS and METRIC_STATS, which are read. */
