@@ -14,13 +14,13 @@ FUZZ_SOURCES := $(FUZZ_COMMON) $(addprefix selftests/fuzz/,parsers.c trace.c) \
 	$(addprefix tools/prefault-trace/,columns.c details.c figures.c kinds.c symbols.c use.c)
 # memattr-top has other columns.
 FUZZ_TOP_SOURCES := $(FUZZ_COMMON) selftests/fuzz/top.c tools/common/screen.c \
-	$(addprefix tools/memattr-top/,columns.c chain_columns.c chain_lists.c memmap_draw.c memmap_lists.c memmap_ranges.c \
-	memmap_view.c)
+	$(addprefix tools/memattr-top/,columns.c chain_columns.c chain_lists.c exit_names.c memmap_draw.c memmap_lists.c \
+	memmap_ranges.c memmap_view.c parts.c)
 
 FUZZ_OBJS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(FUZZ_SOURCES))
 FUZZ_TOP_OBJS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(FUZZ_TOP_SOURCES))
 FUZZ_CFLAGS = -O1 $(SANITIZE) -fno-omit-frame-pointer -Wno-format-truncation -I$(B)/tools/common \
-	-Itools/memattr-policy -Itools/$(FUZZ_TOOL) -Iselftests/lib
+	-Itools/memattr-policy -Itools/$(FUZZ_TOOL) -I$(B)/tools/$(FUZZ_TOOL) -Iselftests/lib
 FUZZ_TOOL := prefault-trace
 $(FUZZ)/obj/selftests/fuzz/top.o $(FUZZ)/obj/tools/memattr-top/%.o: FUZZ_TOOL := memattr-top
 
@@ -29,6 +29,7 @@ $(sort $(FUZZ_OBJS) $(FUZZ_TOP_OBJS)): $(FUZZ)/obj/%.o: %.c $(B)/tools.flags
 	$(CC) $(TOOLS_CFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
 $(FUZZ)/obj/tools/common/vm_files.o: $(B)/tools/common/vm_files.skel.h
+$(FUZZ)/obj/tools/memattr-top/exit_names.o: $(B)/tools/memattr-top/user_exits.h
 
 $(FUZZ)/fuzz: $(FUZZ_OBJS)
 $(FUZZ)/fuzz-top: $(FUZZ_TOP_OBJS)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The parts of memattr-top that need no kernel: the histogram, and how two snapshots become a table. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -333,9 +334,137 @@ static void test_formats(void **state)
 	}
 }
 
+/* --- parts --- */
+
+static void add_part(struct snapshot *s, uint64_t birth, enum top_part_kind kind, int64_t number, uint64_t count,
+		     uint64_t ns)
+{
+	struct top_part *part = snapshot_add(s, LIST_PARTS);
+	__u64 buckets[TOP_BUCKETS] = {};
+
+	assert_non_null(part);
+	part->birth = birth;
+	part->kind = kind;
+	part->part = number;
+	part->numbers = (struct part_numbers){ .count = count, .ns = ns };
+	buckets[h2_bucket(ns / count)] = count;
+	assert_int_equal(histogram_set_first(&part->latency, buckets, TOP_BUCKETS), 0);
+}
+
+static const struct cell *cell_of(const struct row *row, const char *key)
+{
+	for (int i = 0; i < row->sheet->column_count; i++)
+		if (!strcmp(row->sheet->columns[i].key, key))
+			return &row->cells[i];
+	fail_msg("no column %s", key);
+	return NULL;
+}
+
+static void assert_part(const struct row *row, long part, double exits, double time, double share)
+{
+	assert_int_equal(row->part, part);
+	assert_true(cell_of(row, "exits")->number == exits);
+	assert_true(cell_of(row, "time")->number == time);
+	assert_true(cell_of(row, "share")->number == share);
+}
+
+/* Each VM has parts of its own, and those of one kind are not in the view of another. */
+static void test_parts(void **state)
+{
+	const struct rows_options by_exits = { .sort = 3 };
+	struct snapshot *before = snapshot_new(top_lists, LIST_COUNT), *now = snapshot_new(top_lists, LIST_COUNT);
+	struct pair pair;
+	struct rows rows;
+
+	(void)state;
+	before->time_ns = 1000000000;
+	now->time_ns = 3000000000;
+	before->measured = now->measured = ~0U;
+	add_vm(before, 1, 100, 0);
+	add_vm(now, 1, 100, 0);
+	add_vm(now, 2, 200, 0);
+	add_vm(now, 0, 300, 0);
+	add_part(now, 2, PART_VCPU, 0, 10, 100);
+	add_part(now, 1, PART_EXIT, PART_EXIT_OF(REASON_SVM, 0x400), 1000, 10);
+	add_part(now, 1, PART_VCPU, 3, 60, 3000);
+	add_part(now, 1, PART_VCPU, 0, 50, 1200);
+	add_part(before, 1, PART_VCPU, 0, 10, 200);
+	snapshot_sort(before);
+	snapshot_sort(now);
+	pair = pair_of(before, now, false);
+	assert_int_equal(rows_build(&rows, &sheets[SHEET_VCPUS], &pair, &by_exits), 0);
+	assert_int_equal(rows.count, 3);
+	assert_part(&rows.rows[0], 3, 30, 1500, 75);
+	assert_part(&rows.rows[1], 0, 20, 500, 25);
+	assert_part(&rows.rows[2], 0, 5, 50, 100);
+	assert_int_equal(rows.rows[2].vm->pid, 200);
+	/* The interval's, not those of all the time. */
+	assert_true(cell_of(&rows.rows[1], "p50")->number == h2_middle(h2_bucket(24)));
+	rows_free(&rows);
+
+	/* Nobody looked: an interval that was not counted as a whole has no figures. */
+	before->unwanted = MEASURE_VCPUS;
+	assert_int_equal(rows_build(&rows, &sheets[SHEET_VCPUS], &pair, &by_exits), 0);
+	assert_int_equal(cell_of(&rows.rows[0], "exits")->kind, CELL_NO_SAMPLE);
+	assert_int_equal(cell_of(&rows.rows[0], "time")->kind, CELL_NUMBER);
+	rows_free(&rows);
+	snapshot_free(before);
+	snapshot_free(now);
+}
+
+static void test_exit_names(void **state)
+{
+	const char *one, *other;
+
+	(void)state;
+	assert_string_equal(exit_name(PART_EXIT_OF(REASON_SVM, 0x400)), "npf");
+	assert_string_equal(exit_name(PART_EXIT_OF(REASON_VMX, 48)), "EPT_VIOLATION");
+	assert_string_equal(exit_name(PART_EXIT_OF(REASON_USER, 3)), "user:hypercall");
+	assert_string_equal(exit_name(PART_EXIT_OF(REASON_USER, 39)), "user:memory_fault");
+	assert_string_equal(exit_name(PART_EXIT_OF(REASON_USER, 0)), "user:unknown");
+	assert_string_equal(exit_name(PART_EXIT_OF(REASON_USER, 999)), "user:999");
+	assert_string_equal(exit_name(PART_EXIT_OF(REASON_USER_ERROR, EINTR)), "user:EINTR");
+	assert_string_equal(exit_name(PART_EXIT_OF(REASON_USER_ERROR, 14)), "user:error_14");
+	/* A comparison has two at a time. */
+	one = exit_name(PART_EXIT_OF(REASON_SVM, 0x7fff));
+	other = exit_name(PART_EXIT_OF(REASON_VMX, 0x7fff));
+	assert_string_equal(one, "svm:0x7fff");
+	assert_string_equal(other, "vmx:32767");
+	for (int number = 1000; number < 1100; number++)
+		other = exit_name(PART_EXIT_OF(REASON_USER, number));
+	assert_string_equal(other, "other");
+	assert_string_equal(one, "svm:0x7fff");
+}
+
+/* A decision's time, and the budget's part of it. A policy without a limit has no budget. */
+static void test_decisions(void **state)
+{
+	struct snapshot *s = snapshot_new(top_lists, LIST_COUNT);
+	struct top_vm *vm = add_vm(s, 1, 100, 0);
+	struct pair pair = pair_of(NULL, s, true);
+	struct rows rows;
+
+	(void)state;
+	s->measured = ~0U;
+	vm->numbers.policy_calls = 4;
+	vm->numbers.policy_ns = 2000;
+	for (vm->budget_us = 0; vm->budget_us <= 10; vm->budget_us += 10) {
+		assert_int_equal(rows_build(&rows, &sheets[SHEET_POLICY], &pair, &(struct rows_options){ .sort = 3 }), 0);
+		assert_true(cell_of(&rows.rows[0], "call_time")->number == 500);
+		assert_int_equal(cell_of(&rows.rows[0], "budget")->kind, vm->budget_us ? CELL_NUMBER : CELL_NO_SAMPLE);
+		if (vm->budget_us)
+			assert_true(cell_of(&rows.rows[0], "budget")->number == 5);
+		rows_free(&rows);
+	}
+	snapshot_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_exit_names),
+		cmocka_unit_test(test_decisions),
 		cmocka_unit_test(test_h2_error),
 		cmocka_unit_test(test_h2_order),
 		cmocka_unit_test(test_h2_percentile),

@@ -525,9 +525,9 @@ static void test_words(void **state)
 	assert_string_equal(kind_result(EVENT_FAULT, -EAGAIN), "EAGAIN");
 	assert_string_equal(kind_result(EVENT_FAULT, 99), "unknown");
 	assert_string_equal(kind_result(EVENT_CALL, 0), "ok");
-	assert_string_equal(kind_level(3), "1G");
-	assert_string_equal(kind_level(200), "unknown");
-	assert_string_equal(kind_alias(ALIAS_UNKNOWN), "unknown");
+	assert_string_equal(level_name(3), "1G");
+	assert_string_equal(level_name(200), "unknown");
+	assert_string_equal(alias_name(ALIAS_UNKNOWN), "unknown");
 	assert_string_equal(kind_reason(REASON_IOCTL), "ioctl");
 	assert_string_equal(kind_reason(9), "unknown");
 }

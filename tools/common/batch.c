@@ -184,13 +184,21 @@ static int next_interval(struct batch *b, bool *ended)
 	return !err && output_is_closed(&b->out) ? -EPIPE : err;
 }
 
+/* JSON has all views. */
+static unsigned int shown_metrics(const struct batch *b)
+{
+	unsigned int all = (1U << b->tool->shown_hooks) - 1, metrics = b->tool->sheets[b->args->sheet].metrics;
+
+	return metrics && b->format != &json_format ? metrics : all;
+}
+
 static int print_intervals(struct batch *b)
 {
 	unsigned long left = b->args->count;
 	bool ended = false;
 	int err = 0;
 
-	hooks_print(b->now->hooks, b->tool->shown_hooks);
+	hooks_print(b->now->hooks, b->now->hook_count, shown_metrics(b));
 	if (b->format->begin)
 		b->format->begin(b->out.text, b->tool, b->args);
 	/* The heading tells the reader that counting has begun. */

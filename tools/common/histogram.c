@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-int histogram_set(struct histogram *histogram, const __u64 *buckets)
+int histogram_set_first(struct histogram *histogram, const __u64 *buckets, uint32_t count)
 {
-	uint32_t low = 0, high = H2_BUCKETS;
+	uint32_t low = 0, high = count;
 
 	*histogram = (struct histogram){};
 	while (low < high && !buckets[low])
@@ -24,6 +24,11 @@ int histogram_set(struct histogram *histogram, const __u64 *buckets)
 	for (uint32_t bucket = low; bucket < high; bucket++)
 		histogram->counts[bucket - low] = buckets[bucket];
 	return 0;
+}
+
+int histogram_set(struct histogram *histogram, const __u64 *buckets)
+{
+	return histogram_set_first(histogram, buckets, H2_BUCKETS);
 }
 
 int histogram_copy(struct histogram *to, const struct histogram *from)

@@ -15,8 +15,9 @@ struct histogram {
 	uint64_t *counts;
 };
 
-/* Both return 0 or -ENOMEM. @buckets has H2_BUCKETS of them. */
+/* All return 0 or -ENOMEM. @buckets has H2_BUCKETS of them, or the first @count. */
 int histogram_set(struct histogram *histogram, const __u64 *buckets);
+int histogram_set_first(struct histogram *histogram, const __u64 *buckets, uint32_t count);
 int histogram_copy(struct histogram *to, const struct histogram *from);
 bool histogram_equal(const struct histogram *a, const struct histogram *b);
 uint64_t histogram_count(const struct histogram *histogram, uint32_t bucket);

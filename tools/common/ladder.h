@@ -28,7 +28,7 @@ struct ladder {
 };
 
 /* No tool has more metrics. */
-#define METRICS_MAX 8
+#define METRICS_MAX 16
 
 struct hooks {
 	const struct hook *active[METRICS_MAX];	/* NULL: no hook of the metric works */

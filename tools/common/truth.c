@@ -52,12 +52,13 @@ void cost_text(const struct snapshot_cost *before, const struct snapshot_cost *n
 		 runs ? (double)ns / runs : 0);
 }
 
-void hooks_print(const struct snapshot_hook *hooks, int count)
+void hooks_print(const struct snapshot_hook *hooks, int count, unsigned int metrics)
 {
-	for (const struct snapshot_hook *hook = hooks; hook < hooks + count; hook++)
-		fprintf(stderr, "%s: %s: %s%s%s%s\n", program_invocation_short_name,
-			hook->metric, hook->hook, hook->note[0] ? " (" : "", hook->note,
-			hook->note[0] ? ")" : "");
+	for (int i = 0; i < count; i++)
+		if (metrics & 1U << i)
+			fprintf(stderr, "%s: %s: %s%s%s%s\n", program_invocation_short_name, hooks[i].metric,
+				hooks[i].hook, hooks[i].note[0] ? " (" : "", hooks[i].note,
+				hooks[i].note[0] ? ")" : "");
 }
 
 void cost_print(const struct snapshot_cost *cost)

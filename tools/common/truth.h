@@ -37,7 +37,7 @@ void cost_text(const struct snapshot_cost *before, const struct snapshot_cost *n
 	       int64_t interval_ns, char *text, size_t size);
 
 /* Both print to stderr, so that stdout has nothing but the table. */
-void hooks_print(const struct snapshot_hook *hooks, int count);
+void hooks_print(const struct snapshot_hook *hooks, int count, unsigned int metrics);
 void cost_print(const struct snapshot_cost *cost);
 
 #endif

@@ -33,8 +33,18 @@ typedef struct {
 
 /* It comes with the memattr kernel series. */
 struct kvm_vm_memattr_stat {
+	atomic64_t memattr_refused;
+	atomic64_t memattr_host_refused;
+	atomic64_t memattr_pages_private, memattr_pages_shared;
+	atomic64_t memattr_zapped_pages, memattr_widened_pages;
+	atomic64_t memattr_policy_calls, memattr_policy_ns;
+	atomic64_t memattr_ejections;
 	atomic64_t prefaulted_pages;
 	atomic64_t prefaulted_unused;
+};
+
+struct kvm_vm_stat {
+	atomic64_t pages_2m, pages_1g;	/* in a union without a name */
 };
 
 struct kvm {
@@ -42,7 +52,19 @@ struct kvm {
 	struct mm_struct *mm;
 	int userspace_pid;
 	struct dentry *debugfs_dentry;
+	struct kvm_vm_stat stat;
 	struct kvm_vm_memattr_stat memattr_stat;
+};
+
+struct kvm_run {
+	__u32 exit_reason;
+};
+
+struct kvm_vcpu {
+	struct kvm *kvm;
+	int vcpu_id;
+	struct kvm_run *run;
+	struct kvm_memory_slot *last_used_slot;
 };
 
 struct task_struct {
@@ -106,6 +128,10 @@ static void set_owner(struct vm_slot *vm, struct kvm *kvm)
 	BPF_CORE_READ_STR_INTO(&vm->comm, task, group_leader, comm);
 }
 
+/* The tool defines these: they keep what it wants of a VM while its statistics can be read. */
+static void vm_begins(struct kvm *kvm, __u32 slot);
+static void vm_ends(struct kvm *kvm, struct vm_slot *vm, __u32 slot);
+
 static __u32 add_slot(struct kvm *kvm)
 {
 	__u64 key = (__u64)kvm;
@@ -121,6 +147,7 @@ static __u32 add_slot(struct kvm *kvm)
 	vm->kvm = key;
 	vm->id = bpf_core_field_exists(kvm->id) ? BPF_CORE_READ(kvm, id) : 0;
 	set_owner(vm, kvm);
+	vm_begins(kvm, slot);
 	bpf_probe_read_kernel_str(&vm->dir, sizeof(vm->dir),
 				  BPF_CORE_READ(kvm, debugfs_dentry, d_name.name));
 	if (bpf_map_update_elem(&slots, &key, &slot, BPF_NOEXIST)) {
@@ -151,10 +178,7 @@ int BPF_PROG(end_vm, struct kvm *kvm)
 		return 0;
 	bpf_map_delete_elem(&slots, &key);
 	__sync_fetch_and_add(&epoch, 1);
-	if (bpf_core_field_exists(kvm->memattr_stat.prefaulted_pages)) {
-		vm->prefaulted = BPF_CORE_READ(kvm, memattr_stat.prefaulted_pages.counter);
-		vm->unused = BPF_CORE_READ(kvm, memattr_stat.prefaulted_unused.counter);
-	}
+	vm_ends(kvm, vm, slot);
 	vm->ended = 1;
 	return 0;
 }

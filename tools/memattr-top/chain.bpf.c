@@ -19,7 +19,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* Only the members that are read are declared; their offsets come from the running kernel's BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct kvm_run {
+struct kvm_run___reasons {
 	__u32 exit_reason;
 	union {
 		struct {
@@ -31,11 +31,6 @@ struct kvm_run {
 			__u64 size;
 		} memory_fault;
 	};
-};
-
-struct kvm_vcpu {
-	struct kvm *kvm;
-	struct kvm_run *run;
 };
 
 struct kvm_memattr_convert_event {
@@ -50,6 +45,15 @@ struct kvm_memattr_zap_event {
 	__u64 zap_start, zap_end;
 };
 #pragma clang attribute pop
+
+/* Here no VM gets a slot or gives it back. */
+static inline void vm_begins(struct kvm *kvm, __u32 slot)
+{
+}
+
+static inline void vm_ends(struct kvm *kvm, struct vm_slot *vm, __u32 slot)
+{
+}
 
 /* KVM's results of faults that end with the page mapped. The collector fills them in. */
 const volatile int ret_pf_fixed, ret_pf_spurious;
@@ -134,7 +138,7 @@ static __always_inline void lose(void)
 /* Returns whether the exit asks for a conversion, and of what. */
 static _Bool read_exit(struct kvm_vcpu *vcpu, struct thread *exit)
 {
-	struct kvm_run *run = vcpu->run;
+	struct kvm_run___reasons *run = (void *)vcpu->run;
 	__u64 gpa;
 
 	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT) {

@@ -19,6 +19,11 @@
 #include "kvm_core.h"
 #include "looks.h"
 #include "memattr-top.skel.h"
+#include "optional.h"
+#include "reasons.h"
+#include "results.h"
+#include "series.h"
+#include "stats.h"
 #include "vm_table.h"
 
 struct collector {
@@ -29,7 +34,13 @@ struct collector {
 	struct top_counts *counts;	/* VM_SLOTS of them, shared with the kernel, as are cpus */
 	struct top_cpu *cpus;
 	int cpu_count;
+	struct series_maps series;
+	struct stats stats;
+	struct optional optional;
+	unsigned int wanted;	/* enum measure */
 
+	bool has_reasons, can_read_stats;
+	struct snapshot_hook reasons_hook;
 	bool has_policies;	/* the kernel has policies, and debugfs shows them */
 	struct exit_kinds kinds;
 	struct looks looks;
@@ -37,7 +48,27 @@ struct collector {
 	struct snapshot *before;
 };
 
-static int load(struct collector *c, struct diag *why)
+/* What the programs have to know of this kernel. */
+static int set_constants(struct collector *c)
+{
+	struct reasons_at reasons;
+	struct kvm_btf kvm;
+	int err;
+
+	c->has_reasons = reasons_find(&reasons, &c->reasons_hook);
+	c->bpf->rodata->svm_vmcb_at = reasons.svm_vmcb;
+	c->bpf->rodata->vmcb_exit_code_at = reasons.vmcb_exit_code;
+	c->bpf->rodata->vmx_exit_reason_at = reasons.vmx_exit_reason;
+
+	err = kvm_btf_load(&kvm);
+	if (err)
+		return err;
+	results_find(kvm.btf, (__u8 *)c->bpf->rodata->results);
+	kvm_btf_free(&kvm);
+	return 0;
+}
+
+static int load(struct collector *c)
 {
 	struct kvm_core core;
 	int err = kvm_core_open(&core);
@@ -47,28 +78,65 @@ static int load(struct collector *c, struct diag *why)
 		err = c->bpf ? ladder_select(&ladder, &c->hooks, c->bpf->obj) : -errno;
 	}
 	if (!err)
+		err = set_constants(c);
+	if (!err)
 		err = bpf_map__set_max_entries(c->bpf->maps.cpus, c->cpu_count);
+	if (!err)
+		err = series_size(&c->series, c->bpf->maps.series, c->bpf->maps.series_ids, c->bpf->maps.free_series);
 	if (!err)
 		err = memattr_top_bpf__load(c->bpf);
 	kvm_core_close(&core);
+	return err;
+}
+
+static int attach(struct collector *c)
+{
+	int err = vm_table_open(&c->table, c->bpf->maps.vms, c->bpf->maps.slots, c->bpf->maps.free_slots,
+				&c->bpf->data->epoch);
+
+	if (!err)
+		err = series_open(&c->series);
+	if (!err)
+		err = stats_open(&c->stats, c->bpf->maps.stats, bpf_program__fd(c->bpf->progs.read_all_stats));
+	if (err)
+		return err;
+	c->counts = map_shared(c->bpf->maps.counts);
+	c->cpus = map_shared(c->bpf->maps.cpus);
+	if (!c->counts || !c->cpus)
+		return -errno;
+	optional_open(&c->optional, &c->hooks, c->bpf->obj);
+	return memattr_top_bpf__attach(c->bpf);
+}
+
+static int start(struct collector *c, struct diag *why)
+{
+	int err = load(c);
+
 	if (err) {
 		diag_bpf_load(why, err);
 		return err;
 	}
-
-	err = vm_table_open(&c->table, c->bpf->maps.vms, c->bpf->maps.slots, c->bpf->maps.free_slots,
-			    &c->bpf->data->epoch);
-	if (!err) {
-		c->counts = map_shared(c->bpf->maps.counts);
-		c->cpus = map_shared(c->bpf->maps.cpus);
-		if (!c->counts || !c->cpus)
-			err = -errno;
-	}
-	if (!err)
-		err = memattr_top_bpf__attach(c->bpf);
+	err = attach(c);
 	if (err)
 		diag_set(why, "run it again with -v", "cannot start counting: %s", strerror(-err));
 	return err;
+}
+
+void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
+{
+	const unsigned int huge = MEASURE_HUGE | MEASURE_FAULTS | MEASURE_AHEAD;
+	struct collector *c = collector;
+	bool divide = measures & MEASURE_DIVIDED;
+
+	c->series.used |= measures & MEASURE_OPTIONAL;
+	if (divide && !c->bpf->bss->divide_exits)
+		series_forget_exits(&c->series);
+	optional_want(&c->optional, measures);
+	c->bpf->bss->divide_exits = divide;
+	/* Only all of these tell which huge pages get mapped. */
+	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
+	looks_want(&c->looks, &c->table, measures, vm, c->stats_fd);
+	c->wanted = measures;
 }
 
 void *collector_open(const struct args *args, struct diag *why)
@@ -86,7 +154,7 @@ void *collector_open(const struct args *args, struct diag *why)
 		diag_set(why, "mount -t sysfs sysfs /sys", "cannot read " POSSIBLE_CPUS ": %s",
 			 strerror(-c->cpu_count));
 
-	if (c->cpu_count < 0 || ladder_probe(&ladder, &c->hooks, why) || load(c, why)) {
+	if (c->cpu_count < 0 || ladder_probe(&ladder, &c->hooks, why) || start(c, why)) {
 		collector_close(c);
 		return NULL;
 	}
@@ -107,6 +175,9 @@ void collector_close(void *collector)
 		close(c->stats_fd);
 	looks_close(&c->looks);
 	vm_table_close(&c->table);
+	series_close(&c->series);
+	stats_close(&c->stats);
+	optional_close(&c->optional);
 	if (c->bpf) {
 		unmap_shared(c->bpf->maps.counts, c->counts);
 		unmap_shared(c->bpf->maps.cpus, c->cpus);
@@ -115,13 +186,6 @@ void collector_close(void *collector)
 	exit_kinds_free(&c->kinds);
 	snapshot_free(c->before);
 	free(c);
-}
-
-void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
-{
-	struct collector *c = collector;
-
-	looks_want(&c->looks, &c->table, measures, vm, c->stats_fd);
 }
 
 static bool is_ejection(const struct collector *c, const char *kind)
@@ -142,6 +206,7 @@ static void keep_policy(const struct collector *c, struct top_vm *vm)
 		    (old->vm.birth && old->vm.birth != vm->vm.birth))
 			continue;
 		vm->policy_known = old->policy_known;
+		vm->budget_us = old->budget_us;
 		vm->ejected = old->ejected;
 		memcpy(vm->policy, old->policy, sizeof(vm->policy));
 		memcpy(vm->left, old->left, sizeof(vm->left));
@@ -161,6 +226,7 @@ static void read_policy(const struct collector *c, struct top_vm *vm, const stru
 		return;
 	}
 	vm->policy_known = true;
+	vm->budget_us = policy.budget_us;
 	vm->ejected = is_ejection(c, policy.exit_kind);
 	memcpy(vm->policy, policy.policy, sizeof(vm->policy));
 	if (policy.exit_policy[0])
@@ -171,6 +237,7 @@ static void read_policy(const struct collector *c, struct top_vm *vm, const stru
 static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
 {
 	const struct top_counts *from = &c->counts[slot];
+	int err;
 
 	vm->numbers = (struct numbers){
 		.to_private = from->to_private,
@@ -181,11 +248,16 @@ static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
 		.held = from->held,
 		.requested_pages = from->requested_pages,
 		.effective_pages = from->effective_pages,
+		.zaps = from->zaps,
 		.zap_pages = from->zap_pages,
+		.zap_ns = from->zap_ns,
+		.huge_mapped = from->huge_mapped,
 	};
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		vm->numbers.exits += c->cpus[cpu].exits[slot];
-	return histogram_set(&vm->latency, from->latency);
+	stats_fill(&c->stats, vm, slot, &c->table.owners[slot]);
+	err = histogram_set_first(&vm->latency, from->latency, TOP_BUCKETS);
+	return err ?: histogram_set_first(&vm->zap_latency, from->zap_latency, TOP_BUCKETS);
 }
 
 /* The kernel no longer writes to the counts of a VM that has ended. */
@@ -231,23 +303,68 @@ static int add_idle(struct collector *c, struct snapshot *s)
 	return 0;
 }
 
+static unsigned int measured(const struct collector *c)
+{
+	unsigned int measures = ladder_measures(&c->hooks);
+
+	if (c->has_policies)
+		measures |= MEASURE_POLICY;
+	if (c->has_reasons && measures & MEASURE_EXITS)
+		measures |= MEASURE_REASONS;
+	if (c->can_read_stats)
+		measures |= MEASURE_HUGE | (c->bpf->bss->has_memattr_stats ? MEASURE_STATS : 0);
+	return measures;
+}
+
+static void describe_hooks(const struct collector *c, struct snapshot *s)
+{
+	struct snapshot_hook *stats = &s->hooks[METRIC_STATS];
+
+	s->hook_count = METRIC_COUNT;
+	for (int metric = 0; metric < METRIC_COUNT; metric++)
+		if (metric != METRIC_REASONS && metric != METRIC_STATS)
+			ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
+	s->hooks[METRIC_REASONS] = c->reasons_hook;
+	*stats = (struct snapshot_hook){ .metric = "statistics", .hook = "n/a" };
+	if (c->can_read_stats)
+		snprintf(stats->hook, sizeof(stats->hook), "read:struct kvm");
+	else
+		snprintf(stats->note, sizeof(stats->note), "the kernel does not run the program that reads them");
+}
+
+/* Everything that is not in a list. */
+static void fill_rest(struct collector *c, struct snapshot *s)
+{
+	s->time_ns = monotonic_ns();
+	s->wall = time(NULL);
+	c->can_read_stats = !stats_read(&c->stats);
+	s->measured = measured(c);
+	s->unwanted = MEASURE_OPTIONAL & ~c->wanted;
+	describe_hooks(c, s);
+}
+
+static void fill_loss(const struct collector *c, struct snapshot *s)
+{
+	s->lost_events += c->bpf->bss->lost_events;
+	for (int cpu = 0; cpu < c->cpu_count; cpu++)
+		s->lost_events += c->cpus[cpu].lost;
+	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
+	looks_cost(&c->looks, s, c->stats_fd);
+}
+
 static int fill_snapshot(struct collector *c, struct snapshot *s)
 {
 	int err = 0;
 
 	vm_table_list(&c->table);
-	s->time_ns = monotonic_ns();
-	s->wall = time(NULL);
 	ladder_look(&ladder, &c->hooks, c->bpf->obj);
-	s->measured = ladder_measures(&c->hooks) | (c->has_policies ? MEASURE_POLICY : 0);
-	s->hook_count = METRIC_COUNT;
-	for (int metric = 0; metric < METRIC_COUNT; metric++)
-		ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
-
 	vm_table_update(&c->table, ladder_tells_all(&c->hooks, METRIC_VM_END));
+	fill_rest(c, s);
 	for (uint32_t slot = 0; !err && slot < VM_SLOTS; slot++)
 		if (c->table.owners[slot].listed)
 			err = add_counted(c, s, slot);
+	if (!err)
+		err = series_add(&c->series, s, &c->table);
 	if (!err)
 		err = add_idle(c, s);
 	tell_siblings_apart(s);
@@ -256,12 +373,7 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 		err = looks_read(&c->looks, &c->table, c->has_policies, c->before, s);
 	snapshot_sort(s);
 	vm_table_release(&c->table);
-
-	s->lost_events += c->bpf->bss->lost_events;
-	for (int cpu = 0; cpu < c->cpu_count; cpu++)
-		s->lost_events += c->cpus[cpu].lost;
-	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
-	looks_cost(&c->looks, s, c->stats_fd);
+	fill_loss(c, s);
 	return err;
 }
 

@@ -24,16 +24,58 @@ static const struct field vm_fields[] = {
 	FIELD_NUMBER(effective_pages),
 	FIELD_NUMBER(zap_pages),
 	FIELD(FIELD_HISTOGRAM, struct top_vm, "latency", latency),
+	FIELD_NUMBER(zaps),
+	FIELD_NUMBER(zap_ns),
+	FIELD(FIELD_HISTOGRAM, struct top_vm, "zap_latency", zap_latency),
+	FIELD_NUMBER(huge_lost),
+	FIELD_NUMBER(huge_mapped),
+	FIELD_NUMBER(widened_pages),
+	FIELD_NUMBER(policy_calls),
+	FIELD_NUMBER(policy_ns),
+	FIELD_NUMBER(refused),
+	FIELD_NUMBER(host_refused),
+	FIELD_NUMBER(ejections),
+	FIELD_NUMBER(prefaulted_pages),
+	FIELD_NUMBER(prefaulted_unused),
+	FIELD(FIELD_UNSIGNED, struct top_vm, "budget_us", budget_us),
+	FIELD(FIELD_UNSIGNED, struct top_vm, "huge_pages", huge_pages),
+	FIELD(FIELD_SIGNED, struct top_vm, "private_pages", private_pages),
 };
 
-const struct list_type top_lists[] = {
+#define FIELD_PART(member)	FIELD(FIELD_UNSIGNED, struct top_part, #member, numbers.member)
+
+static const struct field part_fields[] = {
+	FIELD(FIELD_UNSIGNED, struct top_part, "birth", birth),
+	FIELD_TO(PART_KINDS - 1, struct top_part, "kind", kind),
+	FIELD(FIELD_SIGNED, struct top_part, "part", part),
+	FIELD_PART(count),
+	FIELD_PART(ns),
+	FIELD_PART(late),
+	FIELD_PART(ahead_pages),
+	FIELD_PART(ahead_new_pages),
+	FIELD(FIELD_HISTOGRAM, struct top_part, "latency", latency),
+};
+
+const struct list_type top_lists[LIST_COUNT] = {
 	[LIST_VMS] = { "vm", sizeof(struct top_vm), 1 << 16, vm_fields, sizeof(vm_fields) / sizeof(*vm_fields),
-	  snapshot_compare_vms, false, false },
+		       snapshot_compare_vms, false, false },
+	[LIST_PARTS] = { "part", sizeof(struct top_part), 1 << 20, part_fields,
+			 sizeof(part_fields) / sizeof(*part_fields), compare_parts, true, false },
 	[LIST_CHAINS] = CHAIN_ITEM_LIST,
 	[LIST_CHAIN_WORSTS] = CHAIN_WORST_LIST,
 	[LIST_RUNS] = MAP_RUN_LIST,
 	[LIST_BLOCKS] = MAP_BLOCK_LIST,
 };
+
+static void fill_policy(struct figures *f, const struct top_vm *vm)
+{
+	f->call_ns.kind = f->budget_percent.kind = CELL_NO_SAMPLE;
+	if (!f->numbers.policy_calls)
+		return;
+	f->call_ns = (struct cell){ CELL_NUMBER, (double)f->numbers.policy_ns / f->numbers.policy_calls };
+	if (vm->budget_us)
+		f->budget_percent = (struct cell){ CELL_NUMBER, f->call_ns.number / (10.0 * vm->budget_us) };
+}
 
 /* A VM that was not there before, or had no event yet, had counted nothing: its counts start at 0. */
 void fill_figures(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part)
@@ -47,6 +89,8 @@ void fill_figures(void *figures, const struct pair *pair, const struct snapshot_
 	for (size_t i = 0; then && i < sizeof(f->numbers) / sizeof(*numbers); i++)
 		numbers[i] -= ((const uint64_t *)&then->numbers)[i];
 	latency_add(&f->latency, &now->latency, then ? &then->latency : NULL);
+	latency_add(&f->zap_latency, &now->zap_latency, then ? &then->zap_latency : NULL);
+	fill_policy(f, now);
 }
 
 static const char *policy_text(const struct row *row)
@@ -71,7 +115,36 @@ static const char *left_text(const struct row *row)
 	return vm->left[0] ? vm->left : "-";
 }
 
+static bool huge_pages(const struct row *row, double *number)
+{
+	*number = ((const struct top_vm *)row->vm)->huge_pages;
+	return true;
+}
+
+static bool part_number(const struct row *row, double *number)
+{
+	*number = row->part;
+	return true;
+}
+
+static const char *reason_text(const struct row *row)
+{
+	return exit_name(row->part);
+}
+
+static const char *alias_text(const struct row *row)
+{
+	return alias_name(row->part / LEVEL_COUNT);
+}
+
+static const char *level_text(const struct row *row)
+{
+	return level_name(row->part % LEVEL_COUNT);
+}
+
 #define NUMBER(member)	COUNT(figures, numbers.member)
+#define TIME(figures, member) \
+	.unit = UNIT_NS, .from = FROM_COUNT, .at = offsetof(struct figures, numbers.member)
 
 /* Columns that two views have. */
 #define TO_PRIVATE \
@@ -103,6 +176,19 @@ static const char *left_text(const struct row *row)
 	{ "policy", "POLICY", UNIT_TEXT, .from = FROM_TEXT, .text = policy_text, .width = 8, \
 	  .help = "the policy that governs the VM" }
 
+#define ZAPPED \
+	{ "zap_pg", "ZAPPG", NUMBER(zap_pages), .needs = MEASURE_ZAPS, \
+	  .help = "pages unmapped from the guest for conversions" }
+#define WIDENED \
+	{ "widen_pg", "WIDEN", NUMBER(widened_pages), .needs = MEASURE_STATS, \
+	  .help = "of the unmapped pages, those that a policy added" }
+#define LEFT \
+	{ "left", "LEFT", UNIT_TEXT, .from = FROM_TEXT, .text = left_text, .width = 10, \
+	  .help = "why the policy before left, l shows more" }
+
+/* Only all of these tell which huge pages come and go. */
+#define HUGE_CHANGES (MEASURE_HUGE | MEASURE_FAULTS | MEASURE_AHEAD)
+
 static const struct column vms[] = {
 	COLUMN_PID,
 	COLUMN_NAME(9),
@@ -111,8 +197,7 @@ static const struct column vms[] = {
 	TO_PRIVATE,
 	TO_SHARED,
 	EFFECTIVE,
-	{ "zap_pg", "ZAPPG", NUMBER(zap_pages), .needs = MEASURE_ZAPS,
-	  .help = "pages unmapped from the guest for conversions" },
+	ZAPPED,
 	DENIED,
 	MEDIAN,
 	TAIL,
@@ -120,8 +205,7 @@ static const struct column vms[] = {
 	REQUESTED,
 	HELD,
 	FAILED,
-	{ "left", "LEFT", UNIT_TEXT, .from = FROM_TEXT, .text = left_text, .width = 10,
-	  .help = "why the policy before left, l shows more" },
+	LEFT,
 };
 
 static const struct column conversions[] = {
@@ -142,13 +226,107 @@ static const struct column conversions[] = {
 	TAIL,
 };
 
-/* What the first view shows. */
-#define MEASURES_VMS \
-	(MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | MEASURE_POLICY)
+static const struct column zaps[] = {
+	COLUMN_PID,
+	COLUMN_NAME(9),
+	{ "zaps", "ZAPS", NUMBER(zaps), .needs = MEASURE_ZAPS, .help = "ranges that were unmapped for conversions" },
+	ZAPPED,
+	WIDENED,
+	{ "zap_time", "TIME", TIME(figures, zap_ns), .needs = MEASURE_ZAP_NS,
+	  .help = "time in zaps, per second" },
+	{ "zap_p50", "P50", PERCENTILE(figures, zap_latency, 50), .needs = MEASURE_ZAP_NS,
+	  .help = "median latency of a zap" },
+	{ "zap_p99", "P99", PERCENTILE(figures, zap_latency, 99), .needs = MEASURE_ZAP_NS,
+	  .help = "99th percentile of it" },
+	{ "huge", "HUGE", UNIT_LEVEL, .from = FROM_ROW, .number = huge_pages, .needs = MEASURE_HUGE,
+	  .help = "huge pages that are mapped now" },
+	{ "huge_lost", "HLOST", NUMBER(huge_lost), .needs = HUGE_CHANGES, .warns = true,
+	  .help = "huge pages that are no longer mapped, for whatever reason" },
+	{ "huge_new", "HNEW", NUMBER(huge_mapped), .needs = HUGE_CHANGES,
+	  .help = "huge pages mapped, regained ones too" },
+};
 
-#define TABLE(of) \
-	.columns = of, .column_count = sizeof(of) / sizeof(*of), .fixed = 2, .sort = 2, \
-	.figures_size = sizeof(struct figures), .figures = fill_figures
+static const struct column policy[] = {
+	COLUMN_PID,
+	COLUMN_NAME(9),
+	POLICY,
+	{ "calls", "CALLS", NUMBER(policy_calls), .needs = MEASURE_STATS, .help = "decisions of policies" },
+	{ "call_time", "CALL", CELL(figures, call_ns, UNIT_NS), .needs = MEASURE_STATS,
+	  .help = "mean time of a decision" },
+	{ "budget", "BUDG%", CELL(figures, budget_percent, UNIT_PERCENT), .needs = MEASURE_STATS | MEASURE_POLICY,
+	  .help = "that time as a part of the policy's budget" },
+	{ "refused", "REFUS", NUMBER(refused), .needs = MEASURE_STATS, .warns = true,
+	  .help = "conversions that policies refused" },
+	{ "host_refused", "HREF", NUMBER(host_refused), .needs = MEASURE_STATS, .warns = true,
+	  .help = "the host's accesses to guest_memfds that policies refused" },
+	WIDENED,
+	{ "ahead_pg", "AHEAD", NUMBER(prefaulted_pages), .needs = MEASURE_STATS, .help = "pages mapped ahead" },
+	{ "unused_pg", "UNUSE", NUMBER(prefaulted_unused), .needs = MEASURE_STATS,
+	  .help = "of these, those that were zapped untouched" },
+	{ "ejected", "EJECT", NUMBER(ejections), .needs = MEASURE_STATS, .warns = true,
+	  .help = "policies that broke a rule" },
+	LEFT,
+};
+
+#define PART(member)	COUNT(part_figures, numbers.member)
+#define PART_P50(measure) \
+	{ "p50", "P50", PERCENTILE(part_figures, latency, 50), .needs = measure, .help = "median of it" }
+#define PART_P99(measure) \
+	{ "p99", "P99", PERCENTILE(part_figures, latency, 99), .needs = measure, .help = "99th percentile of it" }
+#define PART_SHARE(measure, words) \
+	{ "share", "SHARE", CELL(part_figures, share, UNIT_PERCENT), .needs = measure, .help = words }
+
+static const struct column vcpus[] = {
+	COLUMN_PID,
+	COLUMN_NAME(14),
+	{ "vcpu", "VCPU", UNIT_NAME, .from = FROM_ROW, .number = part_number, .width = 4 },
+	{ "exits", "EXITS", PART(count), .needs = MEASURE_VCPUS, .help = "exits of the vCPU" },
+	{ "time", "TIME", TIME(part_figures, ns), .needs = MEASURE_EXIT_NS,
+	  .help = "time from exits until the vCPU ran again, per second" },
+	PART_SHARE(MEASURE_EXIT_NS, "of that time of all the VM's vCPUs"),
+	PART_P50(MEASURE_EXIT_NS),
+	PART_P99(MEASURE_EXIT_NS),
+};
+
+static const struct column exits[] = {
+	COLUMN_PID,
+	COLUMN_NAME(14),
+	{ "reason", "REASON", UNIT_TEXT, .from = FROM_TEXT, .text = reason_text, .width = 18,
+	  .help = "the processor's; after user: why KVM_RUN returned" },
+	{ "exits", "EXITS", PART(count), .needs = MEASURE_REASONS | MEASURE_USER_EXITS,
+	  .help = "exits for this reason" },
+	{ "time", "TIME", CELL(part_figures, time, UNIT_NS), .needs = MEASURE_EXIT_NS,
+	  .help = "time from these exits until the vCPU ran again, per second" },
+	PART_SHARE(MEASURE_EXIT_NS, "of that time for all reasons"),
+	PART_P50(MEASURE_EXIT_NS),
+	PART_P99(MEASURE_EXIT_NS),
+};
+
+static const struct column faults[] = {
+	COLUMN_PID,
+	COLUMN_NAME(14),
+	{ "alias", "ALIAS", UNIT_TEXT, .from = FROM_TEXT, .text = alias_text, .width = 7,
+	  .help = "which side was accessed: private or shared" },
+	{ "level", "LEVEL", UNIT_TEXT, .from = FROM_TEXT, .text = level_text, .width = 5,
+	  .help = "size of the page that maps it now; none: nothing was mapped" },
+	{ "faults", "FAULT", PART(count), .needs = MEASURE_FAULTS, .help = "stage-2 faults" },
+	{ "late", "LATE", PART(late), .needs = MEASURE_LATE,
+	  .help = "of these, faults on pages that had been mapped ahead" },
+	{ "time", "TIME", TIME(part_figures, ns), .needs = MEASURE_FAULTS,
+	  .help = "time in these faults, per second" },
+	PART_SHARE(MEASURE_FAULTS, "of that time of all faults"),
+	PART_P50(MEASURE_FAULTS),
+	PART_P99(MEASURE_FAULTS),
+	{ "ahead_pg", "AHEAD", PART(ahead_pages), .needs = MEASURE_AHEAD,
+	  .help = "pages mapped ahead, or found mapped" },
+	{ "ahead_new", "NEW", PART(ahead_new_pages), .needs = MEASURE_AHEAD,
+	  .help = "of these, those that were not mapped before" },
+};
+
+#define COLUMNS(of, who, by)	.columns = of, .column_count = sizeof(of) / sizeof(*of), .fixed = who, .sort = by
+#define TABLE(of, by)	COLUMNS(of, 2, by), .figures_size = sizeof(struct figures), .figures = fill_figures
+#define PARTS(of, who, part) \
+	COLUMNS(of, who, who), .figures_size = sizeof(struct part_figures), .figures = fill_##part, .next_part = next_##part
 
 static uint64_t exits_of(const struct snapshot_vm *vm)
 {
@@ -163,14 +341,40 @@ static uint64_t requests_of(const struct snapshot_vm *vm)
 const struct sheet sheets[] = {
 	[SHEET_VMS] = {
 		.word = "vms", .noun = "VM", .help = "what KVM does for each VM", .enter = SHEET_CONVERSIONS,
-		TABLE(vms), .trend = exits_of, .measures = MEASURES_VMS,
+		TABLE(vms, 2), .trend = exits_of,
+		.measures = MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | MEASURE_POLICY,
 		.metrics = 1 << METRIC_EXITS | 1 << METRIC_CONVERSIONS | 1 << METRIC_ZAPS,
+	},
+	[SHEET_VCPUS] = {
+		.word = "vcpus", .noun = "vCPU", .help = "the exits of each vCPU", .enter = SHEET_EXITS,
+		PARTS(vcpus, 3, vcpu), .measures = MEASURE_VCPUS | MEASURE_EXIT_NS,
+		.metrics = 1 << METRIC_EXITS | 1 << METRIC_EXIT_NS,
+	},
+	[SHEET_EXITS] = {
+		.word = "reasons", .noun = "reason", .help = "why VMs exit, and for how long",
+		PARTS(exits, 3, exit), .measures = MEASURE_REASONS | MEASURE_EXIT_NS | MEASURE_USER_EXITS,
+		.metrics = 1 << METRIC_EXITS | 1 << METRIC_REASONS | 1 << METRIC_EXIT_NS | 1 << METRIC_USER_EXITS,
 	},
 	[SHEET_CONVERSIONS] = {
 		.word = "conversions", .noun = "VM", .subject = "conversions",
 		.help = "what was asked for, and what came of it",
-		TABLE(conversions), .trend = requests_of, .measures = MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_POLICY,
+		TABLE(conversions, 2), .trend = requests_of,
+		.measures = MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_POLICY,
 		.metrics = 1 << METRIC_CONVERSIONS,
+	},
+	[SHEET_ZAPS] = {
+		.word = "zaps", .noun = "VM", .subject = "zaps", .help = "what conversions unmap, and huge pages",
+		TABLE(zaps, 2), .measures = MEASURE_ZAPS | MEASURE_ZAP_NS | MEASURE_STATS | HUGE_CHANGES,
+		.metrics = 1 << METRIC_ZAPS | 1 << METRIC_FAULTS | 1 << METRIC_AHEAD,
+	},
+	[SHEET_FAULTS] = {
+		.word = "faults", .noun = "kind", .help = "stage-2 faults, and memory mapped ahead of them",
+		PARTS(faults, 4, fault), .measures = MEASURE_FAULTS | MEASURE_LATE | MEASURE_AHEAD,
+		.metrics = 1 << METRIC_FAULTS | 1 << METRIC_AHEAD,
+	},
+	[SHEET_POLICY] = {
+		.word = "policy", .noun = "VM", .subject = "policies", .help = "what policies decide, and what they cost",
+		TABLE(policy, 3), .measures = MEASURE_POLICY | MEASURE_STATS, .metrics = 1 << METRIC_STATS,
 	},
 	[SHEET_MAP] = {
 		.word = "map", .noun = "VM", .subject = "memory",
@@ -183,7 +387,7 @@ const struct sheet sheets[] = {
 	[SHEET_CHAINS] = {
 		.word = "chains", .noun = "link", .subject = "chains",
 		.help = "what conversions cost, from the exit to the fault", .enter = SHEET_MAP,
-		.columns = chain_columns, .column_count = sizeof(chain_columns) / sizeof(*chain_columns), .fixed = 3, .sort = 4,
+		COLUMNS(chain_columns, 3, 4),
 		.figures_size = sizeof(struct chain_figures), .figures = fill_chain_figures, .next_part = chain_next_link,
 		.measures = MEASURE_CHAINS | MEASURE_CHAIN_EXITS | MEASURE_CHAIN_FAULTS,
 		.metrics = ((1 << CHAIN_METRICS) - 1) << METRIC_CHAINS,
@@ -192,6 +396,7 @@ const struct sheet sheets[] = {
 };
 
 const char *const measures[] = {
-	"exits", "conversions", "requests", "zaps", "policy", "chains", "chain_exits", "chain_faults", "map",
-	"map_attributes", "map_conversions", "map_faults", NULL,
+	"exits", "conversions", "requests", "zaps", "policy", "vcpus", "reasons", "exit_ns", "user_exits", "faults",
+	"late", "ahead", "zap_ns", "huge", "stats", "map", "map_attributes", "map_conversions",
+	"map_faults", "chains", "chain_exits", "chain_faults", NULL,
 };

@@ -15,52 +15,103 @@ enum measure {
 	MEASURE_REQUESTS	= 1 << 2,	/* requested pages, denied, failed, latency */
 	MEASURE_ZAPS		= 1 << 3,
 	MEASURE_POLICY		= 1 << 4,
-	MEASURE_CHAINS		= 1 << 5,
-	MEASURE_CHAIN_EXITS	= 1 << 6,
-	MEASURE_CHAIN_FAULTS	= 1 << 7,
-	MEASURE_MAP		= 1 << 8,	/* memslots */
-	MEASURE_MAP_ATTRIBUTES	= 1 << 9,
-	MEASURE_MAP_CONVERSIONS	= 1 << 10,
-	MEASURE_MAP_FAULTS	= 1 << 11,
+	MEASURE_VCPUS		= 1 << 5,	/* exits of each vCPU */
+	MEASURE_REASONS		= 1 << 6,	/* exits by reason */
+	MEASURE_EXIT_NS		= 1 << 7,	/* time from exits to entries */
+	MEASURE_USER_EXITS	= 1 << 8,
+	MEASURE_FAULTS		= 1 << 9,
+	MEASURE_LATE		= 1 << 10,	/* of the faults, those on pages that had been mapped ahead */
+	MEASURE_AHEAD		= 1 << 11,
+	MEASURE_ZAP_NS		= 1 << 12,
+	MEASURE_HUGE		= 1 << 13,	/* huge pages that are mapped at the moment */
+	MEASURE_STATS		= 1 << 14,	/* the statistics that the series adds */
+	MEASURE_MAP		= 1 << 15,	/* memslots of one VM */
+	MEASURE_MAP_ATTRIBUTES	= 1 << 16,
+	MEASURE_MAP_CONVERSIONS	= 1 << 17,
+	MEASURE_MAP_FAULTS	= 1 << 18,
+	MEASURE_CHAINS		= 1 << 19,
+	MEASURE_CHAIN_EXITS	= 1 << 20,
+	MEASURE_CHAIN_FAULTS	= 1 << 21,
+	MEASURE_DIVIDED		= MEASURE_VCPUS | MEASURE_REASONS | MEASURE_EXIT_NS,
+	MEASURE_OPTIONAL	= MEASURE_DIVIDED | MEASURE_USER_EXITS | MEASURE_FAULTS | MEASURE_LATE | MEASURE_AHEAD,
 };
 
-/* The metrics, for each of which hooks.c lists hooks. */
+/* The metrics. hooks.c lists hooks for all but METRIC_REASONS and METRIC_STATS, which are read. */
 enum metric {
 	METRIC_EXITS,
 	METRIC_CONVERSIONS,
 	METRIC_ZAPS,
+	METRIC_EXIT_NS,
+	METRIC_USER_EXITS,
+	METRIC_FAULTS,
+	METRIC_AHEAD,
+	METRIC_REASONS,		/* at each exit */
+	METRIC_STATS,		/* for each snapshot */
 	METRIC_VM_END,
 	METRIC_COUNT,
 };
 
-/* As in struct top_counts; totals since the VM was first seen, or of an interval. All members have one type. */
+/* As in struct top_counts and struct top_stats; totals since the VM was first seen, or of an interval. One type. */
 struct numbers {
 	uint64_t exits;
 	uint64_t to_private, to_shared, noop;
 	uint64_t denied, failed, held;
-	uint64_t requested_pages, effective_pages, zap_pages;
+	uint64_t requested_pages, effective_pages;
+	uint64_t zaps, zap_pages, zap_ns;
+	uint64_t huge_lost, huge_mapped;
+	uint64_t widened_pages;
+	uint64_t policy_calls, policy_ns;
+	uint64_t refused, host_refused, ejections;
+	uint64_t prefaulted_pages, prefaulted_unused;
 };
 
 struct top_vm {
 	struct snapshot_vm vm;
 	char policy[VM_POLICY_NAME_LEN];	/* empty: none */
 	bool policy_known;	/* false if the VM came and went between two snapshots */
+	uint32_t budget_us;	/* of the policy, for each call */
 	/* The policy that left last; empty: none has left. */
 	bool ejected;		/* it broke a rule */
 	char left[VM_POLICY_NAME_LEN + VM_EXIT_KIND_LEN];	/* "seal:bad-return" */
 	char left_text[VM_EXIT_TEXT_LEN];
 	struct numbers numbers;
+	uint64_t huge_pages;		/* mapped at the moment */
+	int64_t private_pages;		/* of those that conversions have changed */
 	struct histogram latency;	/* ns, of conversions */
+	struct histogram zap_latency;	/* ns, of zaps */
+};
+
+/* As struct top_series. All members have one type. */
+struct part_numbers {
+	uint64_t count, ns;
+	uint64_t late, ahead_pages, ahead_new_pages;
+};
+
+/* A part of a VM's counts: one of its vCPUs, a reason for exits, and so on. */
+struct top_part {
+	uint64_t birth;		/* the VM's */
+	uint8_t kind;		/* enum top_part_kind */
+	int64_t part;		/* from 0 up */
+	struct part_numbers numbers;
+	struct histogram latency;	/* ns */
 };
 
 struct figures {
 	struct numbers numbers;
-	struct latency latency;
+	struct latency latency, zap_latency;
+	struct cell call_ns, budget_percent;
 };
 
-/* The lists of a snapshot. */
-enum list_id {
+struct part_figures {
+	struct part_numbers numbers;
+	struct latency latency;
+	struct cell time;	/* ns, per second; returns to userspace have none */
+	struct cell share;	/* of the time of all such parts of the VM */
+};
+
+enum top_list {
 	LIST_VMS,
+	LIST_PARTS,
 	LIST_CHAINS,
 	LIST_CHAIN_WORSTS,
 	LIST_RUNS,
@@ -74,12 +125,21 @@ extern const struct list_type top_lists[LIST_COUNT];
 void *collector_open(const struct args *args, struct diag *why);
 struct snapshot *collector_snapshot(void *collector);
 void collector_close(void *collector);
+/*
+ * Says what is to be collected from now on. What the view of VMs shows always is; the rest costs nothing while nobody
+ * wants it. The map is that of @vm.
+ */
 void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm);
 
 /* columns.c */
 enum sheet_id {
 	SHEET_VMS,
+	SHEET_VCPUS,
+	SHEET_EXITS,
 	SHEET_CONVERSIONS,
+	SHEET_ZAPS,
+	SHEET_FAULTS,
+	SHEET_POLICY,
 	SHEET_MAP,
 	SHEET_CHAINS,
 	SHEET_COUNT,
@@ -88,6 +148,19 @@ enum sheet_id {
 extern const struct sheet sheets[SHEET_COUNT];
 extern const char *const measures[];	/* names of enum measure */
 void fill_figures(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+
+/* parts.c */
+int compare_parts(const void *a, const void *b);
+/* For the rows of views that show parts of one kind. */
+long next_vcpu(const struct snapshot *s, const struct snapshot_vm *vm, long part);
+long next_exit(const struct snapshot *s, const struct snapshot_vm *vm, long part);
+long next_fault(const struct snapshot *s, const struct snapshot_vm *vm, long part);
+void fill_vcpu(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+void fill_exit(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+void fill_fault(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+
+/* exit_names.c: "npf", "user:memory_fault"; numbers that have no name here stay numbers. */
+const char *exit_name(long part);
 
 /* chain_columns.c */
 struct chain_figures {

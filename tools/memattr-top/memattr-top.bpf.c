@@ -5,9 +5,9 @@
  */
 #include <linux/errno.h>
 
-#include "vm_slots.bpf.h"
-
-#include "counts.h"
+#include "exits.bpf.h"
+#include "faults.bpf.h"
+#include "stats.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -15,10 +15,6 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* Only the members that are read are declared; their offsets come from the running kernel's BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct kvm_vcpu {
-	struct kvm *kvm;
-};
-
 union kvm_mmu_notifier_arg {
 	unsigned long attributes;
 };
@@ -42,78 +38,16 @@ struct kvm_memattr_convert_event {
 
 struct kvm_memattr_zap_event {
 	__u64 zap_start, zap_end;
+	__u64 zap_ns;
 };
 #pragma clang attribute pop
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, VM_SLOTS);
-	__type(key, __u32);
-	__type(value, struct top_counts);
-} counts SEC(".maps");
-
-/* The collector makes as many entries as the highest number of a CPU needs. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct top_cpu);
-} cpus SEC(".maps");
-
-__u64 lost_events;	/* events other than exits, of VMs without a slot; exits on CPUs without an entry */
-
-/* The verifier assumes that every argument of a module's tracepoint may be NULL. */
-static struct top_counts *counts_of(struct kvm *kvm)
-{
-	struct top_counts *found;
-	__u32 slot;
-
-	if (!kvm)
-		return NULL;
-	slot = slot_of(kvm);
-	found = bpf_map_lookup_elem(&counts, &slot);
-	if (!found)
-		__sync_fetch_and_add(&lost_events, 1);
-	return found;
-}
-
-/*
- * Runs tens of thousands of times a second on each CPU; all but a VM's first exit skip the slot
- * lookup.
- */
-SEC("tp_btf/kvm_exit")
-int BPF_PROG(count_exit, struct kvm_vcpu *vcpu)
-{
-	__u32 id = bpf_get_smp_processor_id();
-	struct top_cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
-	__u32 now = epoch;
-	struct kvm *kvm;
-
-	if (!cpu)
-		__sync_fetch_and_add(&lost_events, 1);
-	if (!cpu || !vcpu)
-		return 0;
-	kvm = vcpu->kvm;
-	if (cpu->kvm != (__u64)kvm || cpu->epoch != now) {
-		cpu->kvm = (__u64)kvm;
-		cpu->epoch = now;
-		cpu->slot = slot_of(kvm);
-	}
-	if (cpu->slot == NO_SLOT)
-		cpu->lost++;
-	else
-		cpu->exits[cpu->slot % VM_SLOTS]++;
-	return 0;
-}
 
 static void count_direction(struct top_counts *counts, __u64 attributes)
 {
 	if (attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE)
-		__sync_fetch_and_add(&counts->to_private, 1);
+		add(&counts->to_private, 1);
 	else
-		__sync_fetch_and_add(&counts->to_shared, 1);
+		add(&counts->to_shared, 1);
 }
 
 /* In place, the range is one of a file, and memslots may map any parts of it. */
@@ -138,25 +72,22 @@ SEC("tp_btf/kvm_memattr_convert")
 int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
 {
 	struct top_counts *counts = counts_of(kvm);
-	__u32 bucket;
 
 	if (!counts || !ev)
 		return 0;
-	__sync_fetch_and_add(&counts->requested_pages, requested_pages(ev));
+	add(&counts->requested_pages, requested_pages(ev));
 	if (ev->verdict) {
-		__sync_fetch_and_add(&counts->denied, 1);
+		add(&counts->denied, 1);
 	} else if (ev->ret) {
-		__sync_fetch_and_add(&counts->failed, 1);
+		add(&counts->failed, 1);
 		if (is_in_place(ev) && ev->ret == -EAGAIN)
-			__sync_fetch_and_add(&counts->held, 1);
+			add(&counts->held, 1);
 	} else if (!ev->effective_pages) {
-		__sync_fetch_and_add(&counts->noop, 1);
+		add(&counts->noop, 1);
 	} else {
 		count_direction(counts, ev->attributes);
-		__sync_fetch_and_add(&counts->effective_pages, ev->effective_pages);
-		bucket = h2_bucket(spent_ns(ev));
-		if (bucket < H2_BUCKETS)
-			__sync_fetch_and_add(&counts->latency[bucket], 1);
+		add(&counts->effective_pages, ev->effective_pages);
+		add(&counts->latency[top_bucket(spent_ns(ev)) % TOP_BUCKETS], 1);
 	}
 	return 0;
 }
@@ -166,8 +97,12 @@ int BPF_PROG(count_zap, struct kvm *kvm, const struct kvm_memattr_zap_event *ev)
 {
 	struct top_counts *counts = counts_of(kvm);
 
-	if (counts && ev)
-		__sync_fetch_and_add(&counts->zap_pages, ev->zap_end - ev->zap_start);
+	if (!counts || !ev)
+		return 0;
+	add(&counts->zaps, 1);
+	add(&counts->zap_pages, ev->zap_end - ev->zap_start);
+	add(&counts->zap_ns, ev->zap_ns);
+	add(&counts->zap_latency[top_bucket(ev->zap_ns) % TOP_BUCKETS], 1);
 	return 0;
 }
 
@@ -183,7 +118,7 @@ int BPF_PROG(count_convert_stock, struct kvm *kvm, struct kvm_gfn_range *range)
 	if (!counts)
 		return 0;
 	count_direction(counts, range->arg.attributes);
-	__sync_fetch_and_add(&counts->effective_pages, range->end - range->start);
+	add(&counts->effective_pages, range->end - range->start);
 	return 0;
 }
 
@@ -192,7 +127,9 @@ int BPF_PROG(count_zap_stock, struct kvm *kvm, struct kvm_gfn_range *range)
 {
 	struct top_counts *counts = counts_of(kvm);
 
-	if (counts)
-		__sync_fetch_and_add(&counts->zap_pages, range->end - range->start);
+	if (!counts)
+		return 0;
+	add(&counts->zaps, 1);
+	add(&counts->zap_pages, range->end - range->start);
 	return 0;
 }

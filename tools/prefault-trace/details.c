@@ -41,8 +41,8 @@ static void latency_object(struct json *json, const char *key, const struct late
 
 static void kind_members(struct json *json, const struct trace_kind *kind)
 {
-	json_string(json, "alias", kind_alias(kind->alias));
-	json_string(json, "level", kind_level(kind->level));
+	json_string(json, "alias", alias_name(kind->alias));
+	json_string(json, "level", level_name(kind->level));
 	json_string(json, "access", kind_access(kind->access));
 	json_string(json, "result", kind_result(kind->event, kind->result));
 }
@@ -166,8 +166,8 @@ void print_slowest(FILE *out, const struct snapshot *now, const struct args *arg
 
 	while (left-- && (slow = next_slow(now, args, &at)))
 		fprintf(out, "slow %.3f us  gpa 0x%" PRIx64 "  pid %d  vcpu %u  %s %s %s %s  %s\n",
-			slow->ns / 1000.0, slow->gpa, slow->pid, slow->vcpu, kind_alias(slow->kind.alias),
-			kind_level(slow->kind.level), kind_access(slow->kind.access),
+			slow->ns / 1000.0, slow->gpa, slow->pid, slow->vcpu, alias_name(slow->kind.alias),
+			level_name(slow->kind.level), kind_access(slow->kind.access),
 			kind_result(slow->kind.event, slow->kind.result), slow->frames);
 }
 

@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 
 #include "h2.h"
+#include "stage2.h"
 #include "vm_slots.h"
 
 /*
@@ -29,12 +30,6 @@ enum trace_event {
 	EVENT_WINDOW,	/* a policy proposed pages to map ahead */
 };
 
-enum trace_alias {
-	ALIAS_SHARED,
-	ALIAS_PRIVATE,
-	ALIAS_UNKNOWN,	/* a call can cover both; some hooks do not tell */
-};
-
 /* EVENT_MAP: ACCESS_READ if the first write faults again, as on the zero page; else ACCESS_UNKNOWN. */
 enum trace_access {
 	ACCESS_READ,
@@ -49,24 +44,6 @@ enum trace_reason {
 	REASON_CONVERT,
 	REASON_IOCTL,
 };
-
-#define LEVEL_NONE	0	/* nothing was mapped; then 1, 2, 3: 4K, 2M, 1G */
-
-/*
- * Results of KVM's page faults; below 0 it is -errno. These are the RET_PF_* of 6.12's
- * arch/x86/kvm/mmu/mmu_internal.h. Other kernels number theirs differently: see results.h.
- */
-#define RESULT_CONTINUE		0
-#define RESULT_RETRY		1
-#define RESULT_EMULATE		2
-#define RESULT_WRITE_PROTECTED	3
-#define RESULT_INVALID		4
-#define RESULT_FIXED		5
-#define RESULT_SPURIOUS		6
-#define RESULT_UNKNOWN		7	/* our own: the hook does not tell the result */
-
-/* No kernel has as many RET_PF_*. */
-#define KERNEL_RESULTS		16
 
 /* Each kind of event is counted apart. There must be no padding: it is part of the key of a map. */
 struct trace_kind {

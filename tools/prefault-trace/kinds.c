@@ -26,23 +26,6 @@ const char *kind_event(uint8_t event)
 	return WORD(words, event);
 }
 
-const char *kind_alias(uint8_t alias)
-{
-	static const char * const words[] = {
-		[ALIAS_SHARED] = "shared",
-		[ALIAS_PRIVATE] = "private",
-	};
-
-	return WORD(words, alias);
-}
-
-const char *kind_level(uint8_t level)
-{
-	static const char * const words[] = { "none", "4K", "2M", "1G" };
-
-	return WORD(words, level);
-}
-
 const char *kind_access(uint8_t access)
 {
 	static const char * const words[] = {

@@ -5,13 +5,8 @@
 
 #include <stdint.h>
 
-/*
- * Return "fault", "call", "map" or "window"; "private" or "shared"; "4K", ... or "none"; "write", .... A value
- * without a name is "unknown".
- */
+/* Return "fault", "call", "map" or "window"; "write", .... A value without a name is "unknown". */
 const char *kind_event(uint8_t event);
-const char *kind_alias(uint8_t alias);
-const char *kind_level(uint8_t level);
 const char *kind_access(uint8_t access);
 
 /* For a window: "fault", "convert" or "ioctl". */

@@ -3,18 +3,13 @@
  * The kernel side of prefault-trace: turns events into one series of counts for each vCPU and kind of event.
  * hooks.c decides which of the programs are loaded, by what the kernel offers.
  */
-#include "vm_slots.bpf.h"
+#include "stage2.bpf.h"
 
 #include "events.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 #define PAGE_SHIFT 12
-
-/* Bits of a fault's error code. The hardware defines the first two, KVM the last. */
-#define PFERR_WRITE_MASK	(1ULL << 1)
-#define PFERR_FETCH_MASK	(1ULL << 4)
-#define PFERR_PRIVATE_ACCESS	(1ULL << 49)	/* since Linux 6.10 */
 
 #define KVM_MEM_READONLY	(1U << 1)
 
@@ -28,27 +23,6 @@ struct kvm_memattr_prefault_ctx {
 	__u64 window_start, window_end;
 	__u32 reason;
 	__s32 vcpu_id;
-};
-
-struct kvm_vcpu {
-	struct kvm *kvm;
-	int vcpu_id;
-	struct kvm_memory_slot *last_used_slot;
-};
-
-struct kvm_memory_slot {
-	__u32 flags;
-};
-
-struct kvm_page_fault {
-	__u64 addr;
-	__u64 error_code;
-	_Bool prefetch;
-	_Bool is_private;
-	__u8 goal_level;
-	struct kvm_memory_slot *slot;
-	__u64 pfn;
-	_Bool map_writable;
 };
 
 struct file {
@@ -68,9 +42,6 @@ struct kvm_pre_fault_memory {
 /* 0: every process. */
 const volatile __u32 only_pid;
 const volatile _Bool fold_stacks;
-
-/* RESULT_* for each RET_PF_* of the running kernel. The collector fills it in. */
-const volatile __u8 results[KERNEL_RESULTS];
 
 /* The collector sets the number of entries of this map and of the next two. */
 struct {
@@ -146,6 +117,19 @@ struct {
 	__type(key, __u32);
 	__type(value, struct last_fault);
 } last_faults SEC(".maps");
+
+static void vm_begins(struct kvm *kvm, __u32 slot)
+{
+}
+
+/* The kernel counts these; the collector reads them elsewhere while the VM lives. */
+static void vm_ends(struct kvm *kvm, struct vm_slot *vm, __u32 slot)
+{
+	if (!bpf_core_field_exists(kvm->memattr_stat.prefaulted_pages))
+		return;
+	vm->prefaulted = BPF_CORE_READ(kvm, memattr_stat.prefaulted_pages.counter);
+	vm->unused = BPF_CORE_READ(kvm, memattr_stat.prefaulted_unused.counter);
+}
 
 __u64 lost_events;	/* events for which no slot or no series was free */
 __u64 lost_stacks;	/* stacks that could not be stored; their time is kept */
@@ -371,23 +355,12 @@ static __always_inline int count_of(void *ctx, struct kvm_vcpu *vcpu, struct eve
 	return 0;
 }
 
-/* Kernels before 6.12 number RET_PF_* differently. */
-static __always_inline int result_of(int ret)
-{
-	if (ret < 0)
-		return ret;
-	return ret < KERNEL_RESULTS ? results[ret] : RESULT_UNKNOWN;
-}
-
 static __always_inline struct trace_kind fault_kind(__u64 error_code, __u32 alias, int level, int result)
 {
-	_Bool mapped = result == RESULT_FIXED || result == RESULT_SPURIOUS;
-
 	return (struct trace_kind){
 		.event = EVENT_FAULT,
 		.alias = alias,
-		/* If nothing was mapped, KVM reports the level that it began with. */
-		.level = mapped ? level : LEVEL_NONE,
+		.level = mapped_level(level, result),
 		.access = error_code & PFERR_WRITE_MASK ? ACCESS_WRITE :
 			  error_code & PFERR_FETCH_MASK ? ACCESS_EXEC : ACCESS_READ,
 		.result = result,
@@ -429,9 +402,9 @@ SEC("tp_btf/kvm_stage2_fault")
 int BPF_PROG(stage2_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, int level,
 	     _Bool prefaulted, int ret, __u64 ns)
 {
-	__u32 alias = error_code & PFERR_PRIVATE_ACCESS ? ALIAS_PRIVATE : ALIAS_SHARED;
 	struct event ev = {
-		.kind = fault_kind(error_code, alias, level, result_of(ret)), .gpa = gpa, .ns = ns,
+		.kind = fault_kind(error_code, alias_of(error_code), level, result_of(ret)),
+		.gpa = gpa, .ns = ns,
 	};
 
 	if (!is_wanted(vcpu))
@@ -547,14 +520,6 @@ int BPF_PROG(memattr_prefault, struct kvm *kvm, const struct kvm_memattr_prefaul
 }
 
 /* --- hooks at functions, for kernels without these tracepoints --- */
-
-/* Until 6.9 no bit of the error code tells. */
-static __always_inline __u32 fault_alias(const struct kvm_page_fault *fault)
-{
-	if (!bpf_core_field_exists(fault->is_private))
-		return ALIAS_UNKNOWN;
-	return fault->is_private ? ALIAS_PRIVATE : ALIAS_SHARED;
-}
 
 static void count_prefetch(void *ctx, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, int result)
 {

@@ -57,8 +57,8 @@ int draw_slowest(int y, int end, const struct snapshot *now, const struct args *
 	while (left-- > 0 && y < end && (slow = next_slow(now, args, &at))) {
 		format_ns(ns, sizeof(ns), slow->ns);
 		snprintf(text, sizeof(text), "%5s  gpa 0x%" PRIx64 "  %s-%d  vCPU %u  %s %s %s %s", ns,
-			 slow->gpa, slow->name, slow->pid, slow->vcpu, kind_alias(slow->kind.alias),
-			 kind_level(slow->kind.level), kind_access(slow->kind.access),
+			 slow->gpa, slow->name, slow->pid, slow->vcpu, alias_name(slow->kind.alias),
+			 level_name(slow->kind.level), kind_access(slow->kind.access),
 			 kind_result(slow->kind.event, slow->kind.result));
 		put_cell(y++, 0, COLS, false, text);
 		y = draw_frames(y, end, slow->frames);

@@ -97,8 +97,8 @@ static int add_folded(struct snapshot *s, const struct stack_maps *maps, const s
 	else
 		fputs("[stack_lost]", out);
 	if (key->kind.event == EVENT_FAULT)
-		fprintf(out, ";[%s_%s_%s_%s]", kind_alias(key->kind.alias),
-			kind_level(key->kind.level), kind_access(key->kind.access),
+		fprintf(out, ";[%s_%s_%s_%s]", alias_name(key->kind.alias),
+			level_name(key->kind.level), kind_access(key->kind.access),
 			kind_result(key->kind.event, key->kind.result));
 	else
 		fprintf(out, ";[pre-fault_%s]", kind_result(key->kind.event, key->kind.result));

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "events.h"
+#include "stage2.h"
 
 static const char * const names[] = {
 	[RESULT_CONTINUE] = "RET_PF_CONTINUE",

@@ -3,8 +3,8 @@
  * How the running kernel numbers the results of page faults. RET_PF_WRITE_PROTECTED came with 6.12,
  * in front of the three that matter most.
  */
-#ifndef PREFAULT_TRACE_RESULTS_H
-#define PREFAULT_TRACE_RESULTS_H
+#ifndef MEMATTR_RESULTS_H
+#define MEMATTR_RESULTS_H
 
 #include <bpf/btf.h>
 #include <linux/types.h>

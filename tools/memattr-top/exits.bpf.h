@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Exits: of each VM; and on demand of each vCPU and by reason, with the time until the vCPU runs again. */
+#ifndef MEMATTR_TOP_EXITS_BPF_H
+#define MEMATTR_TOP_EXITS_BPF_H
+
+#include "parts.bpf.h"
+
+/* The collector turns this on and off: dividing exits costs as much again as counting them. */
+_Bool divide_exits;
+
+/*
+ * Where a vCPU has its exit reason, in bytes: the types of kvm_amd and kvm_intel are not where CO-RE looks for them.
+ * 0: not known, because the module is not loaded.
+ */
+const volatile __u32 svm_vmcb_at, vmcb_exit_code_at, vmx_exit_reason_at;
+
+#define VMX_BASIC_REASON 0xffff		/* the other bits tell of the circumstances */
+
+static __always_inline _Bool read_reason(struct kvm_vcpu *vcpu, __u32 isa, __s64 *part)
+{
+	void *at = (void *)vcpu;
+	__u32 code;
+
+	if (isa == REASON_SVM && svm_vmcb_at) {
+		if (bpf_probe_read_kernel(&at, sizeof(at), at + svm_vmcb_at) ||
+		    bpf_probe_read_kernel(&code, sizeof(code), at + vmcb_exit_code_at))
+			return 0;
+		*part = PART_EXIT_OF(isa, code);
+		return 1;
+	}
+	if (isa == REASON_VMX && vmx_exit_reason_at) {
+		if (bpf_probe_read_kernel(&code, sizeof(code), at + vmx_exit_reason_at))
+			return 0;
+		*part = PART_EXIT_OF(isa, code & VMX_BASIC_REASON);
+		return 1;
+	}
+	return 0;
+}
+
+/* Only the thread that runs the vCPU calls this, with interrupts off. */
+static __always_inline struct top_series *vcpu_series(struct top_cpu *cpu, struct kvm_vcpu *vcpu, __u32 slot)
+{
+	__u32 now = epoch;
+
+	if (cpu->vcpu != (__u64)vcpu || cpu->vcpu_epoch != now) {
+		struct top_series_key key = { .slot = slot, .kind = PART_VCPU, .part = vcpu->vcpu_id };
+
+		cpu->vcpu = (__u64)vcpu;
+		cpu->vcpu_series = series_of(&key);
+		/* Without a series: one may have become free by the next event. */
+		cpu->vcpu_epoch = cpu->vcpu_series == NO_SERIES ? 0 : now;
+	}
+	if (cpu->vcpu_series == NO_SERIES)
+		cpu->lost++;
+	return series_at(cpu->vcpu_series);
+}
+
+static __always_inline void divide_exit(struct top_cpu *cpu, struct kvm_vcpu *vcpu, __u32 isa, __u32 slot)
+{
+	struct top_series *of_vcpu = vcpu_series(cpu, vcpu, slot), *of_reason;
+	__s64 reason;
+
+	if (!of_vcpu)
+		return;
+	of_vcpu->count++;
+	of_vcpu->thread = bpf_get_current_pid_tgid();
+	of_vcpu->exit_ns = bpf_ktime_get_ns();
+	of_vcpu->exit_series = NO_SERIES;
+	if (!read_reason(vcpu, isa, &reason))
+		return;
+	of_vcpu->exit_series = series_here(cpu, slot, PART_EXIT, reason);
+	of_reason = series_at(of_vcpu->exit_series);
+	if (of_reason)
+		add(&of_reason->count, 1);
+}
+
+/* Runs tens of thousands of times a second on each CPU. */
+SEC("tp_btf/kvm_exit")
+int BPF_PROG(count_exit, struct kvm_vcpu *vcpu, __u32 isa)
+{
+	struct top_cpu *cpu = this_cpu();
+	__u32 slot;
+
+	if (!cpu || !vcpu)
+		return 0;
+	slot = slot_here(cpu, vcpu->kvm);
+	if (slot == NO_SLOT)
+		return 0;
+	cpu->exits[slot % VM_SLOTS]++;
+	if (divide_exits)
+		divide_exit(cpu, vcpu, isa, slot);
+	return 0;
+}
+
+SEC("tp_btf/kvm_entry")
+int BPF_PROG(end_exit, struct kvm_vcpu *vcpu)
+{
+	struct top_cpu *cpu = this_cpu();
+	struct top_series *of_vcpu, *of_reason;
+	__u32 slot, bucket;
+	__u64 ns;
+
+	if (!cpu || !vcpu)
+		return 0;
+	slot = slot_here(cpu, vcpu->kvm);
+	of_vcpu = slot == NO_SLOT ? NULL : vcpu_series(cpu, vcpu, slot);
+	/* The vCPU's first entry, or the first one since exits are divided. */
+	if (!of_vcpu || !of_vcpu->exit_ns)
+		return 0;
+	ns = bpf_ktime_get_ns() - of_vcpu->exit_ns;
+	of_vcpu->exit_ns = 0;
+	bucket = top_bucket(ns);
+	of_vcpu->ns += ns;
+	of_vcpu->latency[bucket % TOP_BUCKETS]++;
+	of_reason = series_at(of_vcpu->exit_series);
+	if (of_reason)
+		add_time(of_reason, ns, bucket);
+	return 0;
+}
+
+/* A memory fault is an exit although KVM_RUN returns an error. Other errors leave the reason as it was before. */
+static __always_inline __s64 user_part(__u32 reason, int error)
+{
+	if (error >= 0 || reason == USER_EXIT_MEMORY_FAULT)
+		return PART_EXIT_OF(REASON_USER, reason);
+	return PART_EXIT_OF(REASON_USER_ERROR, -error);
+}
+
+static __always_inline void count_user_part(struct kvm_vcpu *vcpu, __u32 reason, int error)
+{
+	struct top_series_key key = { .kind = PART_EXIT, .part = user_part(reason, error) };
+	struct top_series *s;
+
+	key.slot = slot_of(vcpu->kvm);
+	s = key.slot == NO_SLOT ? NULL : series_at(series_of(&key));
+	if (s)
+		add(&s->count, 1);
+	else
+		add(&lost_events, 1);
+}
+
+/* Here the tracepoint kvm_userspace_exit follows, which does not tell the VM. */
+SEC("fexit/kvm_arch_vcpu_ioctl_run")
+int BPF_PROG(count_user_exit, struct kvm_vcpu *vcpu, int ret)
+{
+	count_user_part(vcpu, vcpu->run->exit_reason, ret);
+	return 0;
+}
+
+#endif

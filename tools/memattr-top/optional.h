@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Programs that are attached only while somebody wants what they measure. */
+#ifndef MEMATTR_TOP_OPTIONAL_H
+#define MEMATTR_TOP_OPTIONAL_H
+
+#include <bpf/libbpf.h>
+
+#include "ladder.h"
+
+struct optional {
+	struct hooks *hooks;
+	const struct bpf_object *object;
+	struct bpf_link *links[METRICS_MAX][HOOK_PROGRAMS];
+};
+
+/* Keeps libbpf from attaching the programs of these metrics. Call this before the object is attached. */
+void optional_open(struct optional *optional, struct hooks *hooks, const struct bpf_object *object);
+/* Attaches the active hooks that have any of these measures, and detaches all others. */
+void optional_want(struct optional *optional, unsigned int measures);
+void optional_close(struct optional *optional);
+
+#endif
