@@ -92,6 +92,20 @@ check_root()	# RELEASE
 	leave_root
 }
 
+# A signature of ours is, byte for byte, that of the kernel's own program.
+signs_like()	# SIGN_FILE
+{
+	local key=$tmp/key.pem certificate=$tmp/certificate.pem module
+
+	openssl req -new -x509 -newkey rsa:2048 -nodes -subj '/CN=check/' -keyout "$key" -out "$certificate" || return
+	for module in kvm kvm-amd kvm-intel; do
+		cp "$modules/$module.ko" "$tmp/ours.ko" && cp "$modules/$module.ko" "$tmp/theirs.ko" &&
+		packaging/sign-module "$key" "$certificate" "$tmp/ours.ko" &&
+		"$1" sha256 "$key" "$certificate" "$tmp/theirs.ko" &&
+		! cmp -s "$modules/$module.ko" "$tmp/ours.ko" && cmp "$tmp/ours.ko" "$tmp/theirs.ko" || return
+	done
+}
+
 # verify ends with 0 for settings that it does not know, but it does not keep silent.
 unit_is_right()	# UNIT
 {
@@ -107,9 +121,16 @@ unit_is_right()	# UNIT
 # A function, so that bash has read all of this file before anything runs.
 main()
 {
-	local name unit
+	local name unit sign_file
 
-	ok "the packages, in two versions" build_packages || { finish; exit 1; }
+	ok "the packages, in two versions" build_packages
+	[ "${modules:-}" ] || { finish; exit 1; }
+	sign_file=$(find "$cache/debian/$release/headers/usr/lib" -name sign-file 2>/dev/null)
+	if [ "$sign_file" ]; then
+		ok "modules are signed as the kernel's sign-file does it" signs_like "$sign_file"
+	else
+		echo "ok $((tests += 1)) - modules are signed as the kernel's sign-file does it # SKIP $release's headers are not in the cache"
+	fi
 	for unit in memattr-policies memattr-watch; do
 		ok "$unit.service: nothing unknown, exposure at most 3.0" unit_is_right $unit
 	done

@@ -161,13 +161,18 @@ static void draw_title(const struct live *live, size_t count)
 static int draw_tabs(const struct live *live, int y)
 {
 	struct flow flow = { .y = y, .last = y };
+	int width = -2;
 	char text[32];
 
 	if (live->tool->sheet_count < 3 || LINES < LINES_FOR_TABS)
 		return y;
+	for (int i = 0; i < live->tool->sheet_count; i++)
+		width += strlen(live->tool->sheets[i].word) + 4;
 	for (int i = 0; i < live->tool->sheet_count; i++) {
 		snprintf(text, sizeof(text), "%d %s", i + 1, live->tool->sheets[i].word);
 		flow_put(&flow, i == live->place.sheet ? A_REVERSE : A_NORMAL, text);
+		/* One blank is enough where two do not fit. */
+		flow.x -= width > COLS;
 	}
 	return y + 1;
 }
