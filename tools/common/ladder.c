@@ -153,6 +153,14 @@ bool ladder_tells_all(const struct hooks *hooks, int metric)
 	return hooks->active[metric] && hooks->sure[metric] && !hooks->missed[metric];
 }
 
+bool ladder_is_sure(const struct hooks *hooks)
+{
+	for (int metric = 0; metric < METRICS_MAX; metric++)
+		if (hooks->active[metric] && !hooks->sure[metric])
+			return false;
+	return true;
+}
+
 void ladder_describe(const struct ladder *ladder, const struct hooks *hooks, int metric,
 		     struct snapshot_hook *text)
 {

@@ -58,6 +58,9 @@ void ladder_look(const struct ladder *ladder, struct hooks *hooks, const struct 
 /* Returns whether the metric's hook is sure to have told everything that happened. */
 bool ladder_tells_all(const struct hooks *hooks, int metric);
 
+/* Returns whether all active hooks are known to be called: then nobody has to count their runs. */
+bool ladder_is_sure(const struct hooks *hooks);
+
 void ladder_describe(const struct ladder *ladder, const struct hooks *hooks, int metric,
 		     struct snapshot_hook *text);
 

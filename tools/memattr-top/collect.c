@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bpf_maps.h"
 #include "clock.h"
@@ -19,6 +18,7 @@
 #include "kvm_core.h"
 #include "memattr-top.skel.h"
 #include "optional.h"
+#include "own_cost.h"
 #include "reasons.h"
 #include "results.h"
 #include "series.h"
@@ -28,7 +28,8 @@
 struct collector {
 	struct hooks hooks;
 	struct memattr_top_bpf *bpf;
-	int stats_fd;		/* the kernel times BPF programs for as long as it is open */
+	struct own_cost cost;
+	uint64_t ended_exits;	/* of VMs whose counts have been cleared */
 	struct vm_table table;
 	struct top_counts *counts;	/* VM_SLOTS of them, shared with the kernel, as are cpus */
 	struct top_cpu *cpus;
@@ -155,7 +156,6 @@ void *collector_open(const struct args *args, struct diag *why)
 		diag_set(why, "", "out of memory");
 		return NULL;
 	}
-	c->stats_fd = -1;
 	c->cpu_count = cpus_end(POSSIBLE_CPUS);
 	if (c->cpu_count < 0)
 		diag_set(why, "mount -t sysfs sysfs /sys", "cannot read " POSSIBLE_CPUS ": %s",
@@ -165,8 +165,7 @@ void *collector_open(const struct args *args, struct diag *why)
 		collector_close(c);
 		return NULL;
 	}
-	/* This may fail: the cost then reads n/a. */
-	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	own_cost_open(&c->cost, c->bpf->obj);
 	c->has_policies = c->table.debugfs && diag_has(DIAG_MEMATTR, NULL);
 	/* Without them no policy counts as ejected. */
 	if (c->has_policies)
@@ -178,8 +177,7 @@ void collector_close(void *collector)
 {
 	struct collector *c = collector;
 
-	if (c->stats_fd >= 0)
-		close(c->stats_fd);
+	own_cost_close(&c->cost);
 	vm_table_close(&c->table);
 	series_close(&c->series);
 	stats_close(&c->stats);
@@ -355,12 +353,21 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 	describe_hooks(c, s);
 }
 
-static void fill_loss(const struct collector *c, struct snapshot *s)
+static void fill_loss(struct collector *c, struct snapshot *s)
 {
+	uint64_t exits = c->ended_exits;
+
+	for (size_t i = 0; i < s->lists[LIST_VMS].count; i++) {
+		const struct top_vm *vm = snapshot_item(s, LIST_VMS, i);
+
+		exits += vm->numbers.exits;
+		c->ended_exits += vm->vm.ended ? vm->numbers.exits : 0;
+	}
 	s->lost_events = c->bpf->bss->lost_events;
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		s->lost_events += c->cpus[cpu].lost;
-	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
+	s->lost_events += own_cost_read(&c->cost, exits, !ladder_is_sure(&c->hooks));
+	s->cost = c->cost.sum;
 }
 
 static int fill_snapshot(struct collector *c, struct snapshot *s)

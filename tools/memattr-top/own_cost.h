@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What our own BPF programs cost. While the kernel times them, each of their runs takes 60 instructions more, of every
+ * other program on the host, too: so it does in one interval of eight only, and in between the cost is taken to be the
+ * same for each exit.
+ */
+#ifndef MEMATTR_TOP_OWN_COST_H
+#define MEMATTR_TOP_OWN_COST_H
+
+#include <bpf/libbpf.h>
+
+#include "truth.h"
+
+struct own_cost {
+	const struct bpf_object *object;
+	int stats_fd;			/* the kernel times BPF programs for as long as it is open; -1: it does not */
+	bool can_time;
+	unsigned int intervals;
+	uint64_t exits;			/* at the last reading */
+	struct snapshot_cost timed;	/* then, as the kernel has it */
+	struct snapshot_cost sum;	/* and with what was in between */
+	double ns_per_exit, runs_per_exit;
+};
+
+void own_cost_open(struct own_cost *cost, const struct bpf_object *object);
+void own_cost_close(struct own_cost *cost);
+
+/*
+ * Adds an interval, at the end of which there have been so many exits. If @always is set, the kernel goes on counting
+ * runs. Returns how many events the kernel did not pass to the programs.
+ */
+uint64_t own_cost_read(struct own_cost *cost, uint64_t exits, bool always);
+
+#endif
