@@ -24,7 +24,7 @@ help: ## show this list
 
 # --- what to make --------------------------------------------------------
 
-.PHONY: demo check check-debug bench kernel modules kernel-debian shell kernel-deb kernel-tree patches install deps clean
+.PHONY: demo check check-debug bench kernel modules kernel-debian shell kernel-tree patches install deps clean
 
 demo: kernel-debian tools policies guest ## show the whole path: a guest converts memory, without and with a policy, then in place
 	@selftests/demo
@@ -43,6 +43,10 @@ DEBIAN_TESTS := $(filter-out selftests/32%,$(wildcard $(addprefix selftests/,16*
 .PHONY: check-debian
 check-debian: kernel-debian kernel-stock tools policies guest tests ## run the tests of guests, policies and tools on Debian's own kernel
 	@MEMATTR_KERNEL=debian $(PROVE) $(DEBIAN_TESTS)
+
+.PHONY: check-metrics
+check-metrics: kernel tools policies guest tests ## check the metrics, dashboard and alerts with real servers (RELEASES="bookworm trixie sid")
+	@$(PROVE) selftests/metrics/check.t
 
 .PHONY: lint
 lint: tools guest tests bench-tests ## check the code with shellcheck, perl, clang-tidy and checkpatch
@@ -68,11 +72,7 @@ kernel-debian: deps
 shell: kernel tools policies guest ## open a root shell in the test VM (KERNEL=stock or KERNEL=debug selects another kernel)
 	@selftests/vm/run -i --kernel $(KERNEL) -- bash
 
-kernel-deb: deps ## build Debian packages of the patched kernel for a real host, in build/deb
-	@.ci/deps $(DEB_PACKAGES)
-	@$(K) deb
-
-.PHONY: deb check-deb
+.PHONY: deb check-deb check-deb-vm
 deb: deps ## build Debian packages of modules, tools and policies in build/packages: see docs/install.md
 	@.ci/deps $(PACKAGING_PACKAGES)
 	@packaging/build
@@ -80,6 +80,10 @@ deb: deps ## build Debian packages of modules, tools and policies in build/packa
 check-deb: deps ## check the packages with lintian and in clean roots (RELEASES="bookworm trixie")
 	@.ci/deps $(PACKAGING_PACKAGES) debootstrap systemd
 	@$(PROVE) packaging/check.t
+
+check-deb-vm: deps ## check the packages at work: in the test VM, on the kernel of each release (RELEASES="bookworm trixie")
+	@.ci/deps $(PACKAGING_PACKAGES) debootstrap
+	@$(PROVE) packaging/check-vm.t
 
 kernel-tree: deps ## make ./linux, a git tree with the series as commits, to work on
 	@$(K) tree
@@ -95,7 +99,7 @@ clean: ## delete build/
 
 # Where libbpf and bpftool are is known only once they are built, which needs the
 # packages.  Make reads $(B)/deps.mk again when it has changed.
-NEED_LIBBPF := demo check check-debian check-debug lint bench shell tools policies guest tests install \
+NEED_LIBBPF := demo check check-debian check-debug check-metrics lint bench shell tools policies guest tests install \
 	kvm-tests policy-tests tool-tests bench-tests store-tests fuzz-tests fuzz $(B)/%
 ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
 -include $(B)/deps.mk
@@ -132,12 +136,11 @@ install: tools policies ## install tools, policies, their header and manuals to 
 # --- packages ------------------------------------------------------------
 
 # The packages for the kernel, libbpf and bpftool, then for tools and policies, then for the test VM and the tests.
-PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-dev zlib1g-dev dwarves perl python3 rsync \
+PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-dev zlib1g-dev libmicrohttpd-dev dwarves perl python3 rsync \
 	cpio libncurses-dev clang-19 libclang-rt-19-dev liburcu-dev \
-	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox kmod locales openssl spin
+	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox kmod locales openssl spin curl python3-prometheus-client linux-perf
 LINT_PACKAGES := shellcheck clang-tidy-19
 PACKAGING_PACKAGES := debhelper kmod openssl
-DEB_PACKAGES := debhelper kmod libssl-dev linux-config-6.12
 
 deps: ## install the required Debian packages that are missing
 	@.ci/deps $(PACKAGES)

@@ -66,8 +66,6 @@ arch/x86/kvm/:
 	@echo "  CC      arch/x86/kvm/kvm.o"
 hello.o:
 	@! grep -n bad hello.c || echo "hello.c:3:5: warning: bad"
-bindeb-pkg:
-	echo package >\$(O)/../linux-image.deb
 END
 echo 'int hello;' >"$tmp/linux/hello.c"
 tar -C "$tmp" -cJf "$tmp/linux.tar.xz" linux
@@ -206,7 +204,7 @@ ok "a text that is gone" says 0 'removed 0000-cover-letter.patch' "$kernel" patc
 
 "$kernel" patches 2>/dev/null
 
-# --- each patch by itself, and packages ---
+# --- each patch by itself ---
 
 ok "each patch is compiled" says 0 '2 patches: each compiles without warnings' "$kernel" build-each
 ok "in four variants" [ "$(grep -c '^+ .*arch/x86/kvm/ hello.o' "$MEMATTR_CACHE/log/build-each.log")" = 8 ]
@@ -220,10 +218,6 @@ for run in first second; do
 done
 git -C "$tree" reset -q --hard HEAD^
 "$kernel" patches 2>/dev/null
-echo CONFIG_OF_A_HOST=y >"$tmp/host-config"
-ok "packages" says 0 'building packages' env KERNEL_CONFIG="$tmp/host-config" DEB_DIR="$tmp/deb" "$kernel" deb
-ok "are named" [ "$(cat "$tmp/stdout")" = "$tmp/deb/linux-image.deb" ]
-ok "and of the host's configuration" grep -q CONFIG_OF_A_HOST=y "$MEMATTR_CACHE"/src-*/linux/build-deb/linux/.config
 
 git -C "$tree" reset -q --hard HEAD^
 ok "a commit that is gone" says 0 'removed 0002' "$kernel" patches

@@ -5,5 +5,8 @@
 # each run. FUZZ_RUNS and FUZZ_SEED set how many, and which; `make fuzz` takes a million for each parser. Needs no VM.
 . "$(dirname "$0")/lib/test.sh"
 
-subtest "each parser takes what is wrong" build/selftests/fuzz/fuzz "${FUZZ_SEED:-1}" "${FUZZ_RUNS:-20000}"
+for program in fuzz fuzz-top; do
+	subtest "$program: each parser takes what is wrong" \
+		build/selftests/fuzz/$program "${FUZZ_SEED:-1}" "${FUZZ_RUNS:-20000}"
+done
 finish

@@ -15,6 +15,6 @@ final()
 
 on_kernel stock attributes/attributes "random 1 $ops" stays flushes
 stock=$(final)
-on_kernel "$patched" attributes/attributes "random 1 $ops" "random 2 $ops --ranges" "stays --ranges" flushes "race 5"
+on_kernel "$patched" attributes/attributes "random 1 $ops" "random 2 $ops --ranges" "stays --ranges" flushes listing "race 5"
 ok "random 1 $ops ends the same on both" [ "$(final)" = "${stock:-nothing}" ]
 finish

@@ -177,8 +177,8 @@ sub intervals {
 		   "@{$counted{$name}}{qw(exits to_private to_shared)}",
 		   "the last line of $name has all of it");
 	}
-	is_deeply([ grep { $_->{NAME} !~ /^(?:one|two)$/ } lines($top->{text}) ], [],
-		  'and no line is another VM\'s');
+	is(join(' ', sort keys %{{ map { $_->{NAME} => 1 } lines($top->{text}) }}), 'one two',
+	   'and no line is another VM\'s');
 }
 
 # Runs last: taking down so many VMs takes half a minute, which ending the machine saves.
@@ -312,11 +312,11 @@ sub live {
 	resize(140, 30);
 	see($WIDE, '140x30: wide headings');
 	resize(41, 8);
-	see(qr/^ +PID NAME +EXITS >PRIV >SHRD EFFPG\n.* aaa /ms, '41x8: what fits');
+	see(qr/^ +PID NAME +EXITS TREND >PRIV >SHRD\n.* aaa /ms, '41x8: what fits');
 	resize(40, 8);
-	see(qr/^ +PID NAME +EXITS >PRIV >SHRD$/m, '40x8: no column is cut');
+	see(qr/^ +PID NAME +EXITS TREND >PRIV$/m, '40x8: no column is cut');
 	press('Right', 'Right', 'Right');
-	see(qr/^ +PID NAME +EFFPG REQPG ZAPPG$/m, 'right: further columns');
+	see(qr/^ +PID NAME +>SHRD EFFPG ZAPPG$/m, 'right: further columns');
 	press('Left', 'Left', 'Left');
 	resize(12, 2);
 	see(qr/^ +PID NAME\n *\d+ aaa/, '12x2: the heading and a VM');

@@ -110,6 +110,7 @@ sub zero_pages {
 	is(maps(qw(-t 0 -m 0 -s 32 -P)), 'shared unknown 32', 'memory that was written to');
 	is(maps(qw(-t 0 -m 0 -s 32 -Z)), 'shared read 32',
 	   'memory that nobody has written to is mapped for reading only');
+	is(maps(qw(-t 0 -m 0 -s 32 -R)), 'shared unknown 32', 'in a read-only slot there is no later write');
 }
 
 my %parts = (
@@ -123,7 +124,7 @@ my %parts = (
 		is(maps(qw(-t 0 -m 8 -s 0)), 'private unknown 8', 'private memory is for writing, too');
 		my ($status, $out, $err) = run(seeing($EMPTY_LIST, $TRACE, qw(-b -n 1 -d 0.1)));
 		like($err, qr/^prefault-trace: mapped ahead: tp_btf:kvm_prefault_map \(read-only pages/m,
-		     'without fexit pages are counted, but not told apart');
+		     'without the function pages are counted, but not told apart');
 	},
 );
 

@@ -76,23 +76,6 @@ make_module_tree()	# BASE RELEASE
 )
 
 module_tree()	# BASE RELEASE
-(
-	local new
-
-	new=$(scratch)
-	# shellcheck disable=SC2030,SC2031 # for git in this subshell only
-	export GIT_INDEX_FILE=$new/index
-	apply_to_kvm "$1" "$2"
-	mkdir "$new/module"
-	repo_git archive "$(repo_git write-tree)" "${KVM_PATHS[@]}" | tar -C "$new/module" -xf -
-	cp "$debian_dir/Kbuild" "$new/module/arch/x86/kvm/"
-	rm "$GIT_INDEX_FILE"
-	repo_git --work-tree="$new/module" add -A -f .
-	repo_git write-tree
-	rm -r "$new"
-)
-
-module_tree()	# BASE RELEASE
 {
 	local memo new
 

@@ -3,7 +3,7 @@
  * KVM_SET_MEMORY_ATTRIBUTES as it is meant to be used: pages become what they were told to become,
  * whatever was set before (random), at once and for vCPUs that are using them (race), entirely or
  * not at all if there is no memory for it (fail), nothing else changes them (stays), and no vCPU
- * goes on with what its TLB has of them (flushes). TAP.
+ * goes on with what its TLB has of them (flushes). debugfs lists what is set (listing). TAP.
  *
  * Nothing tells what a page's attributes are, so the guest touches it and what it finds says so.
  * Without guest_memfd a private page has no memory, which ends KVM_RUN with KVM_EXIT_MEMORY_FAULT.
@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "failslab.h"
+#include "listing.h"
 #include "page_guest.h"
 #include "ranges.h"
 #include "tap.h"
@@ -665,6 +666,7 @@ static const struct test_part parts[] = {
 	{ "fail", "", test_fail },
 	{ "stays", "", test_stays },
 	{ "flushes", "", test_flushes },
+	{ "listing", "", test_listing },
 };
 
 int main(int argc, char **argv)

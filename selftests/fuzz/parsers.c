@@ -9,11 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "boot_rules.h"
+#include "cause.h"
 #include "cpus.h"
 #include "files.h"
+#include "hook.h"
 #include "params.h"
 #include "policy.h"
 #include "process.h"
+#include "records.h"
 #include "symbols.h"
 #include "tap.h"
 #include "text.h"
@@ -183,9 +187,73 @@ static bool parse_cpus(const char *input, size_t len)
 	return end;
 }
 
+static const struct sample function_samples[] = {
+	SAMPLE("kvm_vcpu_ioctl [kvm] (1) R I     \ttramp: 0xffffffffc0201000 (kvm_vcpu_ioctl+0x0/0x7a0 [kvm])\n"
+	       "kvm_tdp_page_fault [kvm] (2) R D M \tdirect-->bpf_trampoline_6442543210+0x0/0xf0\n"),
+	SAMPLE("do_exit (1)\nkvm_tdp_page_fault (1)\nkvm_tdp_page_fault_not [kvm] (1)\n"),
+};
+
+/* Searches all of the input at once for what has to begin a line. */
+static bool has_function(const char *input, size_t len, const char *begin)
+{
+	const char *line = input, *end = input + len;
+
+	for (; line < end; line++) {
+		if ((size_t)(end - line) >= strlen(begin) && !memcmp(line, begin, strlen(begin)))
+			return true;
+		line = memchr(line, '\n', end - line);
+		if (!line)
+			return false;
+	}
+	return false;
+}
+
+static bool parse_functions(const char *input, size_t len)
+{
+	int in_module, built_in;
+
+	fake_files(input, len);
+	in_module = hook_is_enabled("kvm_tdp_page_fault", true);
+	built_in = hook_is_enabled("kvm_tdp_page_fault", false);
+	fake_files(NULL, 0);
+	/* The C library does not open an empty input. */
+	if (!len)
+		return true;
+	return (in_module == has_function(input, len, "kvm_tdp_page_fault [kvm] (") &&
+		built_in == has_function(input, len, "kvm_tdp_page_fault (")) ||
+	       complain("enabled in the module: %d, in the kernel: %d", in_module, built_in);
+}
+
+static const struct sample cause_samples[] = {
+	SAMPLE("none integrity [confidentiality]\n"),
+	SAMPLE("Name:\tx\nNoNewPrivs:\t0\nSeccomp:\t2\nSeccomp_filters:\t1\n"),
+	SAMPLE("         0     100000      65536\n"),
+	SAMPLE("1:name=systemd:/x\n0::/vmms/small/web\n"),
+	SAMPLE("<4>[   12.3] BPF: \n<4>[   12.3] failed to validate module [kvm] BTF: -22\n"),
+};
+
+static bool parse_causes(const char *input, size_t len)
+{
+	unsigned long long limit;
+	char path[32];
+	bool good;
+
+	fake_files(input, len);
+	cause_is_confidential("lockdown");
+	cause_is_seccomp("status");
+	cause_is_user_namespace("uid_map");
+	good = !cause_is_cgroup("cgroup", "/", path, sizeof(path), &limit) ||
+	       strnlen(path, sizeof(path)) < sizeof(path);
+	fake_files(NULL, 0);
+	cause_is_no_read(input);
+	cause_is_refused_btf(input);
+	return good;
+}
+
 /* --- records --- */
 
-static const struct sample record_samples[] = {
+static struct sample record_samples[] = {
+	{},	/* see prepare_parsers() */
 	SAMPLE("memattr-record 3 prefault-trace\nmeasured faults fault_ends calls pages late windows use\n"
 	       "hook faults tp_btf:kvm_stage2_fault %\nhook mapped%20ahead tp_btf:kvm_prefault_map a%20note\n"
 	       "keys snapshot time_ns wall cost_known bpf_ns bpf_runs has_stacks\n"
@@ -228,6 +296,33 @@ static bool parse_parameter(const char *input, size_t len)
 	(void)len;
 	params_set(policy.obj, "fault", input);
 	return params_value(policy.obj, "turns") <= 8000000 && params_value(policy.obj, "flag") <= 1;
+}
+
+/* Each file in the folder reads as the input. */
+#define RULES_DIR "packaging/examples"
+
+static const struct sample rule_samples[] = {
+	SAMPLE("[policy]\nfile = ratelimit\nvms = all\nbudget-us = 500\n\n[parameters]\npages_per_s = 65536\n"),
+	SAMPLE("# Customers.\n[policy]\nfile=/opt/p/seal.bpf.o\nvms = name:web-[0-9]*\n  vms = cgroup:/vmms/*.slice \n"
+	       "[parameters]\nboot = 30s\n; no more\n"),
+	SAMPLE("[policy]\nfile = a\nfile = b\nvms = all\nvms = name:*\nbudget-us = 0\nnosuch = 1\n[other]\n"),
+};
+
+static bool parse_rules(const char *input, size_t len)
+{
+	const struct vm vm = { .pid = getpid(), .name = "web-7" };
+	struct boot_rules rules;
+	bool good;
+
+	fake_files(input, len);
+	boot_rules_read(RULES_DIR, &rules);
+	good = rules.count + rules.wrong > 0 || complain("there is no file in %s", RULES_DIR);
+	for (size_t i = 0; i < rules.count; i++)
+		good &= rules.rules[i].options.file && (rules.rules[i].options.all || rules.rules[i].selector_count);
+	boot_rules_find(&rules, &vm);
+	boot_rules_free(&rules);
+	fake_files(NULL, 0);
+	return good;
 }
 
 static const struct sample number_samples[] = {
@@ -275,10 +370,13 @@ const struct parser parsers[] = {
 	PARSER("status", status_samples, parse_status),
 	PARSER("memattr_policy", policy_samples, parse_policy),
 	PARSER("io_uring", ring_samples, parse_ring),
+	PARSER("enabled_functions", function_samples, parse_functions),
+	PARSER("cause", cause_samples, parse_causes),
 	PARSER("record", record_samples, parse_record),
 	PARSER("mmu_prefault_stat", use_samples, parse_use),
 	PARSER("cpus", cpu_samples, parse_cpus),
 	PARSER("kallsyms", symbol_samples, parse_symbols),
+	PARSER("policies.d", rule_samples, parse_rules),
 	PARSER("parameter", parameter_samples, parse_parameter),
 	PARSER("decimal", number_samples, parse_decimal),
 	PARSER("text", text_samples, parse_text),
@@ -291,7 +389,8 @@ void prepare_parsers(void)
 	text_use_locale();
 	if (policy_open(&policy, POLICY_FILE))
 		errx(1, "cannot open %s; to build it: make fuzz-tests", POLICY_FILE);
-	prepare_trace();
+	prepare_records();
+	record_samples[0] = read_record("prefault-trace");
 	/* Parsers report what is wrong; sanitizers write to the descriptor itself. */
 	stderr = fopen("/dev/null", "we");
 	if (!stderr)

@@ -6,9 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* To be called once, before the first input. */
-void prepare_trace(void);
-
+/* The lists of its records have every type of field. */
 bool parse_record(const char *input, size_t len);
 /* KVM's account of pages that were mapped ahead. */
 bool parse_use(const char *input, size_t len);

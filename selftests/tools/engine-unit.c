@@ -21,11 +21,21 @@
 #include "figures.h"
 #include "history.h"
 #include "saved.h"
+#include "unzip.h"
 #include "vm_table.h"
 
 #define SECOND_NS	1000000000ULL
 #define HOURS_48_S	(48 * 3600)
 #define START_NS	(7 * SECOND_NS + 123456789)
+
+/* Returns a name that nobody else has, valid until the next call. */
+static const char *temporary(const char *what)
+{
+	static char name[64];
+
+	snprintf(name, sizeof(name), "/tmp/engine-unit-%d.%s", getpid(), what);
+	return name;
+}
 
 /* --- intervals --- */
 
@@ -147,11 +157,12 @@ static void test_saved(void **state)
 	static const struct tool tool = { .name = "engine-unit", .sheets = sheets, .sheet_count = SHEET_COUNT };
 	const struct saved saved = { 0.5, true, SHEET_CONVERSIONS, { [SHEET_CONVERSIONS] = { 3, true } } };
 	struct saved again = {};
+	const char *folder = temporary("config");
 	char path[256];
 	FILE *file;
 
 	(void)state;
-	setenv("XDG_CONFIG_HOME", "/tmp/engine-unit.config", 1);
+	setenv("XDG_CONFIG_HOME", folder, 1);
 	assert_int_equal(saved_write(&tool, &saved, path, sizeof(path)), 0);
 	saved_read(&tool, &again);
 	assert_memory_equal(&again, &saved, sizeof(saved));
@@ -163,7 +174,8 @@ static void test_saved(void **state)
 	assert_true(again.delay_s == 0.5 && again.sheet == SHEET_CONVERSIONS);
 	assert_int_equal(again.orders[SHEET_CONVERSIONS].sort, 0);
 	remove(path);
-	assert_int_equal(rmdir("/tmp/engine-unit.config/memattr") | rmdir("/tmp/engine-unit.config"), 0);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(rmdir(path) | rmdir(folder), 0);
 	setenv("XDG_CONFIG_HOME", "/proc/nowhere", 1);
 	assert_true(saved_write(&tool, &saved, path, sizeof(path)) < 0);
 }
@@ -252,7 +264,7 @@ static void test_two_days(void **state)
 		.open = open_fake, .snapshot = take_fake, .close = close_fake,
 		.empty_text = empty_text,
 	};
-	const struct args args = { .format = &format, .delay_s = 1, .record = "/tmp/engine-unit.record" };
+	const struct args args = { .format = &format, .delay_s = 1, .record = temporary("record") };
 	struct source source;
 	struct diag why = {};
 	struct stat stats;
@@ -295,9 +307,46 @@ static void assert_contents(const char *name, const char *expected)
 	assert_string_equal(text, expected);
 }
 
+static void assert_unzips(const char *name, const char *text)
+{
+	FILE *plain = fopen(name, "r"), *file = plain ? unzip(plain) : NULL;
+	char got[64] = "";
+	size_t len;
+
+	assert_non_null(file);
+	assert_ptr_not_equal(file, plain);
+	len = fread(got, 1, sizeof(got) - 1, file);
+	got[len] = '\0';
+	assert_string_equal(got, text);
+	fclose(file);
+}
+
+/* What was flushed can be read, whether or not the file is ever closed. */
+static void test_zipped_output(void **state)
+{
+	const char *name = temporary("gz");
+	struct output output;
+
+	(void)state;
+	unlink(name);
+	assert_int_equal(output_open(&output, name), 0);
+	fputs("new", output.text);
+	assert_int_equal(output_flush(&output), 0);
+	assert_unzips(name, "new");
+	fputs(" and more", output.text);
+	assert_int_equal(output_flush(&output), 0);
+	assert_unzips(name, "new and more");
+	assert_int_equal(output_close(&output), 0);
+	assert_unzips(name, "new and more");
+	unlink(name);
+	assert_int_equal(output_open(&output, name), 0);
+	output_close(&output);
+	assert_int_equal(access(name, F_OK), -1);
+}
+
 static void test_output(void **state)
 {
-	static const char name[] = "/tmp/engine-unit.out";
+	const char *name = temporary("out");
 	struct output output;
 
 	(void)state;
@@ -335,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_listed_without_folder),
 		cmocka_unit_test(test_two_days),
 		cmocka_unit_test(test_output),
+		cmocka_unit_test(test_zipped_output),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

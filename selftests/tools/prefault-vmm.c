@@ -2,13 +2,14 @@
 /*
  * A VM that has a known number of stage-2 faults and pre-faults.
  *
- * usage: prefault-vmm [-v VCPUS] [-t TOUCHED] [-m MAPPED] [-c CHUNK] [-s SHARED] [-r ROUNDS] [-n NAME] [-PHWZ]
+ * usage: prefault-vmm [-v VCPUS] [-t TOUCHED] [-m MAPPED] [-c CHUNK] [-s SHARED] [-r ROUNDS] [-n NAME] [-PHRWZ]
  *
  * Of each vCPU's private memory the first MAPPED pages are pre-faulted, CHUNK at a time, and then once more.
  * Its guest touches TOUCHED pages of it and SHARED pages of the shared memory. Before each further round the
  * private memory is dropped, so that all of it starts anew. With -P the SHARED pages are written to and
  * pre-faulted, too; with -W they are write-protected after that, by dirty logging; with -H they are one huge
- * page. With -Z they are pre-faulted, but nobody has written to them.
+ * page. With -Z they are pre-faulted, but nobody has written to them. With -R they are pre-faulted in a read-only
+ * memslot, and the guest does not touch them.
  *
  * Says "ready" when the VM exists, and waits for a line. Then it runs, and prints what it did, and what KVM's
  * own statistics say of it, as JSON.
@@ -50,7 +51,7 @@ struct vcpu {
 static struct {
 	unsigned int vcpus;
 	uint64_t touched, mapped, chunk, shared, rounds;
-	bool pre_fault_shared, huge, protect, unwritten;
+	bool pre_fault_shared, huge, protect, unwritten, read_only;
 } opt = { .vcpus = 1, .touched = 64, .chunk = 64, .rounds = 1 };
 
 static struct vcpu vcpus[MAX_VCPUS];
@@ -80,17 +81,17 @@ static void *shared_memory(uint64_t gpa, uint64_t size, bool huge, bool written)
 
 static void *shared;
 
-static void protect_shared(void)
+static void set_shared_slot(uint32_t flags)
 {
 	const struct kvm_userspace_memory_region2 region = {
 		.slot = SHARED_SLOT,
-		.flags = KVM_MEM_LOG_DIRTY_PAGES,
+		.flags = flags,
 		.guest_phys_addr = SHARED_GPA,
 		.memory_size = opt.vcpus * SHARED_STRIDE,
 		.userspace_addr = (uintptr_t)shared,
 	};
 
-	check(-try_set_region(vm_fd, &region), "dirty logging");
+	check(-try_set_region(vm_fd, &region), "KVM_SET_USER_MEMORY_REGION2");
 }
 
 static void touch(struct vcpu *vcpu, uint64_t gpa, uint64_t pages)
@@ -143,8 +144,8 @@ static void *run(void *arg)
 		if (!round && opt.pre_fault_shared)
 			pre_fault(vcpu, SHARED_GPA + vcpu->id * SHARED_STRIDE, opt.shared);
 		if (!round && opt.protect)
-			protect_shared();
-		if (!round)
+			set_shared_slot(KVM_MEM_LOG_DIRTY_PAGES);
+		if (!round && !opt.read_only)
 			touch(vcpu, SHARED_GPA + vcpu->id * SHARED_STRIDE, opt.shared);
 	}
 	return NULL;
@@ -160,7 +161,7 @@ static void create_vm(void)
 	memcpy(page, code, sizeof(code));
 	shared = shared_memory(SHARED_GPA, shared_size, opt.huge, opt.pre_fault_shared && !opt.unwritten);
 	set_memslot(vm_fd, CODE_SLOT, CODE_GPA, PAGE, page, -1);
-	set_memslot(vm_fd, SHARED_SLOT, SHARED_GPA, shared_size, shared, -1);
+	set_shared_slot(opt.read_only ? KVM_MEM_READONLY : 0);
 	set_memslot(vm_fd, PRIVATE_SLOT, PRIVATE_GPA, private_size,
 		    shared_memory(PRIVATE_GPA, private_size, false, false), gmem_fd);
 	set_attributes(vm_fd, PRIVATE_GPA, private_size, PRIVATE);
@@ -217,7 +218,7 @@ int main(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "v:t:m:c:s:r:n:PHWZ")) != -1) {
+	while ((option = getopt(argc, argv, "v:t:m:c:s:r:n:PHRWZ")) != -1) {
 		switch (option) {
 		case 'v': opt.vcpus = atoi(optarg); break;
 		case 't': opt.touched = atoll(optarg); break;
@@ -227,6 +228,7 @@ int main(int argc, char **argv)
 		case 'r': opt.rounds = atoll(optarg); break;
 		case 'P': opt.pre_fault_shared = true; break;
 		case 'H': opt.huge = true; break;
+		case 'R': opt.pre_fault_shared = opt.read_only = true; break;
 		case 'W': opt.protect = true; break;
 		case 'Z': opt.pre_fault_shared = opt.unwritten = true; break;
 		case 'n': prctl(PR_SET_NAME, optarg); break;

@@ -12,7 +12,7 @@
 
 #include "figures.h"
 #include "format.h"
-#include "rows.h"
+#include "unit-rows.h"
 
 #define ALL (MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | \
 	     MEASURE_POLICY)
@@ -79,21 +79,12 @@ static void test_h2_percentile(void **state)
 
 static int column(const char *key)
 {
-	for (int i = 0; i < sheets[SHEET_VMS].column_count; i++)
-		if (!strcmp(sheets[SHEET_VMS].columns[i].key, key))
-			return i;
-	fail_msg("no column %s", key);
-	return -1;
+	return column_of(&sheets[SHEET_VMS], key);
 }
 
-static struct snapshot *snapshot_at(uint64_t seconds)
+static struct snapshot *snapshot_after(uint64_t seconds)
 {
-	struct snapshot *s = snapshot_new(top_lists, 1);
-
-	assert_non_null(s);
-	s->time_ns = seconds * 1000000000;
-	s->measured = ALL;
-	return s;
+	return snapshot_at(top_lists, 1, seconds * 1000000000, ALL);
 }
 
 static struct top_vm *add_vm(struct snapshot *s, uint64_t birth, pid_t pid, uint64_t exits)
@@ -116,29 +107,10 @@ static void set_latency(struct top_vm *vm, uint64_t ns, uint64_t count, uint64_t
 	assert_int_equal(histogram_set(&vm->latency, buckets), 0);
 }
 
-/* The rows, which point to a pair that the next call overwrites. */
 static struct rows build(const struct snapshot *before, const struct snapshot *now, bool totals,
 			 struct rows_options options)
 {
-	static struct pair pair;
-	struct rows rows;
-
-	pair = pair_of(before, now, totals);
-	assert_int_equal(rows_build(&rows, &sheets[SHEET_VMS], &pair, &options), 0);
-	return rows;
-}
-
-static void assert_number(const struct row *row, const char *key, double number)
-{
-	const struct cell *cell = &row->cells[column(key)];
-
-	assert_int_equal(cell->kind, CELL_NUMBER);
-	assert_true(cell->number == number);
-}
-
-static void assert_none(const struct row *row, const char *key)
-{
-	assert_int_equal(row->cells[column(key)].kind, CELL_NO_SAMPLE);
+	return build_rows(&sheets[SHEET_VMS], before, now, totals, options);
 }
 
 /* A VM that was busy before, and in the interval has a fast conversion; and one that is new. */
@@ -156,7 +128,7 @@ static void add_two_vms(struct snapshot *before, struct snapshot *now)
 
 static void test_rates(void **state)
 {
-	struct snapshot *before = snapshot_at(1), *now = snapshot_at(3);
+	struct snapshot *before = snapshot_after(1), *now = snapshot_after(3);
 	const struct rows_options by_exits = { .sort = column("exits") };
 	struct rows rows;
 
@@ -193,7 +165,7 @@ static void test_rates(void **state)
 /* The same process number and the same slot, but another VM; or an idle VM, without a birth, gets its first events. */
 static void check_new_vm(uint64_t birth, uint64_t exits)
 {
-	struct snapshot *before = snapshot_at(0), *now = snapshot_at(1);
+	struct snapshot *before = snapshot_after(0), *now = snapshot_after(1);
 	struct rows rows;
 
 	add_vm(before, birth, 100, exits);
@@ -224,7 +196,7 @@ static void test_not_measured(void **state)
 		{ MEASURE_REQUESTS, { "req_pg", "denied", "p50", "p99", "held", "failed" } },
 		{ MEASURE_ZAPS, { "zap_pg" } },
 	};
-	struct snapshot *s = snapshot_at(1);
+	struct snapshot *s = snapshot_after(1);
 
 	(void)state;
 	set_latency(add_vm(s, 1, 100, 1), 1, 1, 1);
@@ -235,8 +207,7 @@ static void test_not_measured(void **state)
 		s->measured = ALL & ~cases[i].missing;
 		rows = build(NULL, s, true, (struct rows_options){});
 		while (cases[i].keys[expected])
-			assert_int_equal(rows.rows[0].cells[column(cases[i].keys[expected++])].kind,
-					 CELL_NOT_MEASURED);
+			assert_not_measured(&rows.rows[0], cases[i].keys[expected++]);
 		for (int c = 0; c < sheets[SHEET_VMS].column_count; c++)
 			missing += rows.rows[0].cells[c].kind == CELL_NOT_MEASURED;
 		assert_int_equal(missing, expected);
@@ -256,7 +227,7 @@ static void check_policy(struct snapshot *s, const char *policy, const char *lef
 
 static void test_policy(void **state)
 {
-	struct snapshot *s = snapshot_at(1);
+	struct snapshot *s = snapshot_after(1);
 	struct top_vm *vm = add_vm(s, 1, 100, 1);
 
 	(void)state;
@@ -289,7 +260,7 @@ static void check_order(const char *sort, struct rows_options options, const str
 
 static void test_order_and_filter(void **state)
 {
-	struct snapshot *s = snapshot_at(1);
+	struct snapshot *s = snapshot_after(1);
 	struct top_vm *vm;
 
 	(void)state;

@@ -15,7 +15,7 @@
 #include "figures.h"
 #include "kinds.h"
 #include "record.h"
-#include "rows.h"
+#include "unit-rows.h"
 
 #define ALL (MEASURE_FAULTS | MEASURE_FAULT_ENDS | MEASURE_CALLS | MEASURE_PAGES | MEASURE_LATE | \
 	     MEASURE_WINDOWS | MEASURE_USE | MEASURE_READ_ONLY)
@@ -79,21 +79,12 @@ static const struct tool tool = {
 
 static int column(const char *key)
 {
-	for (int i = 0; i < sheets[SHEET_VMS].column_count; i++)
-		if (!strcmp(sheets[SHEET_VMS].columns[i].key, key))
-			return i;
-	fail_msg("no column %s", key);
-	return -1;
+	return column_of(&sheets[SHEET_VMS], key);
 }
 
-static struct snapshot *snapshot_at(uint64_t time_ns)
+static struct snapshot *snapshot_after(uint64_t ns)
 {
-	struct snapshot *s = snapshot_new(trace_lists, LIST_COUNT);
-
-	assert_non_null(s);
-	s->time_ns = time_ns;
-	s->measured = ALL;
-	return s;
+	return snapshot_at(trace_lists, LIST_COUNT, ns, ALL);
 }
 
 static struct trace_vm *add_vm(struct snapshot *s, uint64_t birth, struct vm_use use)
@@ -122,26 +113,8 @@ static struct series *add_series(struct snapshot *s, uint32_t vcpu, struct trace
 
 static struct rows build(const struct snapshot *before, const struct snapshot *now, bool totals, bool vcpus)
 {
-	static struct pair pair;
-	const struct rows_options options = { .sort = column("faults") };
-	struct rows rows;
-
-	pair = pair_of(before, now, totals);
-	assert_int_equal(rows_build(&rows, &sheets[vcpus ? SHEET_VCPUS : SHEET_VMS], &pair, &options), 0);
-	return rows;
-}
-
-static void assert_cell(const struct row *row, const char *key, double number)
-{
-	const struct cell *cell = &row->cells[column(key)];
-
-	assert_int_equal(cell->kind, CELL_NUMBER);
-	assert_true(cell->number == number);
-}
-
-static void assert_none(const struct row *row, const char *key)
-{
-	assert_int_equal(row->cells[column(key)].kind, CELL_NO_SAMPLE);
+	return build_rows(&sheets[vcpus ? SHEET_VCPUS : SHEET_VMS], before, now, totals,
+			  (struct rows_options){ .sort = column("faults") });
 }
 
 static void add_all_kinds(struct snapshot *s)
@@ -164,7 +137,7 @@ static void add_all_kinds(struct snapshot *s)
 
 static void test_rows(void **state)
 {
-	struct snapshot *before = snapshot_at(1), *now = snapshot_at(2000000001);
+	struct snapshot *before = snapshot_after(1), *now = snapshot_after(2000000001);
 	struct rows rows;
 
 	(void)state;
@@ -175,30 +148,30 @@ static void test_rows(void **state)
 	rows = build(before, now, false, false);
 	assert_int_equal(rows.count, 1);
 	/* Per second, of two. */
-	assert_cell(&rows.rows[0], "faults", (20 + 4 + 2 + 1) / 2.0);
-	assert_cell(&rows.rows[0], "private", 11);
-	assert_cell(&rows.rows[0], "new_pg", 160);
+	assert_number(&rows.rows[0], "faults", (20 + 4 + 2 + 1) / 2.0);
+	assert_number(&rows.rows[0], "private", 11);
+	assert_number(&rows.rows[0], "new_pg", 160);
 	rows_free(&rows);
 
 	rows = build(before, now, true, false);
-	assert_cell(&rows.rows[0], "faults", 37);
-	assert_cell(&rows.rows[0], "shared", 4);
-	assert_cell(&rows.rows[0], "at_4k", 30);
-	assert_cell(&rows.rows[0], "at_2m", 4);
-	assert_cell(&rows.rows[0], "failed", 2);
-	assert_cell(&rows.rows[0], "other", 0);
-	assert_cell(&rows.rows[0], "calls", 3);
-	assert_cell(&rows.rows[0], "done_pg", 500);
-	assert_cell(&rows.rows[0], "old_pg", 160);
-	assert_cell(&rows.rows[0], "c_p99", 7);
+	assert_number(&rows.rows[0], "faults", 37);
+	assert_number(&rows.rows[0], "shared", 4);
+	assert_number(&rows.rows[0], "at_4k", 30);
+	assert_number(&rows.rows[0], "at_2m", 4);
+	assert_number(&rows.rows[0], "failed", 2);
+	assert_number(&rows.rows[0], "other", 0);
+	assert_number(&rows.rows[0], "calls", 3);
+	assert_number(&rows.rows[0], "done_pg", 500);
+	assert_number(&rows.rows[0], "old_pg", 160);
+	assert_number(&rows.rows[0], "c_p99", 7);
 	rows_free(&rows);
 
 	rows = build(before, now, true, true);
 	assert_int_equal(rows.count, 2);
-	assert_cell(&rows.rows[0], "vcpu", 0);
-	assert_cell(&rows.rows[0], "calls", 0);
+	assert_number(&rows.rows[0], "vcpu", 0);
+	assert_number(&rows.rows[0], "calls", 0);
 	assert_none(&rows.rows[0], "c_p50");
-	assert_cell(&rows.rows[1], "calls", 3);
+	assert_number(&rows.rows[1], "calls", 3);
 	rows_free(&rows);
 	snapshot_free(before);
 	snapshot_free(now);
@@ -206,7 +179,7 @@ static void test_rows(void **state)
 
 static struct rows build_use(struct vm_use then, struct vm_use use)
 {
-	struct snapshot *before = snapshot_at(1), *now = snapshot_at(2000000001);
+	struct snapshot *before = snapshot_after(1), *now = snapshot_after(2000000001);
 	struct rows rows;
 
 	add_vm(before, 1, then);
@@ -224,17 +197,17 @@ static void test_use(void **state)
 	struct rows rows = build_use(then, now);
 
 	(void)state;
-	assert_cell(&rows.rows[0], "touched_pg", 150);
-	assert_cell(&rows.rows[0], "unused_pg", 5);
-	assert_cell(&rows.rows[0], "untouched_pg", 80);
-	assert_cell(&rows.rows[0], "used", 75);
+	assert_number(&rows.rows[0], "touched_pg", 150);
+	assert_number(&rows.rows[0], "unused_pg", 5);
+	assert_number(&rows.rows[0], "untouched_pg", 80);
+	assert_number(&rows.rows[0], "used", 75);
 	rows_free(&rows);
 
 	/* Not asked in this interval: no rate. */
 	rows = build_use(then, then);
 	assert_none(&rows.rows[0], "touched_pg");
 	assert_none(&rows.rows[0], "unused_pg");
-	assert_cell(&rows.rows[0], "untouched_pg", 90);
+	assert_number(&rows.rows[0], "untouched_pg", 90);
 	rows_free(&rows);
 
 	/* Not seen before, and then its statistics were set to 0. */
@@ -242,8 +215,8 @@ static void test_use(void **state)
 	assert_none(&rows.rows[0], "touched_pg");
 	rows_free(&rows);
 	rows = build_use(then, (struct vm_use){ 2000000001, 0, 0, 80 });
-	assert_cell(&rows.rows[0], "touched_pg", 0);
-	assert_cell(&rows.rows[0], "unused_pg", 0);
+	assert_number(&rows.rows[0], "touched_pg", 0);
+	assert_number(&rows.rows[0], "unused_pg", 0);
 	assert_none(&rows.rows[0], "used");
 	rows_free(&rows);
 }
@@ -251,7 +224,7 @@ static void test_use(void **state)
 /* Neither a conversion nor the use of pages belongs to a vCPU. */
 static void test_no_vcpu(void **state)
 {
-	struct snapshot *now = snapshot_at(2000000001);
+	struct snapshot *now = snapshot_after(2000000001);
 	struct series *series;
 	struct rows rows;
 
@@ -264,13 +237,13 @@ static void test_no_vcpu(void **state)
 	snapshot_sort(now);
 	rows = build(NULL, now, true, true);
 	assert_int_equal(rows.count, 2);
-	assert_cell(&rows.rows[0], "vcpu", 0);
-	assert_cell(&rows.rows[0], "prefaulted", 6);
+	assert_number(&rows.rows[0], "vcpu", 0);
+	assert_number(&rows.rows[0], "prefaulted", 6);
 	assert_none(&rows.rows[0], "untouched_pg");
 	assert_none(&rows.rows[1], "vcpu");
-	assert_cell(&rows.rows[1], "windows", 2);
-	assert_cell(&rows.rows[1], "wanted_pg", 900);
-	assert_cell(&rows.rows[1], "granted_pg", 512);
+	assert_number(&rows.rows[1], "windows", 2);
+	assert_number(&rows.rows[1], "wanted_pg", 900);
+	assert_number(&rows.rows[1], "granted_pg", 512);
 	rows_free(&rows);
 	snapshot_free(now);
 }
@@ -278,7 +251,7 @@ static void test_no_vcpu(void **state)
 /* Never 0. */
 static void test_not_measured(void **state)
 {
-	struct snapshot *now = snapshot_at(1);
+	struct snapshot *now = snapshot_after(1);
 	struct rows rows;
 
 	(void)state;
@@ -286,22 +259,22 @@ static void test_not_measured(void **state)
 	add_vm(now, 1, (struct vm_use){});
 	add_series(now, 0, unknown, 3, 0);
 	rows = build(NULL, now, true, false);
-	assert_cell(&rows.rows[0], "faults", 3);
+	assert_number(&rows.rows[0], "faults", 3);
 	for (int i = column("faults") + 1; i < sheets[SHEET_VMS].column_count; i++)
-		assert_int_equal(rows.rows[0].cells[i].kind, CELL_NOT_MEASURED);
+		assert_not_measured(&rows.rows[0], sheets[SHEET_VMS].columns[i].key);
 	rows_free(&rows);
 	/* The tracepoint alone does not tell which pages are read-only. */
 	now->measured = ALL & ~MEASURE_READ_ONLY;
 	rows = build(NULL, now, true, false);
-	assert_cell(&rows.rows[0], "new_pg", 0);
-	assert_int_equal(rows.rows[0].cells[column("ro_pg")].kind, CELL_NOT_MEASURED);
+	assert_number(&rows.rows[0], "new_pg", 0);
+	assert_not_measured(&rows.rows[0], "ro_pg");
 	rows_free(&rows);
 	snapshot_free(now);
 }
 
 static struct snapshot *filled(void)
 {
-	struct snapshot *s = snapshot_at(12345678901);
+	struct snapshot *s = snapshot_after(12345678901);
 	struct slow *slow;
 	struct stack *stack;
 

@@ -240,7 +240,8 @@ int batch_run(const struct tool *tool, struct source *source, const struct args 
 	int err = output_open(&b.out, "-"), status;
 
 	/* JSON has all views. */
-	source_want(source, args->format == &json_format ? ~0U : tool->sheets[args->sheet].measures);
+	source_want(source, args->format == &json_format ? ~0U : tool->sheets[args->sheet].measures,
+		    NULL);
 	b.now = err ? NULL : source_next(source, &b.why);
 	interval_start(&b.interval, clock->now_ns(), args->delay_s);
 	source->interval = &b.interval;

@@ -2,6 +2,7 @@
 #include "bpf_maps.h"
 
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <sys/mman.h>
 
 static size_t map_size(const struct bpf_map *map)
@@ -34,4 +35,24 @@ int push_all(const struct bpf_map *stack)
 	for (uint32_t left = bpf_map__max_entries(stack); !err && left; left--)
 		err = push(stack, left - 1);
 	return err;
+}
+
+int map_read_all(const struct bpf_map *map, void *keys, void *values, uint32_t room)
+{
+	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
+	uint64_t batch, *from = NULL;
+	uint32_t count = 0;
+	int err = 0;
+
+	while (!err && count < room) {
+		__u32 some = room - count;
+
+		err = bpf_map_lookup_batch(bpf_map__fd(map), from, &batch, keys + count * key_size,
+					   values + count * value_size, &some, NULL);
+		if (!err || err == -ENOENT)
+			count += some;
+		from = &batch;
+	}
+	/* -ENOENT: that was all. -ENOSPC: others have come meanwhile. */
+	return !err || err == -ENOENT || err == -ENOSPC ? (int)count : err;
 }

@@ -22,4 +22,10 @@ int push(const struct bpf_map *stack, uint32_t number);
  */
 int push_all(const struct bpf_map *stack);
 
+/*
+ * Reads the keys and values of a hash, up to @room of them. Returns how many, or -errno. What changes meanwhile may be
+ * missing, or be there twice.
+ */
+int map_read_all(const struct bpf_map *map, void *keys, void *values, uint32_t room);
+
 #endif

@@ -366,13 +366,19 @@ static void not_permitted(struct diag *diag)
 			 "the kernel does not let this process load BPF programs");
 }
 
+bool diag_is_locked_down(struct diag *diag)
+{
+	if (!cause_is_no_read(libbpf_log.text) || !cause_is_confidential(LOCKDOWN))
+		return false;
+	diag_set(diag, "boot without lockdown=confidentiality; lockdown=integrity is fine",
+		 "kernel lockdown forbids BPF to read kernel memory, which this program has to");
+	return true;
+}
+
 /* The verifier refuses the program. The reason may be what it is allowed to do, and not its code. */
 static void refused(struct diag *diag, int err)
 {
-	if (cause_is_no_read(libbpf_log.text) && cause_is_confidential(LOCKDOWN))
-		diag_set(diag, "boot without lockdown=confidentiality; lockdown=integrity is fine",
-			 "kernel lockdown forbids BPF to read kernel memory, which this program has to");
-	else
+	if (!diag_is_locked_down(diag))
 		diag_set(diag, "run it again with -v to see the verifier's log",
 			 "the kernel's verifier refuses the program: %s", strerror(-err));
 }

@@ -59,6 +59,12 @@ void diag_libbpf_init(bool verbose);
  */
 const char *diag_libbpf_tail(unsigned int lines);
 
+/*
+ * Returns whether bpf_object__load() failed because kernel lockdown does not let BPF read kernel memory,
+ * and sets @diag to that.
+ */
+bool diag_is_locked_down(struct diag *diag);
+
 /* Sets @diag to why bpf_object__load() failed with @err (negative errno). */
 void diag_bpf_load(struct diag *diag, int err);
 

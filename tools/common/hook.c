@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -100,21 +101,19 @@ static FILE *open_enabled_functions(void)
 	return file ?: fopen("/sys/kernel/debug/tracing/enabled_functions", "re");
 }
 
-/*
- * Returns 1 if ftrace calls what is attached to the function, 0 if not, and -errno if its list
- * cannot be read. The kernel attaches to functions that ftrace skips, without an error.
- */
-static int is_enabled(const struct hook_prober *prober, const char *function)
+int hook_is_enabled(const char *function, bool in_module)
 {
 	FILE *file = open_enabled_functions();
-	char line[512], begin[96];
+	char *line = NULL, begin[96];
+	size_t size = 0;
 	int found = 0;
 
 	if (!file)
 		return -errno;
-	snprintf(begin, sizeof(begin), "%s%s (", function, prober->module_fd >= 0 ? " [kvm]" : "");
-	while (!found && fgets(line, sizeof(line), file))
+	snprintf(begin, sizeof(begin), "%s%s (", function, in_module ? " [kvm]" : "");
+	while (!found && getline(&line, &size, file) > 0)
 		found = !strncmp(line, begin, strlen(begin));
+	free(line);
 	fclose(file);
 	return found;
 }
@@ -137,7 +136,7 @@ static int check_calls(const struct hook_prober *prober, const struct hook_site 
 	/* KVM's code calls the tracepoint, whatever the compiler does. */
 	if (site->type == HOOK_TP_BTF)
 		return 0;
-	enabled = is_enabled(prober, site->target);
+	enabled = hook_is_enabled(site->target, prober->module_fd >= 0);
 	if (!enabled)
 		return -ENXIO;
 	if (!trial)

@@ -33,6 +33,12 @@ void hook_prober_close(struct hook_prober *prober);
 /* Returns whether the kernel has such a tracepoint or function. */
 bool hook_exists(const struct hook_prober *prober, const struct hook_site *site);
 
+/*
+ * Returns 1 if ftrace calls what is attached to this function of KVM, 0 if not, and -errno if its list cannot be
+ * read. The kernel attaches to functions that ftrace skips, without an error.
+ */
+int hook_is_enabled(const char *function, bool in_module);
+
 /* What hook_probe() returns if the hook is attached, but nothing shows that KVM ever calls it. */
 #define HOOK_UNSURE 1
 

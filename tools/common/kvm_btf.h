@@ -3,6 +3,8 @@
 #ifndef MEMATTR_KVM_BTF_H
 #define MEMATTR_KVM_BTF_H
 
+#include <stdbool.h>
+
 #include <bpf/btf.h>
 
 #define VMLINUX_BTF	"/sys/kernel/btf/vmlinux"
@@ -22,5 +24,11 @@ void kvm_btf_free(struct kvm_btf *kvm);
 
 /* Returns the member's byte offset in @type, or -ENOENT. */
 int btf_member_offset(const struct btf *btf, const struct btf_type *type, const char *name);
+
+/*
+ * Whether CO-RE relocations find the same in both types of @btf. What a pointer points to does not count, because
+ * it is looked up by its own name. An enum without values counts as a declaration of the other one.
+ */
+bool btf_same_layout(const struct btf *btf, __u32 id, __u32 other_id);
 
 #endif

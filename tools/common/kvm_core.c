@@ -3,6 +3,10 @@
  * Makes one BTF of vmlinux's and of kvm's, in which those structs of vmlinux have no name that kvm defines as
  * well. Types and strings of a module are numbered from where those of vmlinux end: both are written one after
  * the other as they are.
+ *
+ * A module's BTF leaves out what vmlinux defines alike, but for a few: pahole does not recognize an enum that
+ * vmlinux only declares, nor a struct that refers to it. These do no harm. If all are of that kind, as where
+ * vmlinux and the module are from one build, there is nothing to merge.
  */
 #define _GNU_SOURCE
 #include "kvm_core.h"
@@ -19,7 +23,7 @@
 
 struct named_type {
 	const char *name;	/* NULL if CO-RE does not look for such a type by name */
-	__u32 kind;
+	__u32 kind, id;
 };
 
 /* BTF as it is in a file. */
@@ -28,9 +32,10 @@ struct raw {
 	const char *types, *strings;
 };
 
-static struct named_type name_type(const struct btf *btf, const struct btf_type *type)
+static struct named_type name_type(const struct btf *btf, __u32 id)
 {
-	struct named_type named = { .kind = btf_kind(type) };
+	const struct btf_type *type = btf__type_by_id(btf, id);
+	struct named_type named = { .kind = btf_kind(type), .id = id };
 
 	if (type->name_off && (btf_is_composite(type) || btf_is_any_enum(type)))
 		named.name = btf__name_by_offset(btf, type->name_off);
@@ -56,7 +61,7 @@ static int list_module_types(const struct kvm_btf *kvm, struct named_type **type
 	if (!*types)
 		return -ENOMEM;
 	for (__u32 id = first; id < end; id++) {
-		struct named_type type = name_type(kvm->btf, btf__type_by_id(kvm->btf, id));
+		struct named_type type = name_type(kvm->btf, id);
 
 		if (type.name)
 			(*types)[count++] = type;
@@ -65,25 +70,34 @@ static int list_module_types(const struct kvm_btf *kvm, struct named_type **type
 	return count;
 }
 
-/* Stores the ids of vmlinux's types that kvm defines as well. Returns how many, or -errno. */
+/*
+ * Stores the ids of vmlinux's types that kvm defines as well. Returns how many, 0 if kvm defines all of them alike,
+ * or -errno.
+ */
 static int list_hidden_types(const struct kvm_btf *kvm, __u32 **ids)
 {
 	__u32 end = btf__type_cnt(kvm->vmlinux);
 	struct named_type *module_types;
 	int count = 0, module_count = list_module_types(kvm, &module_types);
+	bool differ = false;
 
 	if (module_count < 0)
 		return module_count;
 	*ids = calloc(end, sizeof(**ids));
 	for (__u32 id = 1; *ids && id < end; id++) {
-		struct named_type type = name_type(kvm->vmlinux, btf__type_by_id(kvm->vmlinux, id));
+		struct named_type type = name_type(kvm->vmlinux, id), *defined = NULL;
 
-		if (type.name &&
-		    bsearch(&type, module_types, module_count, sizeof(type), compare_types))
-			(*ids)[count++] = id;
+		if (type.name)
+			defined = bsearch(&type, module_types, module_count, sizeof(type), compare_types);
+		if (!defined)
+			continue;
+		(*ids)[count++] = id;
+		differ = differ || !btf_same_layout(kvm->btf, id, defined->id);
 	}
 	free(module_types);
-	return *ids ? count : -ENOMEM;
+	if (!*ids)
+		return -ENOMEM;
+	return differ ? count : 0;
 }
 
 static struct raw raw_of(const struct btf *btf)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "histogram.h"
+#include "unzip.h"
 #include "utf8.h"
 
 /* The number is incremented when a reader of the previous version would misread the record. */
@@ -161,6 +162,7 @@ struct record_reader {
 	const struct tool *tool;
 	const char *name;
 	FILE *file;
+	int fd;			/* of the file itself, which may be compressed */
 	char *line;
 	size_t line_size;
 	bool damaged, ended;
@@ -382,6 +384,10 @@ struct record_reader *record_open(const struct tool *tool, const char *name, str
 	for (int i = 0; i < tool->list_count; i++)
 		r->layouts[1 + i].type = &tool->lists[i];
 	r->file = strcmp(name, "-") ? fopen(name, "re") : fdopen(fcntl(0, F_DUPFD_CLOEXEC, 3), "r");
+	if (r->file) {
+		r->fd = fileno(r->file);
+		r->file = unzip(r->file);
+	}
 	r->before = snapshot_new(tool->lists, tool->list_count);
 	if (r->file && r->before && check_magic(r, why))
 		return r;
@@ -403,7 +409,7 @@ void record_close(struct record_reader *r)
 
 int record_fd(const struct record_reader *r)
 {
-	return fileno(r->file);
+	return r->fd;
 }
 
 static void read_list_item(struct record_reader *r, struct snapshot *s, const char *word, char *rest)

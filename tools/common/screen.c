@@ -53,6 +53,7 @@ SCREEN *screen_open(void)
 		/* Both can be read on black and on white. Yellow cannot. */
 		init_pair(COLOUR_WARNING, COLOR_MAGENTA, -1);
 		init_pair(COLOUR_LOSS, COLOR_RED, -1);
+		init_pair(COLOUR_PRIVATE, COLOR_GREEN, -1);
 	}
 	return screen;
 }
@@ -60,6 +61,11 @@ SCREEN *screen_open(void)
 chtype colour(enum colour which)
 {
 	return colours ? COLOR_PAIR(which) | A_BOLD : A_BOLD;
+}
+
+chtype tint_of(enum colour which)
+{
+	return colours ? COLOR_PAIR(which) : A_NORMAL;
 }
 
 /* Names are UTF-8: cut by the cells they take, not by bytes. The cursor is where the text begins. */
@@ -110,7 +116,7 @@ void flow_put(struct flow *flow, chtype attributes, const char *text)
 	attron(attributes);
 	put(flow->y, flow->x, text);
 	attroff(attributes);
-	flow->x += len + 2;
+	flow->x += len + (flow->gap ?: 2);
 }
 
 double step_delay(double seconds, bool longer)

@@ -14,6 +14,7 @@
 enum colour {
 	COLOUR_WARNING = 1,
 	COLOUR_LOSS,
+	COLOUR_PRIVATE,	/* memory that the host cannot see */
 };
 
 /*
@@ -24,6 +25,8 @@ SCREEN *screen_open(void);
 
 /* Returns the colour with bold, for terminals without colours. */
 chtype colour(enum colour which);
+/* Returns the colour alone, or nothing on terminals without colours. */
+chtype tint_of(enum colour which);
 
 /* Both cut the text at the edge of the screen. put_cell() cuts or pads it to @width cells. */
 void put(int y, int x, const char *text);
@@ -32,6 +35,7 @@ void put_cell(int y, int x, int width, bool right, const char *text);
 /* Where the next piece of text goes. A piece that does not fit starts a new line. */
 struct flow {
 	int y, x, last;
+	int gap;	/* cells between pieces; 0: two */
 };
 
 void flow_put(struct flow *flow, chtype attributes, const char *text);

@@ -47,13 +47,13 @@ struct snapshot *snapshot_new(const struct list_type *types, int list_count)
 struct snapshot *snapshot_hold(struct snapshot *s)
 {
 	if (s)
-		s->references++;
+		__atomic_add_fetch(&s->references, 1, __ATOMIC_RELAXED);
 	return s;
 }
 
 void snapshot_free(struct snapshot *s)
 {
-	if (!s || --s->references)
+	if (!s || __atomic_sub_fetch(&s->references, 1, __ATOMIC_ACQ_REL))
 		return;
 	for (int list = 0; list < s->list_count; list++) {
 		for (size_t i = 0; i < s->lists[list].count; i++)
@@ -85,13 +85,22 @@ void *snapshot_item(const struct snapshot *s, int list, size_t at)
 	return s->lists[list].items + at * s->types[list].size;
 }
 
+/* The list of a map's runs is made in its order, and is long. */
+static bool is_in_order(const struct snapshot *s, int list)
+{
+	for (size_t i = 1; i < s->lists[list].count; i++)
+		if (s->types[list].compare(snapshot_item(s, list, i - 1), snapshot_item(s, list, i)) > 0)
+			return false;
+	return true;
+}
+
 void snapshot_sort(struct snapshot *s)
 {
 	for (int list = 0; list < s->list_count; list++) {
 		const struct list_type *type = &s->types[list];
 		struct list *l = &s->lists[list];
 
-		if (l->count > 1)
+		if (!is_in_order(s, list))
 			qsort(l->items, l->count, type->size, type->compare);
 		while (l->count > type->max)
 			item_free(type, snapshot_item(s, list, --l->count));

@@ -4,6 +4,7 @@
 #define MEMATTR_SOURCE_H
 
 #include "clock.h"
+#include "export.h"
 #include "output.h"
 #include "tool.h"
 
@@ -15,6 +16,7 @@ struct source {
 	void *collector;	/* NULL: from the record */
 	struct record_reader *replay;
 	struct output record, folded;
+	struct exporter exporter;
 	int process;		/* pidfd of the only process that is wanted; -1: none, or it is not known */
 	const struct interval *interval;	/* whose missed deadlines a snapshot tells; may be NULL */
 	bool over;		/* that process has ended: there is nothing more to come */
@@ -25,8 +27,8 @@ struct source {
 /* Returns EXIT_OK, or another exit status and @why says why. */
 int source_open(struct source *source, const struct tool *tool, const struct args *args, struct diag *why);
 
-/* Has these measures collected from now on. A record has all. */
-void source_want(struct source *source, unsigned int measures);
+/* Collects these measures from now on, as in struct tool. A record has all. */
+void source_want(struct source *source, unsigned int measures, const struct snapshot_vm *vm);
 
 /*
  * Returns the next snapshot. Returns NULL on failure, and @why says why; or, with @why empty, at

@@ -10,6 +10,7 @@
 
 struct rows;
 struct flow;
+struct metrics;
 
 #define SHEETS_MAX 9	/* each has a digit as its key */
 
@@ -41,6 +42,9 @@ struct sheet {
 	void (*draw)(int y, int end, const struct pair *pair, const struct snapshot_vm *vm);
 	bool (*key)(int key, const struct pair *pair, const struct snapshot_vm *vm);
 	const char *keys;	/* in the last line; NULL: only those of the tool */
+	/* Draws what else there is of @only, or of all VMs for NULL, below the table; NULL: the tool's page is there. */
+	int (*draw_below)(int y, int end, const struct snapshot *now, const struct args *args,
+			  const struct snapshot_vm *only);
 };
 
 struct tool {
@@ -59,11 +63,15 @@ struct tool {
 	/* A snapshot with what is wanted at the end only; may be NULL. */
 	struct snapshot *(*last)(void *collector);
 	void (*close)(void *collector);
-	/* Says which measures somebody looks at: others need not be collected. NULL: everything always is. */
-	void (*want)(void *collector, unsigned int measures);
+	/*
+	 * Says which measures somebody looks at: others need not be collected. @vm is the one that is looked at most
+	 * closely, or NULL. NULL: everything always is.
+	 */
+	void (*want)(void *collector, unsigned int measures, const struct snapshot_vm *vm);
 
 	/* Says why there is nothing to show. */
 	void (*empty_text)(char *text, size_t size, const struct snapshot *now, pid_t pid);
+	const struct metrics *metrics;	/* NULL: it has no options to export them */
 	const char *see;	/* which question the other tool answers */
 	const char *lost_help;	/* what helps against lost events; may be NULL */
 

@@ -58,12 +58,23 @@ struct kvm {
 
 struct kvm_run {
 	__u32 exit_reason;
+	union {
+		struct {
+			__u64 nr;
+			__u64 args[6];
+		} hypercall;
+		struct {
+			__u64 gpa;
+			__u64 size;
+		} memory_fault;
+	};
 };
 
 struct kvm_vcpu {
 	struct kvm *kvm;
 	int vcpu_id;
 	struct kvm_run *run;
+	struct kvm_memory_slot *last_used_slot;
 };
 
 struct task_struct {
@@ -158,7 +169,7 @@ static __u32 add_slot(struct kvm *kvm)
 	return slot;
 }
 
-static __u32 slot_of(struct kvm *kvm)
+static inline __u32 slot_of(struct kvm *kvm)
 {
 	__u32 slot = find_slot((__u64)kvm);
 

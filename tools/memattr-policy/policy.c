@@ -193,7 +193,8 @@ int policy_set_member(struct policy *policy, const char *name, uint32_t value)
 /* Whatever libbpf said, the first of these that is missing is the cause. */
 static bool system_lacks_something(int err, struct diag *why)
 {
-	if (!diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_MEMATTR, why))
+	if (!diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_MEMATTR, why) ||
+	    diag_is_locked_down(why))
 		return true;
 	/*
 	 * Without CAP_SYS_ADMIN libbpf does not see the types of modules, and reports that there

@@ -16,6 +16,7 @@
 #include "exit_kinds.h"
 #include "hooks.h"
 #include "kvm_core.h"
+#include "looks.h"
 #include "memattr-top.skel.h"
 #include "optional.h"
 #include "own_cost.h"
@@ -43,6 +44,7 @@ struct collector {
 	struct snapshot_hook reasons_hook;
 	bool has_policies;	/* the kernel has policies, and debugfs shows them */
 	struct exit_kinds kinds;
+	struct looks looks;
 	/* VMs whose policy's file goes a little before they do: what was read last. */
 	struct snapshot *before;
 };
@@ -74,7 +76,7 @@ static int load(struct collector *c)
 
 	if (!err) {
 		c->bpf = memattr_top_bpf__open_opts(core.options);
-		err = c->bpf ? ladder_select(&ladder, &c->hooks, c->bpf->obj) : -errno;
+		err = c->bpf ? fallback_select(&fallback, &c->hooks, c->bpf->obj) : -errno;
 	}
 	if (!err)
 		err = set_constants(c);
@@ -88,7 +90,7 @@ static int load(struct collector *c)
 	return err;
 }
 
-void collector_want(void *collector, unsigned int measures)
+void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
 {
 	/* What the view of VMs shows. */
 	const unsigned int always = MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS;
@@ -104,6 +106,7 @@ void collector_want(void *collector, unsigned int measures)
 	c->bpf->bss->divide_exits = divide;
 	/* Only all of these tell which huge pages get mapped. */
 	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
+	looks_want(&c->looks, &c->table, measures, vm, c->cost.stats_fd);
 	c->wanted = measures;
 }
 
@@ -129,7 +132,7 @@ static int attach(struct collector *c)
 			c->bpf->bss->last_old_id = c->table.list.vms[i].id;
 	optional_open(&c->optional, &c->hooks, c->bpf->obj);
 	/* Until somebody says what is wanted, it is the view of VMs. */
-	collector_want(c, 0);
+	collector_want(c, 0, NULL);
 	return memattr_top_bpf__attach(c->bpf);
 }
 
@@ -156,16 +159,17 @@ void *collector_open(const struct args *args, struct diag *why)
 		diag_set(why, "", "out of memory");
 		return NULL;
 	}
+	c->cost.stats_fd = -1;
 	c->cpu_count = cpus_end(POSSIBLE_CPUS);
 	if (c->cpu_count < 0)
 		diag_set(why, "mount -t sysfs sysfs /sys", "cannot read " POSSIBLE_CPUS ": %s",
 			 strerror(-c->cpu_count));
 
-	if (c->cpu_count < 0 || ladder_probe(&ladder, &c->hooks, why) || start(c, why)) {
+	if (c->cpu_count < 0 || fallback_probe(&fallback, &c->hooks, why) || start(c, why)) {
 		collector_close(c);
 		return NULL;
 	}
-	own_cost_open(&c->cost, c->bpf->obj);
+	own_cost_open(&c->cost);
 	c->has_policies = c->table.debugfs && diag_has(DIAG_MEMATTR, NULL);
 	/* Without them no policy counts as ejected. */
 	if (c->has_policies)
@@ -178,6 +182,7 @@ void collector_close(void *collector)
 	struct collector *c = collector;
 
 	own_cost_close(&c->cost);
+	looks_close(&c->looks);
 	vm_table_close(&c->table);
 	series_close(&c->series);
 	stats_close(&c->stats);
@@ -200,23 +205,48 @@ static bool is_ejection(const struct collector *c, const char *kind)
 	return false;
 }
 
-/* The file goes a little before the VM does: then keep the policy that was read last. */
-static void keep_policy(const struct collector *c, struct top_vm *vm)
+/* Finds the VM as the snapshot before has it, or NULL. */
+static const struct top_vm *find_before(const struct collector *c, const struct top_vm *vm)
 {
 	for (size_t i = 0; c->before && i < c->before->lists[0].count; i++) {
 		const struct top_vm *old = snapshot_item(c->before, 0, i);
 
-		if (old->vm.id != vm->vm.id || old->vm.creator_tid != vm->vm.creator_tid || old->vm.fd != vm->vm.fd ||
-		    (old->vm.birth && old->vm.birth != vm->vm.birth))
-			continue;
-		vm->policy_known = old->policy_known;
-		vm->budget_us = old->budget_us;
-		vm->ejected = old->ejected;
-		memcpy(vm->policy, old->policy, sizeof(vm->policy));
-		memcpy(vm->left, old->left, sizeof(vm->left));
-		memcpy(vm->left_text, old->left_text, sizeof(vm->left_text));
-		return;
+		if (old->vm.id == vm->vm.id && old->vm.creator_tid == vm->vm.creator_tid && old->vm.fd == vm->vm.fd &&
+		    (!old->vm.birth || old->vm.birth == vm->vm.birth))
+			return old;
 	}
+	return NULL;
+}
+
+/* The file goes a little before the VM does: then keep the policy that was read last. */
+static void keep_policy(const struct collector *c, struct top_vm *vm)
+{
+	const struct top_vm *old = find_before(c, vm);
+
+	if (!old)
+		return;
+	vm->policy_known = old->policy_known;
+	vm->budget_us = old->budget_us;
+	vm->ejected = old->ejected;
+	memcpy(vm->policy, old->policy, sizeof(vm->policy));
+	memcpy(vm->left, old->left, sizeof(vm->left));
+	memcpy(vm->left_text, old->left_text, sizeof(vm->left_text));
+	vm->policy_counted = old->policy_counted;
+	vm->ejections = old->ejections;
+	vm->ejected_at = old->ejected_at;
+}
+
+/* The kernel counts ejections and tells no time. One from before the tool's start counts as of its start. */
+static void read_ejections(const struct collector *c, struct top_vm *vm, const struct vm_policy *policy)
+{
+	const struct top_vm *old;
+
+	vm->policy_counted = policy->counted;
+	vm->ejections = policy->ejections;
+	if (!policy->ejections)
+		return;
+	old = find_before(c, vm);
+	vm->ejected_at = old && old->ejections == policy->ejections ? old->ejected_at : (uint64_t)time(NULL);
 }
 
 static void read_policy(const struct collector *c, struct top_vm *vm, const struct vm *identity)
@@ -236,6 +266,7 @@ static void read_policy(const struct collector *c, struct top_vm *vm, const stru
 	if (policy.exit_policy[0])
 		snprintf(vm->left, sizeof(vm->left), "%s:%s", policy.exit_policy, policy.exit_kind);
 	memcpy(vm->left_text, policy.exit_text, sizeof(vm->left_text));
+	read_ejections(c, vm, &policy);
 }
 
 static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
@@ -256,6 +287,7 @@ static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
 		.zap_pages = from->zap_pages,
 		.zap_ns = from->zap_ns,
 		.huge_mapped = from->huge_mapped,
+		.latency_ns = from->latency_ns,
 	};
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		vm->numbers.exits += c->cpus[cpu].exits[slot];
@@ -309,7 +341,7 @@ static int add_idle(struct collector *c, struct snapshot *s)
 
 static unsigned int measured(const struct collector *c)
 {
-	unsigned int measures = ladder_measures(&c->hooks);
+	unsigned int measures = fallback_measures(&c->hooks);
 
 	if (c->has_policies)
 		measures |= MEASURE_POLICY;
@@ -329,7 +361,7 @@ static void describe_hooks(const struct collector *c, struct snapshot *s)
 	s->hook_count = METRIC_COUNT;
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		if (metric != METRIC_REASONS && metric != METRIC_STATS)
-			ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
+			fallback_describe(&fallback, &c->hooks, metric, &s->hooks[metric]);
 	if (c->bpf->bss->has_memattr_stats && !(c->wanted & MEASURE_ZAP_NS))
 		snprintf(s->hooks[METRIC_ZAPS].hook, sizeof(s->hooks[METRIC_ZAPS].hook), STATS_HOOK);
 	s->hooks[METRIC_REASONS] = c->reasons_hook;
@@ -353,7 +385,7 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 	describe_hooks(c, s);
 }
 
-static void fill_loss(struct collector *c, struct snapshot *s)
+static void fill_cost(struct collector *c, struct snapshot *s)
 {
 	uint64_t exits = c->ended_exits;
 
@@ -363,11 +395,12 @@ static void fill_loss(struct collector *c, struct snapshot *s)
 		exits += vm->numbers.exits;
 		c->ended_exits += vm->vm.ended ? vm->numbers.exits : 0;
 	}
-	s->lost_events = c->bpf->bss->lost_events;
+	s->lost_events += c->bpf->bss->lost_events;
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		s->lost_events += c->cpus[cpu].lost;
-	s->lost_events += own_cost_read(&c->cost, exits, !ladder_is_sure(&c->hooks));
-	s->cost = c->cost.sum;
+	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->cost.stats_fd);
+	looks_cost(&c->looks, s, c->cost.stats_fd);
+	own_cost_estimate(&c->cost, &s->cost, exits, !fallback_is_sure(&c->hooks));
 }
 
 static int fill_snapshot(struct collector *c, struct snapshot *s)
@@ -375,8 +408,8 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 	int err = 0;
 
 	vm_table_list(&c->table);
-	ladder_look(&ladder, &c->hooks, c->bpf->obj);
-	vm_table_update(&c->table, ladder_tells_all(&c->hooks, METRIC_VM_END));
+	fallback_look(&fallback, &c->hooks, c->bpf->obj);
+	vm_table_update(&c->table, fallback_tells_all(&c->hooks, METRIC_VM_END));
 	fill_rest(c, s);
 	for (uint32_t slot = 0; !err && slot < VM_SLOTS; slot++)
 		if (c->table.owners[slot].listed)
@@ -385,10 +418,13 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 		err = series_add(&c->series, s, &c->table);
 	if (!err)
 		err = add_idle(c, s);
-	vm_table_release(&c->table);
 	tell_siblings_apart(s);
 	snapshot_sort(s);
-	fill_loss(c, s);
+	if (!err)
+		err = looks_read(&c->looks, &c->table, c->has_policies, c->before, s);
+	snapshot_sort(s);
+	vm_table_release(&c->table);
+	fill_cost(c, s);
 	return err;
 }
 

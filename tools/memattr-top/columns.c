@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "figures.h"
 
+#include "looks.h"
 #include "rows.h"
 
 #define FIELD_NUMBER(member)	FIELD(FIELD_UNSIGNED, struct top_vm, #member, numbers.member)
@@ -12,6 +13,9 @@ static const struct field vm_fields[] = {
 	FIELD_TO(1, struct top_vm, "ejected", ejected),
 	FIELD(FIELD_TEXT, struct top_vm, "left", left),
 	FIELD(FIELD_TEXT, struct top_vm, "left_text", left_text),
+	FIELD_TO(1, struct top_vm, "policy_counted", policy_counted),
+	FIELD(FIELD_UNSIGNED, struct top_vm, "all_ejections", ejections),
+	FIELD(FIELD_UNSIGNED, struct top_vm, "ejected_at", ejected_at),
 	FIELD_NUMBER(exits),
 	FIELD_NUMBER(to_private),
 	FIELD_NUMBER(to_shared),
@@ -22,6 +26,7 @@ static const struct field vm_fields[] = {
 	FIELD_NUMBER(requested_pages),
 	FIELD_NUMBER(effective_pages),
 	FIELD_NUMBER(zap_pages),
+	FIELD_NUMBER(latency_ns),
 	FIELD(FIELD_HISTOGRAM, struct top_vm, "latency", latency),
 	FIELD_NUMBER(zaps),
 	FIELD_NUMBER(zap_ns),
@@ -60,6 +65,10 @@ const struct list_type top_lists[LIST_COUNT] = {
 		       snapshot_compare_vms, false, false },
 	[LIST_PARTS] = { "part", sizeof(struct top_part), 1 << 20, part_fields,
 			 sizeof(part_fields) / sizeof(*part_fields), compare_parts, true, false },
+	[LIST_CHAINS] = CHAIN_ITEM_LIST,
+	[LIST_CHAIN_WORSTS] = CHAIN_WORST_LIST,
+	[LIST_RUNS] = MAP_RUN_LIST,
+	[LIST_BLOCKS] = MAP_BLOCK_LIST,
 };
 
 static void fill_policy(struct figures *f, const struct top_vm *vm)
@@ -371,9 +380,27 @@ const struct sheet sheets[] = {
 		.word = "policy", .noun = "VM", .subject = "policies", .help = "what policies decide, and what they cost",
 		TABLE(policy, 3), .measures = MEASURE_POLICY | MEASURE_STATS, .metrics = 1 << METRIC_STATS,
 	},
+	[SHEET_MAP] = {
+		.word = "map", .noun = "VM", .subject = "memory",
+		.help = "what of a VM's memory is private, changes, faults",
+		.draw = map_draw, .key = map_key,
+		.keys = "arrows Move  z Z Zoom  n Slot  c Age/faults",
+		.measures = MEASURE_MAP | MEASURE_MAP_ATTRIBUTES | MEASURE_MAP_CONVERSIONS | MEASURE_MAP_FAULTS,
+		.metrics = ((1 << MAP_METRICS) - 1) << METRIC_MAP,
+	},
+	[SHEET_CHAINS] = {
+		.word = "chains", .noun = "link", .subject = "chains",
+		.help = "what conversions cost, from the exit to the fault", .enter = SHEET_MAP,
+		.columns = chain_columns, .column_count = sizeof(chain_columns) / sizeof(*chain_columns), .fixed = 3, .sort = 4,
+		.figures_size = sizeof(struct chain_figures), .figures = fill_chain_figures, .next_part = chain_next_link,
+		.measures = MEASURE_CHAINS | MEASURE_CHAIN_EXITS | MEASURE_CHAIN_FAULTS,
+		.metrics = ((1 << CHAIN_METRICS) - 1) << METRIC_CHAINS,
+		.draw_below = chain_draw_below,
+	},
 };
 
 const char *const measures[] = {
 	"exits", "conversions", "requests", "zaps", "policy", "vcpus", "reasons", "exit_ns", "user_exits", "faults",
-	"late", "ahead", "zap_ns", "huge", "stats", "zap_count", NULL,
+	"late", "ahead", "zap_ns", "huge", "stats", "zap_count", "chains", "chain_exits", "chain_faults", "map",
+	"map_attributes", "map_conversions", "map_faults", NULL,
 };

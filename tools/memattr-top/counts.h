@@ -25,6 +25,7 @@ struct top_counts {
 	__u64 effective_pages;
 	__u64 zaps;
 	__u64 zap_pages;
+	__u64 latency_ns;	/* the sum of what @latency counts */
 	__u64 zap_ns;
 	__u64 huge_mapped;	/* huge pages that faults and memory mapped ahead have mapped */
 	__u64 latency[TOP_BUCKETS];	/* ns, of to_private and to_shared */

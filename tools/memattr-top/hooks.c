@@ -64,7 +64,7 @@ static const char * const metric_names[] = {
 
 _Static_assert(METRIC_COUNT <= METRICS_MAX, "struct hooks has room for them");
 
-const struct ladder ladder = {
+const struct fallback fallback = {
 	.hooks = hooks,
 	.count = sizeof(hooks) / sizeof(*hooks),
 	.metrics = metric_names,

@@ -5,7 +5,7 @@
 
 #include <bpf/libbpf.h>
 
-#include "ladder.h"
+#include "fallback.h"
 
 struct optional {
 	struct hooks *hooks;

@@ -17,17 +17,16 @@ static void time_programs(struct own_cost *c, bool on)
 	}
 }
 
-void own_cost_open(struct own_cost *c, const struct bpf_object *object)
+void own_cost_open(struct own_cost *c)
 {
-	*c = (struct own_cost){ .object = object, .stats_fd = -1 };
+	*c = (struct own_cost){ .stats_fd = -1 };
 	time_programs(c, true);
 	c->can_time = c->stats_fd >= 0;
 }
 
 void own_cost_close(struct own_cost *c)
 {
-	if (c->object)
-		time_programs(c, false);
+	time_programs(c, false);
 }
 
 static void add_timed(struct own_cost *c, const struct snapshot_cost *now, uint64_t exits)
@@ -42,21 +41,22 @@ static void add_timed(struct own_cost *c, const struct snapshot_cost *now, uint6
 	}
 }
 
-uint64_t own_cost_read(struct own_cost *c, uint64_t exits, bool always)
+void own_cost_estimate(struct own_cost *c, struct snapshot_cost *cost, uint64_t exits, bool always)
 {
-	struct snapshot_cost now;
-	uint64_t missed = cost_read(&now, c->object, c->stats_fd), more = exits - c->exits;
+	const struct snapshot_cost timed = *cost;
+	uint64_t more = exits - c->exits;
 
 	if (c->stats_fd >= 0) {
-		add_timed(c, &now, more);
+		add_timed(c, &timed, more);
 	} else {
 		c->sum.ns += c->ns_per_exit * more;
 		c->sum.runs += c->runs_per_exit * more;
 	}
-	c->sum.known = c->can_time;
-	c->timed = now;
+	c->timed = timed;
 	c->exits = exits;
-	/* The first reading is where the first interval begins. */
+	cost->ns = c->sum.ns;
+	cost->runs = c->sum.runs;
+	cost->known = c->can_time;
+	/* The first snapshot is where the first interval begins. */
 	time_programs(c, c->can_time && (always || c->intervals++ % TIME_ONE_IN == 0));
-	return missed;
 }

@@ -7,28 +7,25 @@
 #ifndef MEMATTR_TOP_OWN_COST_H
 #define MEMATTR_TOP_OWN_COST_H
 
-#include <bpf/libbpf.h>
-
-#include "truth.h"
+#include "provenance.h"
 
 struct own_cost {
-	const struct bpf_object *object;
 	int stats_fd;			/* the kernel times BPF programs for as long as it is open; -1: it does not */
 	bool can_time;
 	unsigned int intervals;
 	uint64_t exits;			/* at the last reading */
-	struct snapshot_cost timed;	/* then, as the kernel has it */
+	struct snapshot_cost timed;	/* then, as the kernel had it */
 	struct snapshot_cost sum;	/* and with what was in between */
 	double ns_per_exit, runs_per_exit;
 };
 
-void own_cost_open(struct own_cost *cost, const struct bpf_object *object);
+void own_cost_open(struct own_cost *cost);
 void own_cost_close(struct own_cost *cost);
 
 /*
- * Adds an interval, at the end of which there have been so many exits. If @always is set, the kernel goes on counting
- * runs. Returns how many events the kernel did not pass to the programs.
+ * Turns what the kernel has timed into an estimate of everything, at the end of an interval; all @exits so far are known.
+ * If @always is set, the kernel goes on counting runs.
  */
-uint64_t own_cost_read(struct own_cost *cost, uint64_t exits, bool always);
+void own_cost_estimate(struct own_cost *cost, struct snapshot_cost *timed, uint64_t exits, bool always);
 
 #endif

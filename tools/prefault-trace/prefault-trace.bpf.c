@@ -13,6 +13,9 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define KVM_MEM_READONLY	(1U << 1)
 
+/* In an entry of the second stage's page tables, of either vendor. */
+#define PT_WRITABLE_MASK	(1ULL << 1)
+
 /* Only the members that are read are declared; their offsets come from the running kernel's BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 /* This struct comes with the memattr kernel series. */
@@ -88,7 +91,7 @@ struct began {
 	__u64 fault_ns;
 	__u64 call_ns;
 	__u64 size;	/* of the call's range */
-	__u64 map_access;	/* of the page that was mapped ahead last: enum trace_access */
+	__u64 maps_read_only;	/* the page that is mapped ahead */
 };
 
 struct {
@@ -439,17 +442,21 @@ static __always_inline __u32 map_access(const struct kvm_page_fault *fault)
 	return ACCESS_READ;
 }
 
-/* The tracepoint kvm_prefault_map, which follows, does not tell. */
-SEC("fexit/kvm_tdp_page_fault")
-int BPF_PROG(prefetch_access, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, int ret)
+/*
+ * The tracepoint kvm_prefault_map, which follows, does not tell whether the page is writable. kvm_tdp_page_fault
+ * knows, but the guest's faults would pay for a hook there, too. This function gets the entry that KVM makes for a
+ * page ahead, whose Accessed bit it removes. It is called for no other page, except where pages age without that bit.
+ */
+SEC("fentry/mark_spte_for_access_track")
+int BPF_PROG(prefetch_access, __u64 spte)
 {
 	struct began *task;
 
-	if (!fault->prefetch || !is_wanted(vcpu))
+	if (!is_wanted_here())
 		return 0;
 	task = task_began();
 	if (task)
-		task->map_access = map_access(fault);
+		task->maps_read_only = !(spte & PT_WRITABLE_MASK);
 	else
 		__sync_fetch_and_add(&lost_events, 1);
 	return 0;
@@ -471,8 +478,14 @@ int BPF_PROG(prefault_map, struct kvm_vcpu *vcpu, __u64 gfn, _Bool private, int 
 	     __u64 new_pages)
 {
 	struct began *task = bpf_task_storage_get(&began, bpf_get_current_task_btf(), 0, 0);
-	__u32 access = task && !private ? task->map_access : ACCESS_UNKNOWN;
+	__u32 access = ACCESS_UNKNOWN;
 
+	if (vcpu && task && task->maps_read_only) {
+		task->maps_read_only = 0;
+		/* KVM has just looked for the page's slot. */
+		if (!private && !(vcpu->last_used_slot->flags & KVM_MEM_READONLY))
+			access = ACCESS_READ;
+	}
 	return count_map(ctx, vcpu, private, level, access, pages, new_pages);
 }
 

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Collects what conversions cost from the exit that asks for them to the fault after them, while somebody looks at it. */
+#ifndef MEMATTR_TOP_CHAIN_H
+#define MEMATTR_TOP_CHAIN_H
+
+#include <linux/types.h>
+
+#include "chain_counts.h"
+#include "fallback.h"
+#include "snapshot.h"
+#include "vm_table.h"
+
+/* A VM's totals, since somebody began to look. */
+struct chain_item {
+	uint64_t birth;
+	struct chain_links links;
+	uint64_t forgotten;
+};
+
+/* One of the ranges of a VM that have cost most. */
+struct chain_worst {
+	uint64_t birth;
+	uint64_t gfn_start, gfn_end;
+	struct chain_links links;
+};
+
+/* So many ranges of each VM are in a snapshot. */
+#define CHAIN_WORST_MAX	10
+
+extern const struct field chain_item_fields[11], chain_worst_fields[12];
+int chain_compare_items(const void *a, const void *b);
+int chain_compare_worsts(const void *a, const void *b);
+
+/* The lists of a snapshot. */
+#define CHAIN_ITEM_LIST \
+	{ "chain", sizeof(struct chain_item), 1 << 16, chain_item_fields, \
+	  sizeof(chain_item_fields) / sizeof(*chain_item_fields), chain_compare_items, true, false }
+#define CHAIN_WORST_LIST \
+	{ "chain_range", sizeof(struct chain_worst), 1 << 16, chain_worst_fields, \
+	  sizeof(chain_worst_fields) / sizeof(*chain_worst_fields), chain_compare_worsts, true, false }
+
+/* Metrics of chain_fallback. */
+enum chain_metric {
+	CHAIN_EXITS,
+	CHAIN_CONVERSIONS,
+	CHAIN_ZAPS,
+	CHAIN_FAULTS,
+	CHAIN_METRICS,
+};
+
+extern const struct fallback chain_fallback;
+
+struct chain_bpf;
+
+struct chain {
+	bool probed;
+	struct hooks hooks;
+	struct chain_bpf *bpf;	/* NULL: nobody looks */
+	struct chain_vm *vms;	/* VM_SLOTS of them, shared with the kernel */
+	struct chain_worst *ranges;	/* room for CHAIN_RANGES of them, when they are read */
+};
+
+/* Begins to collect; @table has the maps that say which VM has which slot. Returns 0 or -errno. */
+int chain_start(struct chain *chain, const struct vm_table *table);
+/* Ends it, and drops what was collected. It does nothing if nothing is collected. */
+void chain_stop(struct chain *chain);
+
+/*
+ * Adds the table's VMs to the list of chain_items, and their worst ranges to the list of chain_worsts; the list of VMs
+ * is complete and in order. Clears the slots of those that have ended. Returns 0 or -errno.
+ */
+int chain_read(struct chain *chain, const struct vm_table *table, struct snapshot *s, int items, int worsts);
+/* What the range has cost the guest and the host. */
+uint64_t chain_cost_ns(const struct chain_links *links);
+/* Keeps the ranges that cost most, up to CHAIN_WORST_MAX of each VM, and puts them first. Returns how many. */
+size_t chain_keep_worst(struct chain_worst *ranges, size_t count);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A chain: the guest's exit that asks for a conversion, the conversion with its zap, and the first fault after it.
+ * Shared by BPF and C: expects __u32 and __u64.
+ */
+#ifndef MEMATTR_TOP_CHAIN_COUNTS_H
+#define MEMATTR_TOP_CHAIN_COUNTS_H
+
+/* Conversions that may still be followed by a fault. Of more, the oldest ones go. */
+#define CHAIN_RECENT	8192
+/* A conversion of a range that is not aligned to its size takes several. */
+#define CHAIN_PIECES	(4 * CHAIN_RECENT)
+/* The ranges whose costs are told apart. Of more, those that were used least recently go. */
+#define CHAIN_RANGES	4096
+
+/* Running totals, of a VM or of one range. */
+struct chain_links {
+	__u64 conversions;	/* that changed something */
+	__u64 exits;		/* of these, the ones that an exit of the same thread asked for */
+	__u64 exit_ns;		/* from the exit to the beginning of the ioctl */
+	__u64 convert_ns;	/* in the ioctl, apart from zaps */
+	__u64 zaps;		/* conversions that zapped something */
+	__u64 zap_ns;
+	__u64 refaults;		/* conversions that were followed by a fault in what they converted or zapped */
+	__u64 refault_ns;	/* in these faults */
+	__u64 wait_ns;		/* from the end of the ioctl to these faults: the guest did something else */
+};
+
+/* One per slot of a VM. */
+struct chain_vm {
+	struct chain_links links;
+	__u64 orders;		/* bit n: a recent conversion has had a piece of order n */
+	__u64 forgotten;	/* conversions that went from the recent ones without a fault */
+};
+
+/* The most that a VM's conversions can be told apart by is which pages they were asked for. */
+struct chain_range_key {
+	__u64 birth;		/* of the VM */
+	__u64 gfn_start, gfn_end;
+};
+
+#endif
