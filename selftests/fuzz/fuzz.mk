@@ -14,7 +14,7 @@ FUZZ_SOURCES := $(FUZZ_COMMON) $(addprefix selftests/fuzz/,parsers.c trace.c) \
 	$(addprefix tools/prefault-trace/,columns.c details.c figures.c kinds.c symbols.c use.c)
 # memattr-top has other columns.
 FUZZ_TOP_SOURCES := $(FUZZ_COMMON) selftests/fuzz/top.c tools/common/screen.c \
-	$(addprefix tools/memattr-top/,columns.c chain_columns.c chain_lists.c exit_names.c memmap_draw.c memmap_lists.c \
+	$(addprefix tools/memattr-top/,columns.c chain_columns.c chain_lists.c chain_ranges.c exit_names.c memmap_draw.c memmap_lists.c \
 	memmap_ranges.c memmap_view.c parts.c)
 
 FUZZ_OBJS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(FUZZ_SOURCES))
