@@ -44,6 +44,10 @@ DEBIAN_TESTS := $(filter-out selftests/32%,$(wildcard $(addprefix selftests/,16*
 check-debian: kernel-debian kernel-stock tools policies guest tests ## run the tests of guests, policies and tools on Debian's own kernel
 	@MEMATTR_KERNEL=debian $(PROVE) $(DEBIAN_TESTS)
 
+.PHONY: check-metrics
+check-metrics: kernel tools policies guest tests ## check the metrics, dashboard and alerts with real servers (RELEASES="bookworm trixie sid")
+	@$(PROVE) selftests/metrics/check.t
+
 .PHONY: lint
 lint: tools guest tests bench-tests ## check the code with shellcheck, perl, clang-tidy and checkpatch
 	@.ci/deps $(LINT_PACKAGES)
@@ -95,7 +99,7 @@ clean: ## delete build/
 
 # Where libbpf and bpftool are is known only once they are built, which needs the
 # packages.  Make reads $(B)/deps.mk again when it has changed.
-NEED_LIBBPF := demo check check-debian check-debug lint bench shell tools policies guest tests install \
+NEED_LIBBPF := demo check check-debian check-debug check-metrics lint bench shell tools policies guest tests install \
 	kvm-tests policy-tests tool-tests bench-tests store-tests fuzz-tests fuzz $(B)/%
 ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
 -include $(B)/deps.mk
@@ -132,9 +136,9 @@ install: tools policies ## install tools, policies, their header and manuals to 
 # --- packages ------------------------------------------------------------
 
 # The packages for the kernel, libbpf and bpftool, then for tools and policies, then for the test VM and the tests.
-PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-dev zlib1g-dev dwarves perl python3 rsync \
+PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-dev zlib1g-dev libmicrohttpd-dev dwarves perl python3 rsync \
 	cpio libncurses-dev clang-19 libclang-rt-19-dev liburcu-dev \
-	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox kmod locales openssl spin
+	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox kmod locales openssl spin curl python3-prometheus-client linux-perf
 LINT_PACKAGES := shellcheck clang-tidy-19
 PACKAGING_PACKAGES := debhelper kmod openssl
 

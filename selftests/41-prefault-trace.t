@@ -130,8 +130,8 @@ sub replays {
 	my ($trace, $did) = @_;
 	my ($status, $out, $err) = run($TRACE, qw(-b --totals --slowest 5 --replay /tmp/record));
 	is($status, 0, 'a replay ends with its record') or diag($err);
-	is($out, $trace->{text}, 'and prints the same');
-	is($err, $trace->{said}, 'and says the same');
+	is($out, $trace->{text} || 'something', 'and prints the same');
+	is($err, $trace->{said} || 'something', 'and says the same');
 
 	($status, $out) = run($TRACE, qw(-b --totals -c --replay /tmp/record));
 	is(join(' ', map { "$_->{VCPU}:$_->{FAULTS}" } sort { $a->{VCPU} <=> $b->{VCPU} } lines($out)),
@@ -176,16 +176,16 @@ sub json {
 	my @slowest = @{ $document->{slowest} };
 	is(@slowest, 10, 'the slowest faults');
 	is_deeply([ map { $_->{ns} } @slowest ], [ sort { $b <=> $a } map { $_->{ns} } @slowest ], 'in order');
-	ok(!(grep { $_->{gpa} >= 1 << 32 || $_->{pid} != $did->{pid} } @slowest), 'where they were');
+	ok(@slowest && !(grep { $_->{gpa} >= 1 << 32 || $_->{pid} != $did->{pid} } @slowest), 'where they were');
 	my $exact = max(map { $_->{ns} } @slowest);
 	my $read = $vm->{max_ns};
 	ok(abs($read - $exact) <= $exact * MAX_ERROR, 'the slowest is the maximum') or diag("$read, $exact");
-	ok(!(grep { !grep { /^kvm_vcpu_ioctl$/ } @{ $_->{stack} } } @slowest), 'with the kernel\'s stacks');
-	ok(!(grep { grep { /bpf|^0x/ } @{ $_->{stack} } } @slowest), 'nothing of the tracing in them') or
+	ok(@slowest && !(grep { !grep { /^kvm_vcpu_ioctl$/ } @{ $_->{stack} } } @slowest), 'with the kernel\'s stacks');
+	ok(@slowest && !(grep { grep { /bpf|^0x/ } @{ $_->{stack} } } @slowest), 'nothing of the tracing in them') or
 		diag(explain(\@slowest));
 
 	my @stacks = map { [ /^(\S+) (\d+)$/ ] } split /\n/, $folded;
-	ok(!(grep { @$_ != 2 || $_->[0] !~ /^prefault-vmm-$did->{pid};.*;kvm_vcpu_ioctl;.*\[/ } @stacks),
+	ok(@stacks && !(grep { @$_ != 2 || $_->[0] !~ /^prefault-vmm-$did->{pid};.*;kvm_vcpu_ioctl;.*\[/ } @stacks),
 	   'folded stacks') or diag($folded);
 	is(sum0(map { $_->[1] } @stacks), $vm->{fault_ns}{total} + $vm->{call_ns}{total},
 	   'they sum up to all of the time');
@@ -299,7 +299,7 @@ sub use_of_living {
 	stop_trace($trace);
 	is_deeply($last->{use}, { mapped_pages => 100, touched_pages => 50, unused_pages => 50,
 				  untouched_pages => 0 }, 'at its end: 50 of 100 pages') or diag(explain(\@seen));
-	ok(!(grep { $_->{mapped_pages} < $_->{touched_pages} + $_->{unused_pages} + $_->{untouched_pages} }
+	ok(@seen && !(grep { $_->{mapped_pages} < $_->{touched_pages} + $_->{unused_pages} + $_->{untouched_pages} }
 	     grep { defined $_->{mapped_pages} } @seen), 'never more than were mapped');
 }
 
@@ -369,7 +369,7 @@ sub ways_to_end {
 	stop_trace($slow);
 	my @long = grep { $_ > 0.35e9 } my @ns = map { decode_json($_)->{interval_ns} } split /\n/, $slow->{text};
 	ok(@long >= 1 && (sort { $b <=> $a } @ns)[0] > 2.5e9, 'three seconds that were missed are one interval') or diag("@ns");
-	ok(!(grep { $_ < 0.05e9 } @ns[0 .. $#ns - 1]), 'and no short ones follow') or diag("@ns");
+	ok(@ns > 1 && !(grep { $_ < 0.05e9 } @ns[0 .. $#ns - 1]), 'and no short ones follow') or diag("@ns");
 }
 
 # VMs come and go at the same addresses: the next VM gets the room of the previous one, but not its counts.

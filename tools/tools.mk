@@ -9,8 +9,11 @@ MEMATTR_VERSION ?= 0.1
 TOOLS_CFLAGS := $(CPPFLAGS) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -Itools/common -I$(LIBBPF_DIR)/include \
 	-DPOLICY_DIR='"$(POLICY_DIR)"' -DMEMATTR_VERSION='"$(MEMATTR_VERSION)"'
 TOOLS_LIBS := $(LIBBPF_DIR)/lib/libbpf.a -lelf -lz
-TOOLS_SCREEN := $(addprefix $(B)/tools/common/,basis.o live.o screen.o table.o tool.o view.o)
-TOOLS_COMMON := $(filter-out $(TOOLS_SCREEN),$(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(wildcard tools/common/*.c))))
+# What shows and exports figures, which memattr-policy has none of.
+TOOLS_ENGINE := $(addprefix $(B)/tools/common/,args.o batch.o csv.o export.o json_view.o listen.o source.o)
+TOOLS_ENGINE_LIBS := -lmicrohttpd
+TOOLS_SCREEN := $(addprefix $(B)/tools/common/,basis.o live.o live_draw.o live_help.o live_keys.o screen.o table.o tool.o view.o)
+TOOLS_COMMON := $(filter-out $(TOOLS_ENGINE) $(TOOLS_SCREEN),$(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(wildcard tools/common/*.c))))
 
 # A program with another PREFIX or other flags is another program. "make install PREFIX=/usr" must not install one
 # that looks for its policies below /usr/local.
@@ -27,9 +30,9 @@ $(B)/tools/common/vm_files.o: $(B)/tools/common/vm_files.skel.h
 $(B)/tools/common/vm_files.o: TOOLS_CFLAGS += -I$(B)/tools/common
 
 # The two with a screen.
-$(B)/bin/memattr-top $(B)/bin/prefault-trace: $(TOOLS_COMMON) $(TOOLS_SCREEN)
+$(B)/bin/memattr-top $(B)/bin/prefault-trace: $(TOOLS_COMMON) $(TOOLS_ENGINE) $(TOOLS_SCREEN)
 	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) $(LDFLAGS) $^ $(TOOLS_LIBS) -lncursesw -ltinfo -o $@
+	$(CC) $(TOOLS_CFLAGS) $(LDFLAGS) $^ $(TOOLS_LIBS) $(TOOLS_ENGINE_LIBS) -lncursesw -ltinfo -o $@
 
 tools: $(B)/bin/memattr-top $(B)/bin/prefault-trace
 

@@ -7,15 +7,15 @@ FUZZ_RUNS ?= 1000000
 FUZZ_SEED ?= 1
 
 # The tools' own sources, compiled once more: all that the tools share without a screen, and files with parsers.
-FUZZ_COMMON := $(patsubst $(B)/%.o,%.c,$(TOOLS_COMMON)) $(addprefix selftests/fuzz/,files.c fuzz.c mutate.c records.c) \
+FUZZ_COMMON := $(patsubst $(B)/%.o,%.c,$(TOOLS_COMMON) $(TOOLS_ENGINE)) $(addprefix selftests/fuzz/,files.c fuzz.c mutate.c records.c) \
 	selftests/lib/tap.c
 FUZZ_SOURCES := $(FUZZ_COMMON) $(addprefix selftests/fuzz/,parsers.c trace.c) \
 	$(addprefix tools/memattr-policy/,boot_rules.c params.c policy.c why_holders.c) \
 	$(addprefix tools/prefault-trace/,columns.c details.c figures.c kinds.c symbols.c use.c)
 # memattr-top has other columns.
 FUZZ_TOP_SOURCES := $(FUZZ_COMMON) selftests/fuzz/top.c tools/common/screen.c \
-	$(addprefix tools/memattr-top/,columns.c chain_columns.c chain_lists.c chain_ranges.c exit_names.c memmap_draw.c memmap_lists.c \
-	memmap_ranges.c memmap_view.c parts.c)
+	$(addprefix tools/memattr-top/,columns.c exit_names.c parts.c chain_columns.c chain_lists.c chain_ranges.c \
+	memmap_draw.c memmap_lists.c memmap_ranges.c memmap_view.c)
 
 FUZZ_OBJS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(FUZZ_SOURCES))
 FUZZ_TOP_OBJS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(FUZZ_TOP_SOURCES))
@@ -35,7 +35,8 @@ $(FUZZ)/fuzz: $(FUZZ_OBJS)
 $(FUZZ)/fuzz-top: $(FUZZ_TOP_OBJS)
 $(FUZZ)/fuzz-top: TOOLS_LIBS += -lncursesw -ltinfo
 $(FUZZ)/fuzz $(FUZZ)/fuzz-top:
-	$(CC) $(TOOLS_CFLAGS) $(FUZZ_CFLAGS) $(LDFLAGS) -Wl,--wrap=fopen,--wrap=readlinkat $^ $(TOOLS_LIBS) -o $@
+	$(CC) $(TOOLS_CFLAGS) $(FUZZ_CFLAGS) $(LDFLAGS) -Wl,--wrap=fopen,--wrap=readlinkat $^ $(TOOLS_LIBS) \
+		$(TOOLS_ENGINE_LIBS) -o $@
 
 -include $(FUZZ_OBJS:.o=.d) $(FUZZ_TOP_OBJS:.o=.d)
 

@@ -228,7 +228,7 @@ kernel_memory()
 # no_memory_grew LIMIT BEFORE AFTER: by more than that, as two files of kernel_memory tell.
 no_memory_grew()
 {
-	[ -s $2 ] && awk -v limit=$1 'NR == FNR { before[$1] = $2; next }
+	[ -s $2 ] && [ -s $3 ] && awk -v limit=$1 'NR == FNR { before[$1] = $2; next }
 		$2 - before[$1] > limit { print $1, before[$1], "->", $2, "limit", limit; more = 1 }
 		END { exit more }' $2 $3
 }

@@ -28,6 +28,15 @@
 #define HOURS_48_S	(48 * 3600)
 #define START_NS	(7 * SECOND_NS + 123456789)
 
+/* Returns a name that nobody else has, valid until the next call. */
+static const char *temporary(const char *what)
+{
+	static char name[64];
+
+	snprintf(name, sizeof(name), "/tmp/engine-unit-%d.%s", getpid(), what);
+	return name;
+}
+
 /* --- intervals --- */
 
 static void test_interval(void **state)
@@ -148,11 +157,12 @@ static void test_saved(void **state)
 	static const struct tool tool = { .name = "engine-unit", .sheets = sheets, .sheet_count = SHEET_COUNT };
 	const struct saved saved = { 0.5, true, SHEET_CONVERSIONS, { [SHEET_CONVERSIONS] = { 3, true } } };
 	struct saved again = {};
+	const char *folder = temporary("config");
 	char path[256];
 	FILE *file;
 
 	(void)state;
-	setenv("XDG_CONFIG_HOME", "/tmp/engine-unit.config", 1);
+	setenv("XDG_CONFIG_HOME", folder, 1);
 	assert_int_equal(saved_write(&tool, &saved, path, sizeof(path)), 0);
 	saved_read(&tool, &again);
 	assert_memory_equal(&again, &saved, sizeof(saved));
@@ -164,7 +174,8 @@ static void test_saved(void **state)
 	assert_true(again.delay_s == 0.5 && again.sheet == SHEET_CONVERSIONS);
 	assert_int_equal(again.orders[SHEET_CONVERSIONS].sort, 0);
 	remove(path);
-	assert_int_equal(rmdir("/tmp/engine-unit.config/memattr") | rmdir("/tmp/engine-unit.config"), 0);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(rmdir(path) | rmdir(folder), 0);
 	setenv("XDG_CONFIG_HOME", "/proc/nowhere", 1);
 	assert_true(saved_write(&tool, &saved, path, sizeof(path)) < 0);
 }
@@ -253,7 +264,7 @@ static void test_two_days(void **state)
 		.open = open_fake, .snapshot = take_fake, .close = close_fake,
 		.empty_text = empty_text,
 	};
-	const struct args args = { .format = &format, .delay_s = 1, .record = "/tmp/engine-unit.record" };
+	const struct args args = { .format = &format, .delay_s = 1, .record = temporary("record") };
 	struct source source;
 	struct diag why = {};
 	struct stat stats;
@@ -313,7 +324,7 @@ static void assert_unzips(const char *name, const char *text)
 /* What was flushed can be read, whether or not the file is ever closed. */
 static void test_zipped_output(void **state)
 {
-	static const char name[] = "/tmp/engine-unit.gz";
+	const char *name = temporary("gz");
 	struct output output;
 
 	(void)state;
@@ -335,7 +346,7 @@ static void test_zipped_output(void **state)
 
 static void test_output(void **state)
 {
-	static const char name[] = "/tmp/engine-unit.out";
+	const char *name = temporary("out");
 	struct output output;
 
 	(void)state;

@@ -13,7 +13,7 @@
 
 #include "cpus.h"
 #include "events.h"
-#include "ladder.h"
+#include "fallback.h"
 #include "results.h"
 #include "symbols.h"
 
@@ -183,17 +183,17 @@ static void test_what_hooks_tell(void **state)
 	struct hooks hooks = { .active = { &events, &ends }, .sure = { true, true } };
 
 	(void)state;
-	assert_int_equal(ladder_measures(&hooks), 3);
-	assert_true(ladder_tells_all(&hooks, 1));
+	assert_int_equal(fallback_measures(&hooks), 3);
+	assert_true(fallback_tells_all(&hooks, 1));
 	/* The kernel did not call the hook once: a VM may have ended unseen. */
 	hooks.missed[1] = 1;
-	assert_false(ladder_tells_all(&hooks, 1));
-	assert_int_equal(ladder_measures(&hooks), 3);
+	assert_false(fallback_tells_all(&hooks, 1));
+	assert_int_equal(fallback_measures(&hooks), 3);
 	hooks.missed[1] = 0;
 	hooks.sure[1] = false;
-	assert_false(ladder_tells_all(&hooks, 1));
-	assert_int_equal(ladder_measures(&hooks), 1);
-	assert_false(ladder_tells_all(&hooks, 2));
+	assert_false(fallback_tells_all(&hooks, 1));
+	assert_int_equal(fallback_measures(&hooks), 1);
+	assert_false(fallback_tells_all(&hooks, 2));
 }
 
 int main(void)

@@ -186,6 +186,51 @@ static void no_bytes_get_through(void **state)
 	}
 }
 
+#define DIGITS_16 "0f3a9c51d2e84b77"
+#define DIGITS_64 DIGITS_16 DIGITS_16 DIGITS_16 DIGITS_16
+#define OTHER_64 "ba9876543210" DIGITS_16 DIGITS_16 DIGITS_16 "0f3a"
+
+static void containers_are_found_in_cgroups(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "/system.slice/docker-" DIGITS_64 ".scope", "0f3a9c51d2e8" },
+		{ "/machine.slice/libpod-" DIGITS_64 ".scope/container", "0f3a9c51d2e8" },
+		{ "/kubepods.slice/kubepods-burstable.slice/cri-containerd-" DIGITS_64 ".scope", "0f3a9c51d2e8" },
+		{ "/kubepods/besteffort/pod1f2e/" DIGITS_64, "0f3a9c51d2e8" },
+		{ "/docker/" DIGITS_64 "/docker/" OTHER_64, "ba9876543210" },
+		{ "/lxc.payload.web/init.scope", "web" },
+		{ "/machine.slice/machine-qemu\\x2d1\\x2dweb.scope/libvirt", "" },
+		{ "/user.slice/" DIGITS_16, "" },
+		{ "/", "" },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char name[VM_CGROUP_LEN] = "something else";
+
+		container_of_cgroup(cases[i][0], name, sizeof(name));
+		assert_string_equal(name, cases[i][1]);
+	}
+}
+
+/* The kernel's own words, with those of version 1 before them. */
+static void a_process_has_a_cgroup(void **state)
+{
+	char file[8192], cgroup[VM_CGROUP_LEN], expected[VM_CGROUP_LEN] = "";
+	const char *line;
+
+	(void)state;
+	process_read(getpid(), "cgroup", file, sizeof(file));
+	line = strstr(file, "0::");
+	if (line)
+		snprintf(expected, sizeof(expected), "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+	vm_cgroup(getpid(), cgroup, sizeof(cgroup));
+	assert_string_equal(cgroup, expected);
+	vm_cgroup(0, cgroup, sizeof(cgroup));
+	assert_string_equal(cgroup, "");
+}
+
 static void a_policy_is_read(void **state)
 {
 	struct vm_policy policy = {};
@@ -247,6 +292,8 @@ int main(void)
 		cmocka_unit_test(clean_names_are_safe),
 		cmocka_unit_test(names_are_cut_at_a_character),
 		cmocka_unit_test(no_bytes_get_through),
+		cmocka_unit_test(containers_are_found_in_cgroups),
+		cmocka_unit_test(a_process_has_a_cgroup),
 		cmocka_unit_test(a_policy_is_read),
 		cmocka_unit_test(a_process_ends),
 	};

@@ -35,8 +35,10 @@ struct args {
 
 	/* Set by tools that have such things. */
 	const char *folded;	/* file for stacks */
+	const char *textfile, *listen;	/* where metrics go */
+	bool by_reason;		/* more of them */
 
-	bool stdout_is_file;	/* "-" is the name of an output file */
+	bool stdout_is_file;	/* "-" is the name of an output file, or nobody reads it */
 };
 
 /* A child for the tool's own parser, which passes on a struct args at ARGP_KEY_INIT. */

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,25 @@ size_t process_read(pid_t pid, const char *file, char *text, size_t size)
 	}
 	text[len] = '\0';
 	return len;
+}
+
+void process_cgroup(pid_t pid, char *path, size_t size)
+{
+	char file[64], line[PATH_MAX];
+	FILE *f;
+
+	*path = '\0';
+	snprintf(file, sizeof(file), "/proc/%d/cgroup", pid);
+	f = fopen(file, "re");
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "0::", 3) != 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(path, size, "%s", line + 3);
+	}
+	fclose(f);
 }
 
 bool process_parse_number(const char *text, int *number)

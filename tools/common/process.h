@@ -38,6 +38,9 @@ uint64_t process_start(pid_t pid);
  */
 size_t process_read(pid_t pid, const char *file, char *text, size_t size);
 
+/* Reads the path of the process's cgroup of version 2; "" if it has none. */
+void process_cgroup(pid_t pid, char *path, size_t size);
+
 /*
  * Returns whether the kernel's process numbers, as in events and debugfs, mean the same to this
  * process.

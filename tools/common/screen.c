@@ -116,7 +116,7 @@ void flow_put(struct flow *flow, chtype attributes, const char *text)
 	attron(attributes);
 	put(flow->y, flow->x, text);
 	attroff(attributes);
-	flow->x += len + 2;
+	flow->x += len + (flow->gap ?: 2);
 }
 
 double step_delay(double seconds, bool longer)

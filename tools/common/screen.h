@@ -35,6 +35,7 @@ void put_cell(int y, int x, int width, bool right, const char *text);
 /* Where the next piece of text goes. A piece that does not fit starts a new line. */
 struct flow {
 	int y, x, last;
+	int gap;	/* cells between pieces; 0: two */
 };
 
 void flow_put(struct flow *flow, chtype attributes, const char *text);

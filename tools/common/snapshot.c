@@ -47,13 +47,13 @@ struct snapshot *snapshot_new(const struct list_type *types, int list_count)
 struct snapshot *snapshot_hold(struct snapshot *s)
 {
 	if (s)
-		s->references++;
+		__atomic_add_fetch(&s->references, 1, __ATOMIC_RELAXED);
 	return s;
 }
 
 void snapshot_free(struct snapshot *s)
 {
-	if (!s || --s->references)
+	if (!s || __atomic_sub_fetch(&s->references, 1, __ATOMIC_ACQ_REL))
 		return;
 	for (int list = 0; list < s->list_count; list++) {
 		for (size_t i = 0; i < s->lists[list].count; i++)

@@ -14,11 +14,11 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "truth.h"
+#include "provenance.h"
 #include "vm.h"
 
 /* No tool has more. */
-#define HOOKS_MAX	16
+#define HOOKS_MAX	24
 #define LISTS_MAX	8
 
 /* A member of an item that a record keeps. */
@@ -60,6 +60,8 @@ struct snapshot_vm {
 	int fd;			/* of the VM, inside the process; -1: not known */
 	bool ended;		/* these are its last figures */
 	char name[VM_NAME_LEN];
+	char comm[VM_COMM_LEN];
+	char cgroup[VM_CGROUP_LEN];
 };
 
 #define SNAPSHOT_VM_FIELDS(of) \
@@ -69,7 +71,9 @@ struct snapshot_vm {
 	FIELD_TO(INT32_MAX, of, "creator_tid", vm.creator_tid), \
 	FIELD(FIELD_SIGNED, of, "fd", vm.fd), \
 	FIELD_TO(1, of, "ended", vm.ended), \
-	FIELD(FIELD_TEXT, of, "name", vm.name)
+	FIELD(FIELD_TEXT, of, "name", vm.name), \
+	FIELD(FIELD_TEXT, of, "comm", vm.comm), \
+	FIELD(FIELD_TEXT, of, "cgroup", vm.cgroup)
 
 struct list {
 	size_t count, room;
@@ -80,7 +84,7 @@ enum host_kvm { KVM_UNKNOWN, KVM_STOCK, KVM_PATCHED };
 enum in_place { IN_PLACE_UNKNOWN, IN_PLACE_OFF, IN_PLACE_ON };
 
 struct snapshot {
-	unsigned int references;
+	unsigned int references;	/* also of other threads, which read only */
 	const struct list_type *types;
 	int list_count;
 	struct list lists[LISTS_MAX];

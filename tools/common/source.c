@@ -64,6 +64,8 @@ int source_open(struct source *source, const struct tool *tool, const struct arg
 			source->process = pidfd_open(args->pid, 0);
 	}
 	status = open_files(source, why);
+	if (!status)
+		status = export_open(&source->exporter, tool, args, why);
 	if (status) {
 		output_close(&source->record);
 		output_close(&source->folded);
@@ -73,6 +75,8 @@ int source_open(struct source *source, const struct tool *tool, const struct arg
 
 void source_want(struct source *source, unsigned int measures, const struct snapshot_vm *vm)
 {
+	/* Without an exporter there are no metrics. */
+	measures |= metrics_needs(&source->exporter.metrics);
 	if (source->collector && source->tool->want)
 		source->tool->want(source->collector, source->record.name ? ~0U : measures, vm);
 }
@@ -135,6 +139,13 @@ static void set_host(struct snapshot *snapshot)
 	snapshot->in_place = in_place;
 }
 
+static int pass_on(struct source *source, struct snapshot *s, struct diag *why)
+{
+	int status = record_snapshot(source, s, why);
+
+	return status ?: export_snapshot(&source->exporter, s, why);
+}
+
 static bool has_ended(int process)
 {
 	struct pollfd fd = { .fd = process, .events = POLLIN };
@@ -147,18 +158,20 @@ struct snapshot *source_next(struct source *source, struct diag *why)
 	struct snapshot *s;
 
 	*why = (struct diag){};
-	if (source->replay)
-		return record_read(source->replay, why);
-	/* A process gives back its VMs before it is seen to have ended. */
-	source->over = has_ended(source->process);
-	s = source->tool->snapshot(source->collector);
-	if (s) {
-		set_host(s);
-		s->late = source->interval ? source->interval->missed : 0;
+	if (source->replay) {
+		s = record_read(source->replay, why);
+	} else {
+		/* A process gives back its VMs before it is seen to have ended. */
+		source->over = has_ended(source->process);
+		s = source->tool->snapshot(source->collector);
+		if (s) {
+			set_host(s);
+			s->late = source->interval ? source->interval->missed : 0;
+		} else {
+			diag_set(why, "", "out of memory");
+		}
 	}
-	if (!s)
-		diag_set(why, "", "out of memory");
-	else if (record_snapshot(source, s, why)) {
+	if (s && pass_on(source, s, why)) {
 		snapshot_free(s);
 		s = NULL;
 	}
@@ -223,6 +236,7 @@ int source_close(struct source *source)
 	const char *record = source->record.name, *folded = source->folded.name;
 	int status = EXIT_OK, err;
 
+	export_close(&source->exporter);
 	if (source->collector || source->replay)
 		status = write_last(source, &why);
 	err = output_close(&source->record);

@@ -4,6 +4,7 @@
 #define MEMATTR_SOURCE_H
 
 #include "clock.h"
+#include "export.h"
 #include "output.h"
 #include "tool.h"
 
@@ -15,6 +16,7 @@ struct source {
 	void *collector;	/* NULL: from the record */
 	struct record_reader *replay;
 	struct output record, folded;
+	struct exporter exporter;
 	int process;		/* pidfd of the only process that is wanted; -1: none, or it is not known */
 	const struct interval *interval;	/* whose missed deadlines a snapshot tells; may be NULL */
 	bool over;		/* that process has ended: there is nothing more to come */

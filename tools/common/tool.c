@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "batch.h"
+#include "export.h"
 #include "live.h"
 
 static int check_process(const struct tool *tool, struct args *args)
@@ -56,6 +57,11 @@ int tool_run(const struct tool *tool, struct args *args)
 	int status;
 
 	diag_libbpf_init(args->verbose);
+	/* A service has no terminal, and prints nothing that somebody would have to rotate. */
+	if (!args->format && export_is_wanted(args)) {
+		args->format = &table_format;
+		args->stdout_is_file = true;
+	}
 	if (!args->format && (!isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))) {
 		snprintf(next, sizeof(next), "%s -b", tool->name);
 		return diag_fail(EXIT_USAGE, next, "the screen needs a terminal");

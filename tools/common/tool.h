@@ -10,6 +10,7 @@
 
 struct rows;
 struct flow;
+struct metrics;
 
 #define SHEETS_MAX 9	/* each has a digit as its key */
 
@@ -70,6 +71,7 @@ struct tool {
 
 	/* Says why there is nothing to show. */
 	void (*empty_text)(char *text, size_t size, const struct snapshot *now, pid_t pid);
+	const struct metrics *metrics;	/* NULL: it has no options to export them */
 	const char *see;	/* which question the other tool answers */
 	const char *lost_help;	/* what helps against lost events; may be NULL */
 

@@ -205,6 +205,8 @@ static void set_name(struct vm *vm)
 		return;
 	}
 	vm_name(vm->pid, vm->name, vm->vmm_gone ? VM_NAME_LEN - strlen(" " VMM_GONE) : VM_NAME_LEN);
+	vm_comm(vm->pid, vm->comm, sizeof(vm->comm));
+	vm_cgroup(vm->pid, vm->cgroup, sizeof(vm->cgroup));
 	len = strlen(vm->name);
 	if (vm->vmm_gone)
 		snprintf(vm->name + len, sizeof(vm->name) - len, " " VMM_GONE);
@@ -445,10 +447,14 @@ void vm_of_event(struct vm *vm, pid_t pid, const char *dir, const char *comm)
 	if (process_ids_are_global()) {
 		vm->pid = process_of_thread(pid) ?: pid;
 		vm_name(vm->pid, vm->name, sizeof(vm->name));
+		vm_comm(vm->pid, vm->comm, sizeof(vm->comm));
+		vm_cgroup(vm->pid, vm->cgroup, sizeof(vm->cgroup));
 	}
 	memcpy(text, comm, VM_COMM_LEN);
 	if (!strcmp(vm->name, "?") && text[0])
 		name_clean(vm->name, sizeof(vm->name), text);
+	if (!vm->comm[0])
+		name_clean(vm->comm, sizeof(vm->comm), text);
 }
 
 const char *vm_hold_text(const struct vm *vm, char *text, size_t size)

@@ -40,6 +40,8 @@ struct vm {
 	bool vmm_gone;		/* no process that may run the VM has a descriptor of it */
 	char dir[VM_DIR_LEN];	/* its folder in debugfs; empty: it has none here */
 	char name[VM_NAME_LEN];	/* as vm_name(); with a word on it if @vmm_gone is set */
+	char comm[VM_COMM_LEN];		/* these two as vm_comm() and vm_cgroup() */
+	char cgroup[VM_CGROUP_LEN];
 	unsigned int group;	/* for vm_list_find() */
 };
 
@@ -79,7 +81,6 @@ const struct vm *vm_list_find(const struct vm_list *list, pid_t pid, int fd);
  * it, the VM's folder in debugfs, which may be empty, and that process's comm, which has
  * VM_COMM_LEN bytes. @vm->id is not set.
  */
-#define VM_COMM_LEN 16
 void vm_of_event(struct vm *vm, pid_t pid, const char *dir, const char *comm);
 
 /* Says in words what keeps the VM, or returns "" if its VMM has its own descriptor as usual. */

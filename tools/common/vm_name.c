@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "vm_name.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,11 @@
 #define CMDLINE_MAX 65536
 
 #define COMM_MAX 64
+
+/* How container managers name what they make. */
+#define CONTAINER_DIGITS 64
+#define CONTAINER_DIGITS_SHOWN 12
+#define LXC_PAYLOAD "lxc.payload."
 
 void name_clean(char *name, size_t size, const char *text)
 {
@@ -262,20 +268,44 @@ bool vm_name_in_cmdline(const char *cmdline, size_t len, char *name, size_t size
 	return has_name;
 }
 
+void vm_cgroup(pid_t pid, char *cgroup, size_t size)
+{
+	char path[PATH_MAX];
+
+	process_cgroup(pid, path, sizeof(path));
+	name_clean(cgroup, size, path);
+}
+
+void container_of_cgroup(const char *cgroup, char *name, size_t size)
+{
+	const char *lxc = strstr(cgroup, "/" LXC_PAYLOAD);
+
+	snprintf(name, size, "%s", "");
+	if (lxc) {
+		lxc += strlen("/" LXC_PAYLOAD);
+		snprintf(name, size, "%.*s", (int)strcspn(lxc, "/"), lxc);
+		return;
+	}
+	while (*cgroup) {
+		size_t digits = strspn(cgroup, "0123456789abcdef");
+
+		/* The last one: a container's manager can run in a container. */
+		if (digits == CONTAINER_DIGITS)
+			snprintf(name, size, "%.*s", CONTAINER_DIGITS_SHOWN, cgroup);
+		cgroup += digits ?: 1;
+	}
+}
+
 /*
  * A system service has one VM and its name, as in crosvm@web.service. All else is of the session or
  * container.
  */
 static bool name_of_service(pid_t pid, char *name, size_t size)
 {
-	char cgroup[1024], *unit, *end, *instance;
+	char path[PATH_MAX], *unit, *end, *instance;
 
-	process_read(pid, "cgroup", cgroup, sizeof(cgroup));
-	unit = strstr(cgroup, "0::");
-	if (!unit)
-		return false;
-	unit[strcspn(unit, "\n")] = '\0';
-	unit = (char *)base_name(unit);
+	process_cgroup(pid, path, sizeof(path));
+	unit = (char *)base_name(path);
 	end = strstr(unit, ".service");
 	if (!end || end[strlen(".service")] || starts_with(unit, "user@"))
 		return false;
@@ -293,6 +323,17 @@ static bool is_known_vmm(const char *comm)
 	return false;
 }
 
+void vm_comm(pid_t pid, char *comm, size_t size)
+{
+	char file[COMM_MAX];
+	size_t len = process_read(pid, "comm", file, sizeof(file));
+
+	/* Only the last newline is not the comm's. */
+	if (len)
+		file[len - 1] = '\0';
+	name_clean(comm, size, file);
+}
+
 void vm_name(pid_t pid, char *name, size_t size)
 {
 	char *cmdline = malloc(CMDLINE_MAX), comm[COMM_MAX];
@@ -303,10 +344,7 @@ void vm_name(pid_t pid, char *name, size_t size)
 		return;
 	len = process_read(pid, "cmdline", cmdline, CMDLINE_MAX);
 	if (!vm_name_in_cmdline(cmdline, len, name, size)) {
-		/* Only the last newline is not the comm's. */
-		len = process_read(pid, "comm", comm, sizeof(comm));
-		if (len)
-			comm[len - 1] = '\0';
+		vm_comm(pid, comm, sizeof(comm));
 		if (!(is_known_vmm(comm) && name_of_service(pid, name, size)) && *comm)
 			name_clean(name, size, comm);
 	}

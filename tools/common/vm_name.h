@@ -9,6 +9,8 @@
 
 #define VM_NAME_LEN 128
 
+#define VM_CGROUP_LEN 256
+
 /* The last character of a name that did not fit. */
 #define VM_NAME_CUT '~'
 
@@ -27,5 +29,18 @@ void vm_name(pid_t pid, char *name, size_t size);
 
 /* The same from what /proc/<pid>/cmdline has. Returns false if there is no name in it. */
 bool vm_name_in_cmdline(const char *cmdline, size_t len, char *name, size_t size);
+
+/* What the kernel calls the process's main thread; "" if @pid is gone. */
+#define VM_COMM_LEN 16
+void vm_comm(pid_t pid, char *comm, size_t size);
+
+/* The process's cgroup of version 2, as a path from the root that this process sees; "" without one. */
+void vm_cgroup(pid_t pid, char *cgroup, size_t size);
+
+/*
+ * Copies the name by which a container's manager shows it: 12 digits of docker, podman, containerd and cri-o, the
+ * container's own name of LXC. @name is "" if the cgroup is not a container's.
+ */
+void container_of_cgroup(const char *cgroup, char *name, size_t size);
 
 #endif

@@ -58,6 +58,16 @@ struct kvm {
 
 struct kvm_run {
 	__u32 exit_reason;
+	union {
+		struct {
+			__u64 nr;
+			__u64 args[6];
+		} hypercall;
+		struct {
+			__u64 gpa;
+			__u64 size;
+		} memory_fault;
+	};
 };
 
 struct kvm_vcpu {

@@ -184,6 +184,8 @@ void vm_table_identify(struct snapshot_vm *to, const struct vm *vm, uint64_t bir
 	to->fd = vm->fd;
 	to->ended = ended;
 	memcpy(to->name, vm->name, sizeof(to->name));
+	memcpy(to->comm, vm->comm, sizeof(to->comm));
+	memcpy(to->cgroup, vm->cgroup, sizeof(to->cgroup));
 }
 
 static int compare_process(const void *a, const void *b)

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "process.h"
+
 #define SECTION_POLICY "[policy]"
 #define SECTION_PARAMETERS "[parameters]"
 
@@ -252,26 +254,6 @@ void boot_rules_free(struct boot_rules *rules)
 	*rules = (struct boot_rules){};
 }
 
-/* Reads the path of the VMM's cgroup in the unified hierarchy; "" if it is not known. */
-static void vm_cgroup(const struct vm *vm, char *path, size_t size)
-{
-	char file[64], line[PATH_MAX];
-	FILE *f;
-
-	*path = '\0';
-	snprintf(file, sizeof(file), "/proc/%d/cgroup", vm->pid);
-	f = fopen(file, "re");
-	if (!f)
-		return;
-	while (fgets(line, sizeof(line), f)) {
-		if (strncmp(line, "0::", 3))
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(path, size, "%s", line + 3);
-	}
-	fclose(f);
-}
-
 static bool rule_selects(const struct boot_rule *rule, const struct vm *vm, const char *cgroup)
 {
 	for (size_t i = 0; i < rule->selector_count; i++) {
@@ -290,7 +272,7 @@ const struct boot_rule *boot_rules_find(const struct boot_rules *rules, const st
 	char cgroup[PATH_MAX];
 
 	if (vm)
-		vm_cgroup(vm, cgroup, sizeof(cgroup));
+		process_cgroup(vm->pid, cgroup, sizeof(cgroup));
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct boot_rule *rule = &rules->rules[i];
 

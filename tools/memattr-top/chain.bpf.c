@@ -19,20 +19,6 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* Only the members that are read are declared; their offsets come from the running kernel's BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct kvm_run___reasons {
-	__u32 exit_reason;
-	union {
-		struct {
-			__u64 nr;
-			__u64 args[6];
-		} hypercall;
-		struct {
-			__u64 gpa;
-			__u64 size;
-		} memory_fault;
-	};
-};
-
 struct kvm_memattr_convert_event {
 	__u64 gfn_start, gfn_end;
 	__u64 take_ns;	/* comes with conversion in place */
@@ -46,7 +32,7 @@ struct kvm_memattr_zap_event {
 };
 #pragma clang attribute pop
 
-/* Here no VM gets a slot or gives it back. */
+/* The programs of memattr-top.bpf.c give slots to VMs and take them away. */
 static inline void vm_begins(struct kvm *kvm, __u32 slot)
 {
 }
@@ -120,7 +106,7 @@ static __always_inline void lose(void)
 /* Returns whether the exit asks for a conversion, and of what. */
 static _Bool read_exit(struct kvm_vcpu *vcpu, struct thread *exit)
 {
-	struct kvm_run___reasons *run = (void *)vcpu->run;
+	struct kvm_run *run = vcpu->run;
 	__u64 gpa;
 
 	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT) {

@@ -46,7 +46,7 @@ static int load(struct chain *chain, const struct vm_table *table)
 		err = chain->bpf ? share_slots(chain->bpf, table) : -errno;
 	}
 	if (!err)
-		err = ladder_select(&chain_ladder, &chain->hooks, chain->bpf->obj);
+		err = fallback_select(&chain_fallback, &chain->hooks, chain->bpf->obj);
 	if (!err)
 		err = set_results(chain->bpf);
 	if (!err)
@@ -69,7 +69,7 @@ int chain_start(struct chain *chain, const struct vm_table *table)
 	if (chain->bpf)
 		return 0;
 	if (!chain->probed)
-		ladder_probe(&chain_ladder, &chain->hooks, &why);
+		fallback_probe(&chain_fallback, &chain->hooks, &why);
 	chain->probed = true;
 	/* Without conversions there are no chains, on a stock kernel for example. */
 	if (!chain->hooks.active[CHAIN_CONVERSIONS])
@@ -79,7 +79,7 @@ int chain_start(struct chain *chain, const struct vm_table *table)
 	if (!err)
 		return 0;
 	chain_stop(chain);
-	ladder_give_up(&chain_ladder, &chain->hooks, err);
+	fallback_give_up(&chain_fallback, &chain->hooks, err);
 	return err;
 }
 
@@ -148,8 +148,8 @@ int chain_read(struct chain *chain, const struct vm_table *table, struct snapsho
 
 	if (!chain->bpf)
 		return 0;
-	ladder_look(&chain_ladder, &chain->hooks, chain->bpf->obj);
-	s->measured |= ladder_measures(&chain->hooks);
+	fallback_look(&chain_fallback, &chain->hooks, chain->bpf->obj);
+	s->measured |= fallback_measures(&chain->hooks);
 	s->lost_events += chain->bpf->bss->lost_events;
 	err = add_items(chain, table, s, items);
 	return err ?: add_worsts(chain, s, worsts);

@@ -7,7 +7,7 @@
 
 #include "chain_counts.h"
 #include "chain_ranges.h"
-#include "ladder.h"
+#include "fallback.h"
 #include "snapshot.h"
 #include "vm_table.h"
 
@@ -30,7 +30,7 @@ int chain_compare_worsts(const void *a, const void *b);
 	{ "chain_range", sizeof(struct chain_worst), 1 << 16, chain_worst_fields, \
 	  sizeof(chain_worst_fields) / sizeof(*chain_worst_fields), chain_compare_worsts, true, false }
 
-/* Metrics of chain_ladder. */
+/* Metrics of chain_fallback. */
 enum chain_metric {
 	CHAIN_EXITS,
 	CHAIN_CONVERSIONS,
@@ -39,7 +39,7 @@ enum chain_metric {
 	CHAIN_METRICS,
 };
 
-extern const struct ladder chain_ladder;
+extern const struct fallback chain_fallback;
 
 struct chain_bpf;
 

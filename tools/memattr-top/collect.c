@@ -75,7 +75,7 @@ static int load(struct collector *c)
 
 	if (!err) {
 		c->bpf = memattr_top_bpf__open_opts(core.options);
-		err = c->bpf ? ladder_select(&ladder, &c->hooks, c->bpf->obj) : -errno;
+		err = c->bpf ? fallback_select(&fallback, &c->hooks, c->bpf->obj) : -errno;
 	}
 	if (!err)
 		err = set_constants(c);
@@ -87,6 +87,26 @@ static int load(struct collector *c)
 		err = memattr_top_bpf__load(c->bpf);
 	kvm_core_close(&core);
 	return err;
+}
+
+void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
+{
+	/* What the view of VMs shows. */
+	const unsigned int always = MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS;
+	const unsigned int huge = MEASURE_HUGE | MEASURE_FAULTS | MEASURE_AHEAD;
+	struct collector *c = collector;
+	bool divide = measures & MEASURE_DIVIDED;
+
+	measures |= always;
+	c->series.used |= measures & MEASURE_PARTS;
+	if (divide && !c->bpf->bss->divide_exits)
+		series_forget_exits(&c->series);
+	optional_want(&c->optional, measures);
+	c->bpf->bss->divide_exits = divide;
+	/* Only all of these tell which huge pages get mapped. */
+	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
+	looks_want(&c->looks, &c->table, measures, vm, c->stats_fd);
+	c->wanted = measures;
 }
 
 static int attach(struct collector *c)
@@ -104,7 +124,14 @@ static int attach(struct collector *c)
 	c->cpus = map_shared(c->bpf->maps.cpus);
 	if (!c->counts || !c->cpus)
 		return -errno;
+	/* Of those that are there already, only what they do from now on counts. */
+	vm_table_list(&c->table);
+	for (size_t i = 0; i < c->table.list.count; i++)
+		if (c->table.list.vms[i].id > c->bpf->bss->last_old_id)
+			c->bpf->bss->last_old_id = c->table.list.vms[i].id;
 	optional_open(&c->optional, &c->hooks, c->bpf->obj);
+	/* Until somebody says what is wanted, it is the view of VMs. */
+	collector_want(c, 0, NULL);
 	return memattr_top_bpf__attach(c->bpf);
 }
 
@@ -122,23 +149,6 @@ static int start(struct collector *c, struct diag *why)
 	return err;
 }
 
-void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
-{
-	const unsigned int huge = MEASURE_HUGE | MEASURE_FAULTS | MEASURE_AHEAD;
-	struct collector *c = collector;
-	bool divide = measures & MEASURE_DIVIDED;
-
-	c->series.used |= measures & MEASURE_OPTIONAL;
-	if (divide && !c->bpf->bss->divide_exits)
-		series_forget_exits(&c->series);
-	optional_want(&c->optional, measures);
-	c->bpf->bss->divide_exits = divide;
-	/* Only all of these tell which huge pages get mapped. */
-	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
-	looks_want(&c->looks, &c->table, measures, vm, c->stats_fd);
-	c->wanted = measures;
-}
-
 void *collector_open(const struct args *args, struct diag *why)
 {
 	struct collector *c = calloc(1, sizeof(*c));
@@ -154,7 +164,7 @@ void *collector_open(const struct args *args, struct diag *why)
 		diag_set(why, "mount -t sysfs sysfs /sys", "cannot read " POSSIBLE_CPUS ": %s",
 			 strerror(-c->cpu_count));
 
-	if (c->cpu_count < 0 || ladder_probe(&ladder, &c->hooks, why) || start(c, why)) {
+	if (c->cpu_count < 0 || fallback_probe(&fallback, &c->hooks, why) || start(c, why)) {
 		collector_close(c);
 		return NULL;
 	}
@@ -196,23 +206,48 @@ static bool is_ejection(const struct collector *c, const char *kind)
 	return false;
 }
 
-/* The file goes a little before the VM does: then keep the policy that was read last. */
-static void keep_policy(const struct collector *c, struct top_vm *vm)
+/* Finds the VM as the snapshot before has it, or NULL. */
+static const struct top_vm *find_before(const struct collector *c, const struct top_vm *vm)
 {
 	for (size_t i = 0; c->before && i < c->before->lists[0].count; i++) {
 		const struct top_vm *old = snapshot_item(c->before, 0, i);
 
-		if (old->vm.id != vm->vm.id || old->vm.creator_tid != vm->vm.creator_tid || old->vm.fd != vm->vm.fd ||
-		    (old->vm.birth && old->vm.birth != vm->vm.birth))
-			continue;
-		vm->policy_known = old->policy_known;
-		vm->budget_us = old->budget_us;
-		vm->ejected = old->ejected;
-		memcpy(vm->policy, old->policy, sizeof(vm->policy));
-		memcpy(vm->left, old->left, sizeof(vm->left));
-		memcpy(vm->left_text, old->left_text, sizeof(vm->left_text));
-		return;
+		if (old->vm.id == vm->vm.id && old->vm.creator_tid == vm->vm.creator_tid && old->vm.fd == vm->vm.fd &&
+		    (!old->vm.birth || old->vm.birth == vm->vm.birth))
+			return old;
 	}
+	return NULL;
+}
+
+/* The file goes a little before the VM does: then keep the policy that was read last. */
+static void keep_policy(const struct collector *c, struct top_vm *vm)
+{
+	const struct top_vm *old = find_before(c, vm);
+
+	if (!old)
+		return;
+	vm->policy_known = old->policy_known;
+	vm->budget_us = old->budget_us;
+	vm->ejected = old->ejected;
+	memcpy(vm->policy, old->policy, sizeof(vm->policy));
+	memcpy(vm->left, old->left, sizeof(vm->left));
+	memcpy(vm->left_text, old->left_text, sizeof(vm->left_text));
+	vm->policy_counted = old->policy_counted;
+	vm->ejections = old->ejections;
+	vm->ejected_at = old->ejected_at;
+}
+
+/* The kernel counts ejections and tells no time. One from before the tool's start counts as of its start. */
+static void read_ejections(const struct collector *c, struct top_vm *vm, const struct vm_policy *policy)
+{
+	const struct top_vm *old;
+
+	vm->policy_counted = policy->counted;
+	vm->ejections = policy->ejections;
+	if (!policy->ejections)
+		return;
+	old = find_before(c, vm);
+	vm->ejected_at = old && old->ejections == policy->ejections ? old->ejected_at : (uint64_t)time(NULL);
 }
 
 static void read_policy(const struct collector *c, struct top_vm *vm, const struct vm *identity)
@@ -232,6 +267,7 @@ static void read_policy(const struct collector *c, struct top_vm *vm, const stru
 	if (policy.exit_policy[0])
 		snprintf(vm->left, sizeof(vm->left), "%s:%s", policy.exit_policy, policy.exit_kind);
 	memcpy(vm->left_text, policy.exit_text, sizeof(vm->left_text));
+	read_ejections(c, vm, &policy);
 }
 
 static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
@@ -252,10 +288,11 @@ static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
 		.zap_pages = from->zap_pages,
 		.zap_ns = from->zap_ns,
 		.huge_mapped = from->huge_mapped,
+		.latency_ns = from->latency_ns,
 	};
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		vm->numbers.exits += c->cpus[cpu].exits[slot];
-	stats_fill(&c->stats, vm, slot, &c->table.owners[slot]);
+	stats_fill(&c->stats, vm, slot, &c->table.owners[slot], c->bpf->bss->has_memattr_stats);
 	err = histogram_set_first(&vm->latency, from->latency, TOP_BUCKETS);
 	return err ?: histogram_set_first(&vm->zap_latency, from->zap_latency, TOP_BUCKETS);
 }
@@ -305,16 +342,18 @@ static int add_idle(struct collector *c, struct snapshot *s)
 
 static unsigned int measured(const struct collector *c)
 {
-	unsigned int measures = ladder_measures(&c->hooks);
+	unsigned int measures = fallback_measures(&c->hooks);
 
 	if (c->has_policies)
 		measures |= MEASURE_POLICY;
 	if (c->has_reasons && measures & MEASURE_EXITS)
 		measures |= MEASURE_REASONS;
 	if (c->can_read_stats)
-		measures |= MEASURE_HUGE | (c->bpf->bss->has_memattr_stats ? MEASURE_STATS : 0);
+		measures |= MEASURE_HUGE | (c->bpf->bss->has_memattr_stats ? MEASURE_STATS | MEASURE_ZAPS : 0);
 	return measures;
 }
+
+#define STATS_HOOK "read:struct kvm"
 
 static void describe_hooks(const struct collector *c, struct snapshot *s)
 {
@@ -323,11 +362,13 @@ static void describe_hooks(const struct collector *c, struct snapshot *s)
 	s->hook_count = METRIC_COUNT;
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		if (metric != METRIC_REASONS && metric != METRIC_STATS)
-			ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
+			fallback_describe(&fallback, &c->hooks, metric, &s->hooks[metric]);
+	if (c->bpf->bss->has_memattr_stats && !(c->wanted & MEASURE_ZAP_NS))
+		snprintf(s->hooks[METRIC_ZAPS].hook, sizeof(s->hooks[METRIC_ZAPS].hook), STATS_HOOK);
 	s->hooks[METRIC_REASONS] = c->reasons_hook;
 	*stats = (struct snapshot_hook){ .metric = "statistics", .hook = "n/a" };
 	if (c->can_read_stats)
-		snprintf(stats->hook, sizeof(stats->hook), "read:struct kvm");
+		snprintf(stats->hook, sizeof(stats->hook), STATS_HOOK);
 	else
 		snprintf(stats->note, sizeof(stats->note), "the kernel does not run the program that reads them");
 }
@@ -339,7 +380,9 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 	s->wall = time(NULL);
 	c->can_read_stats = !stats_read(&c->stats);
 	s->measured = measured(c);
-	s->unwanted = MEASURE_OPTIONAL & ~c->wanted;
+	s->unwanted = optional_missing(&c->optional);
+	if (!c->bpf->bss->divide_exits)
+		s->unwanted |= MEASURE_VCPUS | MEASURE_REASONS;
 	describe_hooks(c, s);
 }
 
@@ -349,7 +392,6 @@ static void fill_loss(const struct collector *c, struct snapshot *s)
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		s->lost_events += c->cpus[cpu].lost;
 	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
-	looks_cost(&c->looks, s, c->stats_fd);
 }
 
 static int fill_snapshot(struct collector *c, struct snapshot *s)
@@ -357,8 +399,8 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 	int err = 0;
 
 	vm_table_list(&c->table);
-	ladder_look(&ladder, &c->hooks, c->bpf->obj);
-	vm_table_update(&c->table, ladder_tells_all(&c->hooks, METRIC_VM_END));
+	fallback_look(&fallback, &c->hooks, c->bpf->obj);
+	vm_table_update(&c->table, fallback_tells_all(&c->hooks, METRIC_VM_END));
 	fill_rest(c, s);
 	for (uint32_t slot = 0; !err && slot < VM_SLOTS; slot++)
 		if (c->table.owners[slot].listed)
@@ -374,6 +416,7 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 	snapshot_sort(s);
 	vm_table_release(&c->table);
 	fill_loss(c, s);
+	looks_cost(&c->looks, s, c->stats_fd);
 	return err;
 }
 

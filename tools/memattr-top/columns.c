@@ -13,6 +13,9 @@ static const struct field vm_fields[] = {
 	FIELD_TO(1, struct top_vm, "ejected", ejected),
 	FIELD(FIELD_TEXT, struct top_vm, "left", left),
 	FIELD(FIELD_TEXT, struct top_vm, "left_text", left_text),
+	FIELD_TO(1, struct top_vm, "policy_counted", policy_counted),
+	FIELD(FIELD_UNSIGNED, struct top_vm, "all_ejections", ejections),
+	FIELD(FIELD_UNSIGNED, struct top_vm, "ejected_at", ejected_at),
 	FIELD_NUMBER(exits),
 	FIELD_NUMBER(to_private),
 	FIELD_NUMBER(to_shared),
@@ -23,6 +26,7 @@ static const struct field vm_fields[] = {
 	FIELD_NUMBER(requested_pages),
 	FIELD_NUMBER(effective_pages),
 	FIELD_NUMBER(zap_pages),
+	FIELD_NUMBER(latency_ns),
 	FIELD(FIELD_HISTOGRAM, struct top_vm, "latency", latency),
 	FIELD_NUMBER(zaps),
 	FIELD_NUMBER(zap_ns),
@@ -229,7 +233,7 @@ static const struct column conversions[] = {
 static const struct column zaps[] = {
 	COLUMN_PID,
 	COLUMN_NAME(9),
-	{ "zaps", "ZAPS", NUMBER(zaps), .needs = MEASURE_ZAPS, .help = "ranges that were unmapped for conversions" },
+	{ "zaps", "ZAPS", NUMBER(zaps), .needs = MEASURE_ZAP_COUNT, .help = "ranges that were unmapped for conversions" },
 	ZAPPED,
 	WIDENED,
 	{ "zap_time", "TIME", TIME(figures, zap_ns), .needs = MEASURE_ZAP_NS,
@@ -364,7 +368,7 @@ const struct sheet sheets[] = {
 	},
 	[SHEET_ZAPS] = {
 		.word = "zaps", .noun = "VM", .subject = "zaps", .help = "what conversions unmap, and huge pages",
-		TABLE(zaps, 2), .measures = MEASURE_ZAPS | MEASURE_ZAP_NS | MEASURE_STATS | HUGE_CHANGES,
+		TABLE(zaps, 2), .measures = MEASURE_ZAPS | MEASURE_ZAP_COUNT | MEASURE_ZAP_NS | MEASURE_STATS | HUGE_CHANGES,
 		.metrics = 1 << METRIC_ZAPS | 1 << METRIC_FAULTS | 1 << METRIC_AHEAD,
 	},
 	[SHEET_FAULTS] = {
@@ -387,7 +391,7 @@ const struct sheet sheets[] = {
 	[SHEET_CHAINS] = {
 		.word = "chains", .noun = "link", .subject = "chains",
 		.help = "what conversions cost, from the exit to the fault", .enter = SHEET_MAP,
-		COLUMNS(chain_columns, 3, 4),
+		.columns = chain_columns, .column_count = sizeof(chain_columns) / sizeof(*chain_columns), .fixed = 3, .sort = 4,
 		.figures_size = sizeof(struct chain_figures), .figures = fill_chain_figures, .next_part = chain_next_link,
 		.measures = MEASURE_CHAINS | MEASURE_CHAIN_EXITS | MEASURE_CHAIN_FAULTS,
 		.metrics = ((1 << CHAIN_METRICS) - 1) << METRIC_CHAINS,
@@ -397,6 +401,6 @@ const struct sheet sheets[] = {
 
 const char *const measures[] = {
 	"exits", "conversions", "requests", "zaps", "policy", "vcpus", "reasons", "exit_ns", "user_exits", "faults",
-	"late", "ahead", "zap_ns", "huge", "stats", "map", "map_attributes", "map_conversions",
-	"map_faults", "chains", "chain_exits", "chain_faults", NULL,
+	"late", "ahead", "zap_ns", "huge", "stats", "zap_count", "chains", "chain_exits", "chain_faults", "map",
+	"map_attributes", "map_conversions", "map_faults", NULL,
 };

@@ -25,6 +25,7 @@ struct top_counts {
 	__u64 effective_pages;
 	__u64 zaps;
 	__u64 zap_pages;
+	__u64 latency_ns;	/* the sum of what @latency counts */
 	__u64 zap_ns;
 	__u64 huge_mapped;	/* huge pages that faults and memory mapped ahead have mapped */
 	__u64 latency[TOP_BUCKETS];	/* ns, of to_private and to_shared */
@@ -88,7 +89,7 @@ struct top_series {
 	/* PART_VCPU: of the exit that has not come to its end. Only the vCPU's thread writes to this series. */
 	__u64 exit_ns;		/* when it began; 0: there is none */
 	__u32 exit_series;	/* that of its reason */
-	__u32 thread;		/* which runs the vCPU */
+	__u32 pad;
 
 	/* PART_FAULT */
 	__u64 late;		/* of the faults, those on pages that had been mapped ahead */

@@ -32,11 +32,12 @@ static const char * const user[] = {
 
 static const char *unnamed(long part, const char *format, unsigned int number)
 {
-	static struct {
+	/* Metrics are written in another thread. */
+	static __thread struct {
 		long part;
 		char text[24];
 	} texts[UNNAMED_MAX];
-	static int count;
+	static __thread int count;
 
 	for (int i = 0; i < count; i++)
 		if (texts[i].part == part)

@@ -25,15 +25,16 @@ enum measure {
 	MEASURE_ZAP_NS		= 1 << 12,
 	MEASURE_HUGE		= 1 << 13,	/* huge pages that are mapped at the moment */
 	MEASURE_STATS		= 1 << 14,	/* the statistics that the series adds */
-	MEASURE_MAP		= 1 << 15,	/* memslots of one VM */
-	MEASURE_MAP_ATTRIBUTES	= 1 << 16,
-	MEASURE_MAP_CONVERSIONS	= 1 << 17,
-	MEASURE_MAP_FAULTS	= 1 << 18,
-	MEASURE_CHAINS		= 1 << 19,
-	MEASURE_CHAIN_EXITS	= 1 << 20,
-	MEASURE_CHAIN_FAULTS	= 1 << 21,
+	MEASURE_ZAP_COUNT	= 1 << 15,
 	MEASURE_DIVIDED		= MEASURE_VCPUS | MEASURE_REASONS | MEASURE_EXIT_NS,
-	MEASURE_OPTIONAL	= MEASURE_DIVIDED | MEASURE_USER_EXITS | MEASURE_FAULTS | MEASURE_LATE | MEASURE_AHEAD,
+	MEASURE_PARTS		= MEASURE_DIVIDED | MEASURE_USER_EXITS | MEASURE_FAULTS | MEASURE_LATE | MEASURE_AHEAD,
+	MEASURE_CHAINS		= 1 << 16,
+	MEASURE_CHAIN_EXITS	= 1 << 17,
+	MEASURE_CHAIN_FAULTS	= 1 << 18,
+	MEASURE_MAP		= 1 << 19,	/* memslots */
+	MEASURE_MAP_ATTRIBUTES	= 1 << 20,
+	MEASURE_MAP_CONVERSIONS	= 1 << 21,
+	MEASURE_MAP_FAULTS	= 1 << 22,
 };
 
 /* The metrics. hooks.c lists hooks for all but METRIC_REASONS and METRIC_STATS, which are read. */
@@ -63,6 +64,7 @@ struct numbers {
 	uint64_t policy_calls, policy_ns;
 	uint64_t refused, host_refused, ejections;
 	uint64_t prefaulted_pages, prefaulted_unused;
+	uint64_t latency_ns;	/* the sum of all that are in the histogram */
 };
 
 struct top_vm {
@@ -74,6 +76,9 @@ struct top_vm {
 	bool ejected;		/* it broke a rule */
 	char left[VM_POLICY_NAME_LEN + VM_EXIT_KIND_LEN];	/* "seal:bad-return" */
 	char left_text[VM_EXIT_TEXT_LEN];
+	bool policy_counted;	/* these two are known */
+	uint64_t ejections;	/* since the VM was created */
+	uint64_t ejected_at;	/* when the last ejection was noticed, in seconds since 1970; 0: there was none */
 	struct numbers numbers;
 	uint64_t huge_pages;		/* mapped at the moment */
 	int64_t private_pages;		/* of those that conversions have changed */
@@ -121,13 +126,16 @@ enum top_list {
 
 extern const struct list_type top_lists[LIST_COUNT];
 
+/* metrics.c */
+extern const struct metrics top_metrics;
+
 /* collect.c */
 void *collector_open(const struct args *args, struct diag *why);
 struct snapshot *collector_snapshot(void *collector);
 void collector_close(void *collector);
 /*
  * Says what is to be collected from now on. What the view of VMs shows always is; the rest costs nothing while nobody
- * wants it. The map is that of @vm.
+ * wants it.
  */
 void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm);
 
@@ -161,7 +169,6 @@ void fill_fault(void *figures, const struct pair *pair, const struct snapshot_vm
 
 /* exit_names.c: "npf", "user:memory_fault"; numbers that have no name here stay numbers. */
 const char *exit_name(long part);
-
 /* chain_columns.c */
 struct chain_figures {
 	struct cell count, total, mean, share;

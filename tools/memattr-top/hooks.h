@@ -3,8 +3,8 @@
 #ifndef MEMATTR_TOP_HOOKS_H
 #define MEMATTR_TOP_HOOKS_H
 
-#include "ladder.h"
+#include "fallback.h"
 
-extern const struct ladder ladder;
+extern const struct fallback fallback;
 
 #endif

@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 
+#include "export.h"
+
 const char *argp_program_version = "memattr-top " MEMATTR_VERSION;
 
-static const struct argp_child children[] = { { &args_argp, 0, NULL, 0 }, {} };
+static const struct argp_child children[] = { { &args_argp, 0, NULL, 0 }, { &export_argp, 0, NULL, 0 }, {} };
 
 static const char doc[] =
 	"Show what KVM does for the memory conversions of each VM.\v" ARGS_EXIT_STATUS
@@ -16,7 +18,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	(void)arg;
 	if (key != ARGP_KEY_INIT)
 		return ARGP_ERR_UNKNOWN;
-	state->child_inputs[0] = state->input;
+	state->child_inputs[0] = state->child_inputs[1] = state->input;
 	return 0;
 }
 
@@ -48,6 +50,7 @@ int main(int argc, char **argv)
 		.close = collector_close,
 		.want = collector_want,
 		.empty_text = empty_text,
+		.metrics = &top_metrics,
 		.see = "Exits that are stage-2 faults, and faults after conversions: prefault-trace",
 		.keys = "l Left  ",
 		.keys_help = "l          policies that have left their VMs, and why",

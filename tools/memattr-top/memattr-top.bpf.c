@@ -37,7 +37,6 @@ struct kvm_memattr_convert_event {
 };
 
 struct kvm_memattr_zap_event {
-	__u64 zap_start, zap_end;
 	__u64 zap_ns;
 };
 #pragma clang attribute pop
@@ -72,9 +71,11 @@ SEC("tp_btf/kvm_memattr_convert")
 int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
 {
 	struct top_counts *counts = counts_of(kvm);
+	__u64 ns;
 
 	if (!counts || !ev)
 		return 0;
+	ns = spent_ns(ev);
 	add(&counts->requested_pages, requested_pages(ev));
 	if (ev->verdict) {
 		add(&counts->denied, 1);
@@ -87,7 +88,8 @@ int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_ev
 	} else {
 		count_direction(counts, ev->attributes);
 		add(&counts->effective_pages, ev->effective_pages);
-		add(&counts->latency[top_bucket(spent_ns(ev)) % TOP_BUCKETS], 1);
+		add(&counts->latency_ns, ns);
+		add(&counts->latency[top_bucket(ns) % TOP_BUCKETS], 1);
 	}
 	return 0;
 }
@@ -99,8 +101,8 @@ int BPF_PROG(count_zap, struct kvm *kvm, const struct kvm_memattr_zap_event *ev)
 
 	if (!counts || !ev)
 		return 0;
+	/* KVM counts the pages. */
 	add(&counts->zaps, 1);
-	add(&counts->zap_pages, ev->zap_end - ev->zap_start);
 	add(&counts->zap_ns, ev->zap_ns);
 	add(&counts->zap_latency[top_bucket(ev->zap_ns) % TOP_BUCKETS], 1);
 	return 0;

@@ -36,7 +36,7 @@ static int load(struct memmap *map)
 
 	if (!err) {
 		map->bpf = memmap_bpf__open_opts(core.options);
-		err = map->bpf ? ladder_select(&map_ladder, &map->hooks, map->bpf->obj) : -errno;
+		err = map->bpf ? fallback_select(&map_fallback, &map->hooks, map->bpf->obj) : -errno;
 	}
 	if (!err)
 		err = set_results(map->bpf);
@@ -60,13 +60,13 @@ int memmap_start(struct memmap *map)
 		return map->error;
 	/* Without any hook, memslots and attributes are shown all the same. */
 	if (!map->probed)
-		ladder_probe(&map_ladder, &map->hooks, &why);
+		fallback_probe(&map_fallback, &map->hooks, &why);
 	map->probed = true;
 	err = load(map);
 	if (!err)
 		return 0;
 	memmap_stop(map);
-	ladder_give_up(&map_ladder, &map->hooks, err);
+	fallback_give_up(&map_fallback, &map->hooks, err);
 	map->error = err;
 	return err;
 }
@@ -218,8 +218,8 @@ int memmap_read(struct memmap *map, const struct map_vm *vm, bool patched, const
 		err = map_add_gone(s, runs, map->birth, before);
 	if (!err)
 		err = add_blocks(map, s, blocks);
-	ladder_look(&map_ladder, &map->hooks, map->bpf->obj);
-	s->measured |= ladder_measures(&map->hooks) | MEASURE_MAP | (map->has_attributes ? MEASURE_MAP_ATTRIBUTES : 0);
+	fallback_look(&map_fallback, &map->hooks, map->bpf->obj);
+	s->measured |= fallback_measures(&map->hooks) | MEASURE_MAP | (map->has_attributes ? MEASURE_MAP_ATTRIBUTES : 0);
 	s->lost_events += map->bpf->bss->lost_events;
 	return err;
 }

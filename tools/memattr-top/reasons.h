@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#include "truth.h"
+#include "provenance.h"
 
 /* Offsets in bytes; 0: not known. */
 struct reasons_at {

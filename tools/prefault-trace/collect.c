@@ -101,7 +101,7 @@ void *collector_open(const struct args *args, struct diag *why)
 	c->series_count = ((const struct trace_args *)args)->series;
 	c->vm_count = 1;
 	c->stats_fd = -1;
-	if (ladder_probe(&ladder, &c->hooks, why) || load(c, why)) {
+	if (fallback_probe(&fallback, &c->hooks, why) || load(c, why)) {
 		collector_close(c);
 		return NULL;
 	}
@@ -232,11 +232,11 @@ static struct snapshot *new_snapshot(struct collector *c)
 		return NULL;
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
-	ladder_look(&ladder, &c->hooks, c->bpf->obj);
-	s->measured = ladder_measures(&c->hooks) | (c->has_use ? MEASURE_USE : 0);
+	fallback_look(&fallback, &c->hooks, c->bpf->obj);
+	s->measured = fallback_measures(&c->hooks) | (c->has_use ? MEASURE_USE : 0);
 	s->hook_count = METRIC_COUNT;
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
-		ladder_describe(&ladder, &c->hooks, metric, &s->hooks[metric]);
+		fallback_describe(&fallback, &c->hooks, metric, &s->hooks[metric]);
 	s->hooks[METRIC_USE] = c->use_hook;
 	s->has_stacks = c->args->folded;
 	s->lost_stacks = c->bpf->bss->lost_stacks;
@@ -252,7 +252,7 @@ struct snapshot *collector_snapshot(void *collector)
 
 	if (!s)
 		return NULL;
-	end_reported = ladder_tells_all(&c->hooks, METRIC_VM_END);
+	end_reported = fallback_tells_all(&c->hooks, METRIC_VM_END);
 	if (!end_reported)
 		vm_table_list(&c->table);
 	vm_table_update(&c->table, end_reported);

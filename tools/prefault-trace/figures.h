@@ -19,7 +19,7 @@ enum measure {
 	MEASURE_READ_ONLY	= 1 << 7,	/* which of these pages the first write faults on */
 };
 
-/* The metrics. Each comes from a ladder of hooks (hooks.c), METRIC_USE from a file (use.c). */
+/* The metrics. Each comes from the first of several hooks that works (hooks.c), METRIC_USE from a file (use.c). */
 enum metric {
 	METRIC_FAULTS,
 	METRIC_CALLS,

@@ -82,7 +82,7 @@ static const char * const metric_names[] = {
 
 _Static_assert(METRIC_COUNT <= METRICS_MAX, "struct hooks has room for them");
 
-const struct ladder ladder = {
+const struct fallback fallback = {
 	.hooks = hooks,
 	.count = sizeof(hooks) / sizeof(*hooks),
 	.metrics = metric_names,
@@ -92,7 +92,7 @@ const struct ladder ladder = {
 int hooks_select(const struct hooks *found, struct prefault_trace_bpf *bpf)
 {
 	const struct hook *faults = found->active[METRIC_FAULTS];
-	int err = ladder_select(&ladder, found, bpf->obj);
+	int err = fallback_select(&fallback, found, bpf->obj);
 	struct kvm_btf kvm;
 
 	if (!err)

@@ -3,13 +3,13 @@
 #ifndef PREFAULT_TRACE_HOOKS_H
 #define PREFAULT_TRACE_HOOKS_H
 
-#include "ladder.h"
+#include "fallback.h"
 
 struct prefault_trace_bpf;
 
-extern const struct ladder ladder;
+extern const struct fallback fallback;
 
-/* Like ladder_select(), but also turns off hooks that another active hook makes redundant. */
+/* Like fallback_select(), but also turns off hooks that another active hook makes redundant. */
 int hooks_select(const struct hooks *found, struct prefault_trace_bpf *bpf);
 
 #endif

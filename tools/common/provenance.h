@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The basis of a snapshot's figures: the hooks that they come from, and the cost of the hooks. */
-#ifndef MEMATTR_TRUTH_H
-#define MEMATTR_TRUTH_H
+#ifndef MEMATTR_PROVENANCE_H
+#define MEMATTR_PROVENANCE_H
 
 #include <stdbool.h>
 #include <stddef.h>

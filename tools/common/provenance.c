@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
-#include "truth.h"
+#include "provenance.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

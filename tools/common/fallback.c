@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
-#include "ladder.h"
+#include "fallback.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -26,14 +26,14 @@ static int probe(const struct hook_prober *prober, const struct hook *hook)
 	return hook_probe(prober, &hook->site, hook->trial);
 }
 
-static int probe_all(const struct ladder *ladder, struct hooks *hooks)
+static int probe_all(const struct fallback *fallback, struct hooks *hooks)
 {
 	struct hook_prober prober;
 	int err = hook_prober_open(&prober);
 
 	if (err)
 		return err;
-	for (const struct hook *hook = ladder->hooks; hook < ladder->hooks + ladder->count; hook++) {
+	for (const struct hook *hook = fallback->hooks; hook < fallback->hooks + fallback->count; hook++) {
 		if (hooks->active[hook->metric])
 			continue;
 		err = probe(&prober, hook);
@@ -48,15 +48,15 @@ static int probe_all(const struct ladder *ladder, struct hooks *hooks)
 }
 
 /* No hook works: name the cause for each metric, as the causes may differ. */
-static void no_hooks(const struct ladder *ladder, const struct hooks *hooks, struct diag *why)
+static void no_hooks(const struct fallback *fallback, const struct hooks *hooks, struct diag *why)
 {
 	char text[DIAG_TEXT_LEN] = "";
 	size_t len = 0;
 
-	for (int metric = 0; metric < ladder->vital && len < sizeof(text); metric++) {
+	for (int metric = 0; metric < fallback->vital && len < sizeof(text); metric++) {
 		struct snapshot_hook hook;
 
-		ladder_describe(ladder, hooks, metric, &hook);
+		fallback_describe(fallback, hooks, metric, &hook);
 		len += snprintf(text + len, sizeof(text) - len, "%s %s: %s", len ? ";" : "",
 				hook.metric, hook.note);
 	}
@@ -64,15 +64,15 @@ static void no_hooks(const struct ladder *ladder, const struct hooks *hooks, str
 		 "nothing can be measured here:%s", text);
 }
 
-static bool has_measures(const struct ladder *ladder, const struct hooks *hooks)
+static bool has_measures(const struct fallback *fallback, const struct hooks *hooks)
 {
-	for (int metric = 0; metric < ladder->vital; metric++)
+	for (int metric = 0; metric < fallback->vital; metric++)
 		if (hooks->active[metric])
 			return true;
 	return false;
 }
 
-int ladder_probe(const struct ladder *ladder, struct hooks *hooks, struct diag *why)
+int fallback_probe(const struct fallback *fallback, struct hooks *hooks, struct diag *why)
 {
 	int err;
 
@@ -81,7 +81,7 @@ int ladder_probe(const struct ladder *ladder, struct hooks *hooks, struct diag *
 	if (!diag_has(DIAG_BPF_RIGHTS, why) || !diag_has(DIAG_ADMIN_RIGHTS, why) ||
 	    !diag_has(DIAG_KVM_BTF, why))
 		return -EPERM;
-	err = probe_all(ladder, hooks);
+	err = probe_all(fallback, hooks);
 	if (err == -EPERM)
 		diag_bpf_load(why, err);
 	else if (err)
@@ -89,16 +89,16 @@ int ladder_probe(const struct ladder *ladder, struct hooks *hooks, struct diag *
 			 strerror(-err));
 	if (err)
 		return err;
-	if (!has_measures(ladder, hooks)) {
-		no_hooks(ladder, hooks, why);
+	if (!has_measures(fallback, hooks)) {
+		no_hooks(fallback, hooks, why);
 		return -ENOENT;
 	}
 	return 0;
 }
 
-int ladder_select(const struct ladder *ladder, const struct hooks *hooks, struct bpf_object *object)
+int fallback_select(const struct fallback *fallback, const struct hooks *hooks, struct bpf_object *object)
 {
-	for (const struct hook *hook = ladder->hooks; hook < ladder->hooks + ladder->count; hook++) {
+	for (const struct hook *hook = fallback->hooks; hook < fallback->hooks + fallback->count; hook++) {
 		for (int i = 0; i < HOOK_PROGRAMS && hook->programs[i]; i++) {
 			struct bpf_program *program =
 				bpf_object__find_program_by_name(object, hook->programs[i]);
@@ -111,9 +111,9 @@ int ladder_select(const struct ladder *ladder, const struct hooks *hooks, struct
 	return 0;
 }
 
-void ladder_give_up(const struct ladder *ladder, struct hooks *hooks, int err)
+void fallback_give_up(const struct fallback *fallback, struct hooks *hooks, int err)
 {
-	for (const struct hook *hook = ladder->hooks; hook < ladder->hooks + ladder->count; hook++) {
+	for (const struct hook *hook = fallback->hooks; hook < fallback->hooks + fallback->count; hook++) {
 		if (!hooks->active[hook->metric])
 			continue;
 		hooks->active[hook->metric] = NULL;
@@ -122,11 +122,11 @@ void ladder_give_up(const struct ladder *ladder, struct hooks *hooks, int err)
 }
 
 /* Adds up the runs of the object's programs on the site, and the calls that were kept from them. */
-static void count_runs(const struct ladder *ladder, const struct hook_site *site,
+static void count_runs(const struct fallback *fallback, const struct hook_site *site,
 		       const struct bpf_object *object, uint64_t *runs, uint64_t *missed)
 {
 	*runs = *missed = 0;
-	for (const struct hook *hook = ladder->hooks; hook < ladder->hooks + ladder->count; hook++) {
+	for (const struct hook *hook = fallback->hooks; hook < fallback->hooks + fallback->count; hook++) {
 		if (strcmp(hook->site.target, site->target))
 			continue;
 		for (int i = 0; i < HOOK_PROGRAMS && hook->programs[i]; i++) {
@@ -144,32 +144,32 @@ static void count_runs(const struct ladder *ladder, const struct hook_site *site
 	}
 }
 
-void ladder_look(const struct ladder *ladder, struct hooks *hooks, const struct bpf_object *object)
+void fallback_look(const struct fallback *fallback, struct hooks *hooks, const struct bpf_object *object)
 {
 	for (int metric = 0; metric < METRICS_MAX; metric++) {
 		uint64_t runs;
 
 		if (!hooks->active[metric])
 			continue;
-		count_runs(ladder, &hooks->active[metric]->site, object, &runs,
+		count_runs(fallback, &hooks->active[metric]->site, object, &runs,
 			   &hooks->missed[metric]);
 		if (runs)
 			hooks->sure[metric] = true;
 	}
 }
 
-bool ladder_tells_all(const struct hooks *hooks, int metric)
+bool fallback_tells_all(const struct hooks *hooks, int metric)
 {
 	return hooks->active[metric] && hooks->sure[metric] && !hooks->missed[metric];
 }
 
-void ladder_describe(const struct ladder *ladder, const struct hooks *hooks, int metric,
+void fallback_describe(const struct fallback *fallback, const struct hooks *hooks, int metric,
 		     struct snapshot_hook *text)
 {
 	const struct hook *hook = hooks->active[metric];
 
 	*text = (struct snapshot_hook){};
-	snprintf(text->metric, sizeof(text->metric), "%s", ladder->metrics[metric]);
+	snprintf(text->metric, sizeof(text->metric), "%s", fallback->metrics[metric]);
 	if (!hook) {
 		snprintf(text->hook, sizeof(text->hook), "n/a");
 		hook_error_text(hooks->errors[metric], text->note, sizeof(text->note));
@@ -183,7 +183,7 @@ void ladder_describe(const struct ladder *ladder, const struct hooks *hooks, int
 			 "n/a until the first event: the kernel does not tell whether it calls the hook");
 }
 
-unsigned int ladder_measures(const struct hooks *hooks)
+unsigned int fallback_measures(const struct hooks *hooks)
 {
 	unsigned int measures = 0;
 

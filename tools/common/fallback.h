@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A ladder lists the hooks that a metric can come from; the best that this kernel has is used. */
-#ifndef MEMATTR_LADDER_H
-#define MEMATTR_LADDER_H
+/* The hooks that a metric can come from: where the kernel lacks the best one, the next one is its fallback. */
+#ifndef MEMATTR_FALLBACK_H
+#define MEMATTR_FALLBACK_H
 
 #include "diag.h"
 #include "hook.h"
-#include "truth.h"
+#include "provenance.h"
 
 #define HOOK_PROGRAMS 2
 
@@ -20,7 +20,7 @@ struct hook {
 	const char *note;
 };
 
-struct ladder {
+struct fallback {
 	const struct hook *hooks;	/* for each metric, the best comes first */
 	size_t count;
 	const char * const *metrics;	/* their names */
@@ -41,30 +41,30 @@ struct hooks {
  * Tries the hooks by attaching an empty program. Returns 0, or -errno if none works; @why then says
  * why.
  */
-int ladder_probe(const struct ladder *ladder, struct hooks *hooks, struct diag *why);
+int fallback_probe(const struct fallback *fallback, struct hooks *hooks, struct diag *why);
 
 /*
  * Turns autoload on for the programs of the active hooks, and off for all others. Returns 0 or
  * -errno.
  */
-int ladder_select(const struct ladder *ladder, const struct hooks *hooks, struct bpf_object *object);
+int fallback_select(const struct fallback *fallback, const struct hooks *hooks, struct bpf_object *object);
 
 /* The programs could not be loaded, for @err: from now on no hook is active. */
-void ladder_give_up(const struct ladder *ladder, struct hooks *hooks, int err);
+void fallback_give_up(const struct fallback *fallback, struct hooks *hooks, int err);
 
 /*
  * Looks which programs have run by now, and which calls the kernel has kept from them because the
  * CPU was in the same program already. For each snapshot, before the other functions are called.
  */
-void ladder_look(const struct ladder *ladder, struct hooks *hooks, const struct bpf_object *object);
+void fallback_look(const struct fallback *fallback, struct hooks *hooks, const struct bpf_object *object);
 
 /* Returns whether the metric's hook is sure to have told everything that happened. */
-bool ladder_tells_all(const struct hooks *hooks, int metric);
+bool fallback_tells_all(const struct hooks *hooks, int metric);
 
-void ladder_describe(const struct ladder *ladder, const struct hooks *hooks, int metric,
+void fallback_describe(const struct fallback *fallback, const struct hooks *hooks, int metric,
 		     struct snapshot_hook *text);
 
 /* Returns the measures whose hooks are sure: all others are not available. */
-unsigned int ladder_measures(const struct hooks *hooks);
+unsigned int fallback_measures(const struct hooks *hooks);
 
 #endif
