@@ -85,8 +85,8 @@ $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
 $(addprefix $(TESTS)/tools/,engine-unit.o map-unit.o top-unit.o): TESTS_CFLAGS += -Itools/memattr-top
 $(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
 TOP_UNIT_TESTS := $(addprefix $(TESTS)/tools/,engine-unit map-unit top-unit)
-$(TOP_UNIT_TESTS): $(addprefix $(B)/tools/memattr-top/,columns.o exit_names.o parts.o chain_columns.o chain_lists.o memmap_draw.o \
-	memmap_lists.o memmap_ranges.o memmap_view.o) $(B)/tools/common/screen.o
+$(TOP_UNIT_TESTS): $(addprefix $(B)/tools/memattr-top/,columns.o exit_names.o parts.o chain_columns.o chain_lists.o \
+	chain_ranges.o memmap_draw.o memmap_lists.o memmap_ranges.o memmap_view.o) $(B)/tools/common/screen.o
 $(TOP_UNIT_TESTS): TOOLS_LIBS += -lncursesw -ltinfo
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o details.o figures.o kinds.o use.o)
 $(TESTS)/tools/hooks-unit: $(B)/tools/prefault-trace/symbols.o
