@@ -33,5 +33,6 @@ ok "options of a command" completes 'memattr-policy load ratelimit --p' --pid --
 ok "parameters" completes 'memattr-policy load ratelimit --all to_' to_private= to_shared=
 ok "parameters of audit" completes 'memattr-policy audit min' min_pages=
 ok "options of a tool" completes 'memattr-top --bat' --batch
+ok "options for metrics" completes 'memattr-top --lis' --listen
 ok "options of the other" completes 'prefault-trace --fold' --folded
 finish

@@ -187,7 +187,7 @@ sub finish_guest {
 sub exact {
 	my $file = "$TMP/metrics.prom";
 	my $guest = start_guest('--name', 'exact "q" \\', qw(--scenario churn --count 300 --vcpus 2));
-	my $top = start_export('--textfile', $file, '-d', 600);
+	my $top = start_export('--textfile', $file, '--by-reason', '-d', 600);
 	until_true(sub { read_file($file) }, sub { $_[0] =~ /memattr_vm_exits_total/ }, 'a VM that has not run yet');
 	my $before = read_metrics(read_file($file));
 	my @counters = grep { /_total\{vm=|_seconds_count/ } keys %$before;
@@ -219,6 +219,25 @@ sub exact {
 	}
 	cmp_ok(abs($ended - value_of($metrics, 'memattr_snapshot_timestamp_seconds')), '<', 20, 'when it was');
 	plausible_sum($metrics, $counted);
+	by_reason($metrics, $counted);
+}
+
+# Adds up all samples with this name whose labels match.
+sub sum_of {
+	my ($metrics, $name, $labels) = @_;
+	my $sum = 0;
+	$sum += $metrics->{$_} for grep { /^$name\{/ && $_ =~ $labels } keys %$metrics;
+	return $sum;
+}
+
+sub by_reason {
+	my ($metrics, $counted) = @_;
+	is(sum_of($metrics, 'memattr_vm_exits_by_reason_total', qr/reason="/), $counted->{exits}, 'exits by reason');
+	is(sum_of($metrics, 'memattr_vm_user_exits_total', qr/reason="\w+"/), $counted->{kvm_run_returns},
+	   'exits to userspace');
+	is(sum_of($metrics, 'memattr_vm_faults_total', qr/level=/), $counted->{stage2_faults}, 'faults by alias and level');
+	cmp_ok(sum_of($metrics, 'memattr_vm_faults_total', qr/alias="private"/), '>', 0, 'among them private ones');
+	cmp_ok(sum_of($metrics, "memattr_vm_${_}_seconds_total", qr/./), '>', 0, "the time of $_") for qw(exit fault zap);
 }
 
 # The guest waits for each conversion for as long as KVM takes, and some more.
@@ -384,7 +403,7 @@ sub stock {
 	   'exits of a VM without a number of KVM');
 	is(value_of($metrics, 'memattr_vm_conversions_total', direction => 'private'), $counted->{to_private}, 'conversions');
 	is(value_of($metrics, 'memattr_kernel_patched'), 0, 'the kernel is not patched');
-	is(join(' ', grep { /requested|refusals|failures|holds|noops|conversion_seconds|polic/ } sort keys %$metrics), '',
+	is(join(' ', grep { /requested|refusals|failures|holds|noops|conversion_seconds|polic|prefault|zap_sec/ } sort keys %$metrics), '',
 	   'what is not measured is absent');
 }
 

@@ -73,6 +73,13 @@ $(STOP_UPDATE): selftests/policy/stop-update.c $(B)/tools.flags
 TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit list-vms many-vms map-unit metrics-unit prefault-vmm \
 	probe screen-unit top-unit trace-unit types-unit vm-unit)
 
+# A real guest's whole root.
+$(TESTS)/tools/linux/init: selftests/tools/linux-init.c
+	@mkdir -p $(@D)
+	$(CC) $(TESTS_CFLAGS) $(LDFLAGS) -static $< -o $@
+$(TESTS)/tools/linux.cpio: $(TESTS)/tools/linux/init
+	cd $(<D) && echo init | cpio -o -H newc --quiet >$(abspath $@)
+
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
 $(addprefix $(TESTS)/tools/,engine-unit.o map-unit.o top-unit.o): TESTS_CFLAGS += -Itools/memattr-top
@@ -102,4 +109,4 @@ $(TOOL_TESTS): %: %.o $(TESTS_LIB)
 .PHONY: kvm-tests policy-tests tool-tests
 kvm-tests: $(KVM_TESTS)
 policy-tests: $(TEST_POLICIES) $(POLICY_TESTS) $(STOP_UPDATE)
-tool-tests: $(TOOL_TESTS)
+tool-tests: $(TOOL_TESTS) $(TESTS)/tools/linux.cpio

@@ -78,7 +78,7 @@ sub dashboard_is_right {
 	is(keys %ids, @{ $dashboard->{panels} }, 'each panel has a number of its own');
 	cmp_ok(scalar(dashboard()), '>', 20, 'it has expressions');
 	is(join(' ', grep { !/memattr_/ } dashboard()), '', 'of memattr');
-	my @fixed = grep { /\[/ && !/\[1m\]/ } dashboard();
+	my @fixed = grep { /\[/ && !/\[(?:1|10)m\]/ } dashboard();
 	is("@fixed", '', 'whose ranges depend on how often the server scrapes');
 	is(join(' ', grep { /le="/ } dashboard(), alerts()), '', 'no expression names a bucket: Prometheus 3 renames them');
 }
@@ -201,7 +201,8 @@ sub servers {
 	stop($other);
 	my $counted = start_guest('--name', 'counted', qw(--scenario churn --count 300));
 	# The last figures of a VM are there for some scrapes.
-	my $top = start_server("$TMP/top.log", $TOP, '--textfile', "$TMP/textfiles/memattr.prom", '--listen', ':9123', '-d', 10);
+	my $top = start_server("$TMP/top.log", $TOP, '--textfile', "$TMP/textfiles/memattr.prom", '--listen', ':9123',
+			       qw(--by-reason -d 10));
 	my @servers = start_servers($bin);
 	for my $job ('direct', 'textfile') {
 		becomes(0, "memattr_vm_exits_total{job=\"$job\", name=\"counted\"}", "$release, $job: a VM that has not run");

@@ -74,6 +74,24 @@ static void parts(struct json *json, const struct tool *tool, const struct row_w
 	json_array_end(json);
 }
 
+static void text_or_null(struct json *json, const char *key, const char *text)
+{
+	if (*text)
+		json_string(json, key, text);
+	else
+		json_null(json, key);
+}
+
+static void process_members(struct json *json, const struct snapshot_vm *vm)
+{
+	char container[VM_CGROUP_LEN];
+
+	container_of_cgroup(vm->cgroup, container, sizeof(container));
+	text_or_null(json, "comm", vm->comm);
+	text_or_null(json, "cgroup", vm->cgroup);
+	text_or_null(json, "container", container);
+}
+
 static void vm_object(struct json *json, const struct tool *tool, const struct row_walk *walks,
 		      const struct snapshot_vm *vm)
 {
@@ -84,6 +102,7 @@ static void vm_object(struct json *json, const struct tool *tool, const struct r
 	else
 		json_null(json, "fd");
 	json_string(json, "name", vm->name);
+	process_members(json, vm);
 	json_bool(json, "ended", vm->ended);
 	/* First what is said of the whole VM. */
 	for (int i = 0; i < tool->sheet_count; i++) {

@@ -89,6 +89,26 @@ static int load(struct collector *c)
 	return err;
 }
 
+void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
+{
+	/* What the view of VMs shows. */
+	const unsigned int always = MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS;
+	const unsigned int huge = MEASURE_HUGE | MEASURE_FAULTS | MEASURE_AHEAD;
+	struct collector *c = collector;
+	bool divide = measures & MEASURE_DIVIDED;
+
+	measures |= always;
+	c->series.used |= measures & MEASURE_PARTS;
+	if (divide && !c->bpf->bss->divide_exits)
+		series_forget_exits(&c->series);
+	optional_want(&c->optional, measures);
+	c->bpf->bss->divide_exits = divide;
+	/* Only all of these tell which huge pages get mapped. */
+	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
+	looks_want(&c->looks, &c->table, measures, vm, c->stats_fd);
+	c->wanted = measures;
+}
+
 static int attach(struct collector *c)
 {
 	int err = vm_table_open(&c->table, c->bpf->maps.vms, c->bpf->maps.slots, c->bpf->maps.free_slots,
@@ -104,7 +124,14 @@ static int attach(struct collector *c)
 	c->cpus = map_shared(c->bpf->maps.cpus);
 	if (!c->counts || !c->cpus)
 		return -errno;
+	/* Of those that are there already, only what they do from now on counts. */
+	vm_table_list(&c->table);
+	for (size_t i = 0; i < c->table.list.count; i++)
+		if (c->table.list.vms[i].id > c->bpf->bss->last_old_id)
+			c->bpf->bss->last_old_id = c->table.list.vms[i].id;
 	optional_open(&c->optional, &c->hooks, c->bpf->obj);
+	/* Until somebody says what is wanted, it is the view of VMs. */
+	collector_want(c, 0);
 	return memattr_top_bpf__attach(c->bpf);
 }
 
@@ -120,23 +147,6 @@ static int start(struct collector *c, struct diag *why)
 	if (err)
 		diag_set(why, "run it again with -v", "cannot start counting: %s", strerror(-err));
 	return err;
-}
-
-void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
-{
-	const unsigned int huge = MEASURE_HUGE | MEASURE_FAULTS | MEASURE_AHEAD;
-	struct collector *c = collector;
-	bool divide = measures & MEASURE_DIVIDED;
-
-	c->series.used |= measures & MEASURE_OPTIONAL;
-	if (divide && !c->bpf->bss->divide_exits)
-		series_forget_exits(&c->series);
-	optional_want(&c->optional, measures);
-	c->bpf->bss->divide_exits = divide;
-	/* Only all of these tell which huge pages get mapped. */
-	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
-	looks_want(&c->looks, &c->table, measures, vm, c->stats_fd);
-	c->wanted = measures;
 }
 
 void *collector_open(const struct args *args, struct diag *why)
@@ -282,7 +292,7 @@ static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
 	};
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		vm->numbers.exits += c->cpus[cpu].exits[slot];
-	stats_fill(&c->stats, vm, slot, &c->table.owners[slot]);
+	stats_fill(&c->stats, vm, slot, &c->table.owners[slot], c->bpf->bss->has_memattr_stats);
 	err = histogram_set_first(&vm->latency, from->latency, TOP_BUCKETS);
 	return err ?: histogram_set_first(&vm->zap_latency, from->zap_latency, TOP_BUCKETS);
 }
@@ -339,9 +349,11 @@ static unsigned int measured(const struct collector *c)
 	if (c->has_reasons && measures & MEASURE_EXITS)
 		measures |= MEASURE_REASONS;
 	if (c->can_read_stats)
-		measures |= MEASURE_HUGE | (c->bpf->bss->has_memattr_stats ? MEASURE_STATS : 0);
+		measures |= MEASURE_HUGE | (c->bpf->bss->has_memattr_stats ? MEASURE_STATS | MEASURE_ZAPS : 0);
 	return measures;
 }
+
+#define STATS_HOOK "read:struct kvm"
 
 static void describe_hooks(const struct collector *c, struct snapshot *s)
 {
@@ -351,10 +363,12 @@ static void describe_hooks(const struct collector *c, struct snapshot *s)
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		if (metric != METRIC_REASONS && metric != METRIC_STATS)
 			fallback_describe(&fallback, &c->hooks, metric, &s->hooks[metric]);
+	if (c->bpf->bss->has_memattr_stats && !(c->wanted & MEASURE_ZAP_NS))
+		snprintf(s->hooks[METRIC_ZAPS].hook, sizeof(s->hooks[METRIC_ZAPS].hook), STATS_HOOK);
 	s->hooks[METRIC_REASONS] = c->reasons_hook;
 	*stats = (struct snapshot_hook){ .metric = "statistics", .hook = "n/a" };
 	if (c->can_read_stats)
-		snprintf(stats->hook, sizeof(stats->hook), "read:struct kvm");
+		snprintf(stats->hook, sizeof(stats->hook), STATS_HOOK);
 	else
 		snprintf(stats->note, sizeof(stats->note), "the kernel does not run the program that reads them");
 }
@@ -366,7 +380,9 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 	s->wall = time(NULL);
 	c->can_read_stats = !stats_read(&c->stats);
 	s->measured = measured(c);
-	s->unwanted = MEASURE_OPTIONAL & ~c->wanted;
+	s->unwanted = optional_missing(&c->optional);
+	if (!c->bpf->bss->divide_exits)
+		s->unwanted |= MEASURE_VCPUS | MEASURE_REASONS;
 	describe_hooks(c, s);
 }
 

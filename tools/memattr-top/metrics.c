@@ -2,9 +2,13 @@
 /* What memattr-top exports. docs/metrics.md says what each family is for. */
 #include "figures.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "metrics.h"
+
+/* How the screen tells exits to userspace from others. */
+#define USER_PREFIX "user:"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -139,40 +143,63 @@ static bool ejections(const struct snapshot *s, const void *item, uint64_t *valu
 
 /* --- parts of VMs --- */
 
-static bool part_of(const void *item, enum top_part_kind kind, uint64_t number, uint64_t *value)
+/* To userspace, which is also an exit from the guest for another reason. */
+static bool is_user_exit(const struct top_part *part)
 {
-	*value = number;
-	return ((const struct top_part *)item)->kind == kind;
+	return part->part >> 32 >= REASON_USER;
 }
 
-static bool reason_count(const struct snapshot *s, const void *item, uint64_t *value)
+static bool exit_count(const struct snapshot *s, const void *item, uint64_t *value)
 {
+	const struct top_part *part = item;
+
 	(void)s;
-	return part_of(item, PART_EXIT, ((const struct top_part *)item)->numbers.count, value);
+	*value = part->numbers.count;
+	return part->kind == PART_EXIT && !is_user_exit(part);
 }
 
-static bool reason_ns(const struct snapshot *s, const void *item, uint64_t *value)
+static bool user_exit_count(const struct snapshot *s, const void *item, uint64_t *value)
 {
+	const struct top_part *part = item;
+
 	(void)s;
-	return part_of(item, PART_EXIT, ((const struct top_part *)item)->numbers.ns, value);
+	*value = part->numbers.count;
+	return part->kind == PART_EXIT && is_user_exit(part);
+}
+
+static bool exit_ns(const struct snapshot *s, const void *item, uint64_t *value)
+{
+	const struct top_part *part = item;
+
+	(void)s;
+	*value = part->numbers.ns;
+	return part->kind == PART_EXIT && !is_user_exit(part);
 }
 
 static void reason_label(struct labels *labels, const struct snapshot *s, const void *item)
 {
+	const char *name = exit_name(((const struct top_part *)item)->part);
+
 	(void)s;
-	label_add(labels, "reason", exit_name(((const struct top_part *)item)->part));
+	label_add(labels, "reason", strncmp(name, USER_PREFIX, strlen(USER_PREFIX)) ? name : name + strlen(USER_PREFIX));
 }
 
 static bool fault_count(const struct snapshot *s, const void *item, uint64_t *value)
 {
+	const struct top_part *part = item;
+
 	(void)s;
-	return part_of(item, PART_FAULT, ((const struct top_part *)item)->numbers.count, value);
+	*value = part->numbers.count;
+	return part->kind == PART_FAULT;
 }
 
 static bool fault_ns(const struct snapshot *s, const void *item, uint64_t *value)
 {
+	const struct top_part *part = item;
+
 	(void)s;
-	return part_of(item, PART_FAULT, ((const struct top_part *)item)->numbers.ns, value);
+	*value = part->numbers.ns;
+	return part->kind == PART_FAULT;
 }
 
 static void fault_labels(struct labels *labels, const struct snapshot *s, const void *item)
@@ -265,11 +292,12 @@ static const struct family families[] = {
 	  NUMBER(prefaulted_unused), .help = "Of that, memory that was unmapped untouched." },
 
 	{ "memattr_vm_exits_by_reason", FAMILY_COUNTER, .list = LIST_PARTS, .needs = MEASURE_REASONS,
-	  .value = reason_count, .labels = reason_label,
-	  .help = "Exits, and those that went on to userspace once more as user:." },
+	  .value = exit_count, .labels = reason_label, .help = "Exits from the guest to KVM, by reason." },
 	{ "memattr_vm_exit_seconds", FAMILY_COUNTER, IN_SECONDS, .list = LIST_PARTS,
-	  .needs = MEASURE_REASONS | MEASURE_EXIT_NS, .value = reason_ns, .labels = reason_label,
-	  .help = "Time from exits to entries." },
+	  .needs = MEASURE_REASONS | MEASURE_EXIT_NS, .value = exit_ns, .labels = reason_label,
+	  .help = "Time from exits to entries, by reason." },
+	{ "memattr_vm_user_exits", FAMILY_COUNTER, .list = LIST_PARTS, .needs = MEASURE_USER_EXITS,
+	  .value = user_exit_count, .labels = reason_label, .help = "Exits that went on to userspace, by reason." },
 	{ "memattr_vm_faults", FAMILY_COUNTER, .list = LIST_PARTS, .needs = MEASURE_FAULTS, .value = fault_count,
 	  .labels = fault_labels, .help = "Stage-2 faults." },
 	{ "memattr_vm_fault_seconds", FAMILY_COUNTER, IN_SECONDS, .list = LIST_PARTS, .needs = MEASURE_FAULTS,
