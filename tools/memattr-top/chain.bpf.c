@@ -33,11 +33,11 @@ struct kvm_memattr_zap_event {
 #pragma clang attribute pop
 
 /* The programs of memattr-top.bpf.c give slots to VMs and take them away. */
-static void vm_begins(struct kvm *kvm, __u32 slot)
+static inline void vm_begins(struct kvm *kvm, __u32 slot)
 {
 }
 
-static void vm_ends(struct kvm *kvm, struct vm_slot *vm, __u32 slot)
+static inline void vm_ends(struct kvm *kvm, struct vm_slot *vm, __u32 slot)
 {
 }
 

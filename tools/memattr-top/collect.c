@@ -131,7 +131,7 @@ static int attach(struct collector *c)
 			c->bpf->bss->last_old_id = c->table.list.vms[i].id;
 	optional_open(&c->optional, &c->hooks, c->bpf->obj);
 	/* Until somebody says what is wanted, it is the view of VMs. */
-	collector_want(c, 0);
+	collector_want(c, 0, NULL);
 	return memattr_top_bpf__attach(c->bpf);
 }
 
