@@ -15,12 +15,7 @@
 #include "tap.h"
 
 static const struct tool tool = {
-	.name = "memattr-top",
-	.sheets = sheets,
-	.sheet_count = SHEET_COUNT,
-	.lists = top_lists,
-	.list_count = LIST_COUNT,
-	.measures = measures,
+	TOOL_TABLES("memattr-top", top_lists),
 	.metrics = &top_metrics,
 };
 
@@ -132,8 +127,6 @@ static bool parse_accept(const char *input, size_t len)
 	(void)len;
 	return format == &metrics_text || format == &metrics_openmetrics;
 }
-
-#define PARSER(name, samples, parse) { (name), (samples), sizeof(samples) / sizeof((samples)[0]), (parse) }
 
 const struct parser parsers[] = {
 	PARSER("memattr-top-record", record_samples, parse_record),
