@@ -181,7 +181,7 @@ sub unknown {
 sub compressed {
 	my ($plain, $zipped) = ("$TMP/again", "$TMP/again.gz");
 	run('sh', '-c', "cp $_[0] $plain; gzip -c $plain >$zipped");
-	my $shown = (run($TRACE, '-b', '--replay', $plain))[1];
+	my $shown = (run($TRACE, '-b', '--replay', $plain))[1] || 'something';
 	is((run($TRACE, '-b', '--replay', $zipped))[1], $shown, 'a compressed record');
 	is((run('sh', '-c', "$TRACE -b --replay - <$zipped"))[1], $shown, 'from a pipe');
 	my $bytes = -s $zipped;
