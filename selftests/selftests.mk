@@ -85,8 +85,8 @@ $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
 $(addprefix $(TESTS)/tools/,engine-unit.o map-unit.o top-unit.o): TESTS_CFLAGS += -Itools/memattr-top
 $(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
 # What memattr-top makes of snapshots, without a kernel.
-TOP_VIEWS := $(addprefix tools/memattr-top/,chain_columns.c chain_lists.c columns.c exit_names.c memmap_draw.c memmap_lists.c \
-	memmap_ranges.c memmap_view.c parts.c) tools/common/screen.c
+TOP_VIEWS := $(addprefix tools/memattr-top/,chain_columns.c chain_lists.c chain_ranges.c columns.c exit_names.c memmap_draw.c \
+	memmap_lists.c memmap_ranges.c memmap_view.c parts.c) tools/common/screen.c
 TOP_UNIT_TESTS := $(addprefix $(TESTS)/tools/,engine-unit map-unit top-unit)
 $(TOP_UNIT_TESTS): $(TOP_VIEWS:%.c=$(B)/%.o)
 $(TOP_UNIT_TESTS): TOOLS_LIBS += -lncursesw -ltinfo

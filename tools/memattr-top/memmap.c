@@ -187,7 +187,7 @@ static int add_blocks(const struct memmap *map, struct snapshot *s, int list)
 		if (err)
 			break;
 		*block = (struct map_block){
-			.birth = map->birth, .gfn_start = key->at << key->order, .gfn_end = (key->at + 1) << key->order,
+			.birth = map->birth, .gfn_start = key->gfn, .gfn_end = key->gfn + key->pages,
 			.changed_ns = from->changed_ns, .conversions = from->conversions, .faults = from->faults,
 			.to_private = from->attributes != 0, .level = from->level,
 		};
