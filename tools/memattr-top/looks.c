@@ -77,6 +77,14 @@ static void describe_hooks(const struct looks *looks, struct snapshot *s)
 	s->hook_count = METRIC_MAP + MAP_METRICS;
 }
 
+static bool has_policies(const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->lists[LIST_VMS].count; i++)
+		if (((const struct top_vm *)snapshot_item(s, LIST_VMS, i))->policy[0])
+			return true;
+	return false;
+}
+
 int looks_read(struct looks *looks, const struct vm_table *table, bool patched, const struct snapshot *before,
 	       struct snapshot *s)
 {
@@ -87,6 +95,7 @@ int looks_read(struct looks *looks, const struct vm_table *table, bool patched, 
 		s->unwanted |= MEASURES_CHAIN;
 	if (!looks->map.bpf)
 		s->unwanted |= MEASURES_MAP;
+	chain_watch_zaps(&looks->chain, has_policies(s));
 	err = chain_read(&looks->chain, table, s, LIST_CHAINS, LIST_CHAIN_WORSTS);
 	if (!err)
 		err = read_map(looks, table, patched, before, s);
