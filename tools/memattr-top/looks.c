@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "looks.h"
 
+#include <stdio.h>
+
 #include "chain.skel.h"
 #include "figures.h"
 #include "memmap.skel.h"
@@ -46,6 +48,8 @@ void looks_want(struct looks *looks, const struct vm_table *table, unsigned int 
 	else
 		stop_chain(looks, stats_fd);
 	looks->vm = vm ? *vm : (struct snapshot_vm){};
+	if (measures & MEASURES_MAP)
+		memmap_probe(&looks->map);
 	if (measures & MEASURES_MAP && vm)
 		memmap_start(&looks->map);
 	else
@@ -65,15 +69,30 @@ static int read_map(struct looks *looks, const struct vm_table *table, bool patc
 	return 0;
 }
 
+_Static_assert(METRIC_MAP + MAP_METRICS <= HOOKS_MAX, "a snapshot has room for them");
+
+static void describe(const struct fallback *fallback, const struct hooks *hooks, bool probed, int metric,
+		     struct snapshot_hook *text)
+{
+	fallback_describe(fallback, hooks, metric, text);
+	if (probed)
+		return;
+	snprintf(text->hook, sizeof(text->hook), "-");
+	snprintf(text->note, sizeof(text->note), "nobody has looked at it so far");
+}
+
 /* Those of the map come after those of chains, which come after the tool's others. */
 static void describe_hooks(const struct looks *looks, struct snapshot *s)
 {
-	if (!looks->chain.probed && !looks->map.probed)
+	const struct chain *chain = &looks->chain;
+	const struct memmap *map = &looks->map;
+
+	if (!chain->probed && !map->probed)
 		return;
 	for (int metric = 0; metric < CHAIN_METRICS; metric++)
-		fallback_describe(&chain_fallback, &looks->chain.hooks, metric, &s->hooks[METRIC_CHAINS + metric]);
+		describe(&chain_fallback, &chain->hooks, chain->probed, metric, &s->hooks[METRIC_CHAINS + metric]);
 	for (int metric = 0; metric < MAP_METRICS; metric++)
-		fallback_describe(&map_fallback, &looks->map.hooks, metric, &s->hooks[METRIC_MAP + metric]);
+		describe(&map_fallback, &map->hooks, map->probed, metric, &s->hooks[METRIC_MAP + metric]);
 	s->hook_count = METRIC_MAP + MAP_METRICS;
 }
 
@@ -99,6 +118,7 @@ int looks_read(struct looks *looks, const struct vm_table *table, bool patched, 
 	err = chain_read(&looks->chain, table, s, LIST_CHAINS, LIST_CHAIN_WORSTS);
 	if (!err)
 		err = read_map(looks, table, patched, before, s);
+	memmap_tell(&looks->map, patched, s);
 	describe_hooks(looks, s);
 	return err;
 }
