@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bpf_maps.h"
 #include "clock.h"
@@ -20,6 +19,7 @@
 #include "looks.h"
 #include "memattr-top.skel.h"
 #include "optional.h"
+#include "own_cost.h"
 #include "reasons.h"
 #include "results.h"
 #include "series.h"
@@ -29,7 +29,8 @@
 struct collector {
 	struct hooks hooks;
 	struct memattr_top_bpf *bpf;
-	int stats_fd;		/* the kernel times BPF programs for as long as it is open */
+	struct own_cost cost;
+	uint64_t ended_exits;	/* of VMs whose counts have been cleared */
 	struct vm_table table;
 	struct top_counts *counts;	/* VM_SLOTS of them, shared with the kernel, as are cpus */
 	struct top_cpu *cpus;
@@ -105,7 +106,7 @@ void collector_want(void *collector, unsigned int measures, const struct snapsho
 	c->bpf->bss->divide_exits = divide;
 	/* Only all of these tell which huge pages get mapped. */
 	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
-	looks_want(&c->looks, &c->table, measures, vm, c->stats_fd);
+	looks_want(&c->looks, &c->table, measures, vm, c->cost.stats_fd);
 	c->wanted = measures;
 }
 
@@ -158,7 +159,7 @@ void *collector_open(const struct args *args, struct diag *why)
 		diag_set(why, "", "out of memory");
 		return NULL;
 	}
-	c->stats_fd = -1;
+	c->cost.stats_fd = -1;
 	c->cpu_count = cpus_end(POSSIBLE_CPUS);
 	if (c->cpu_count < 0)
 		diag_set(why, "mount -t sysfs sysfs /sys", "cannot read " POSSIBLE_CPUS ": %s",
@@ -168,8 +169,7 @@ void *collector_open(const struct args *args, struct diag *why)
 		collector_close(c);
 		return NULL;
 	}
-	/* This may fail: the cost then reads n/a. */
-	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	own_cost_open(&c->cost);
 	c->has_policies = c->table.debugfs && diag_has(DIAG_MEMATTR, NULL);
 	/* Without them no policy counts as ejected. */
 	if (c->has_policies)
@@ -181,8 +181,7 @@ void collector_close(void *collector)
 {
 	struct collector *c = collector;
 
-	if (c->stats_fd >= 0)
-		close(c->stats_fd);
+	own_cost_close(&c->cost);
 	looks_close(&c->looks);
 	vm_table_close(&c->table);
 	series_close(&c->series);
@@ -386,12 +385,22 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 	describe_hooks(c, s);
 }
 
-static void fill_loss(const struct collector *c, struct snapshot *s)
+static void fill_cost(struct collector *c, struct snapshot *s)
 {
+	uint64_t exits = c->ended_exits;
+
+	for (size_t i = 0; i < s->lists[LIST_VMS].count; i++) {
+		const struct top_vm *vm = snapshot_item(s, LIST_VMS, i);
+
+		exits += vm->numbers.exits;
+		c->ended_exits += vm->vm.ended ? vm->numbers.exits : 0;
+	}
 	s->lost_events += c->bpf->bss->lost_events;
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		s->lost_events += c->cpus[cpu].lost;
-	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
+	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->cost.stats_fd);
+	looks_cost(&c->looks, s, c->cost.stats_fd);
+	own_cost_estimate(&c->cost, &s->cost, exits, !fallback_is_sure(&c->hooks));
 }
 
 static int fill_snapshot(struct collector *c, struct snapshot *s)
@@ -415,8 +424,7 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 		err = looks_read(&c->looks, &c->table, c->has_policies, c->before, s);
 	snapshot_sort(s);
 	vm_table_release(&c->table);
-	fill_loss(c, s);
-	looks_cost(&c->looks, s, c->stats_fd);
+	fill_cost(c, s);
 	return err;
 }
 
