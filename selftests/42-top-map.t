@@ -209,7 +209,7 @@ sub lone_conversions {
 
 sub start_map {
 	start_on_screen(qr/EXITS|ended/, 80, 24, $TOP, '-d 0.2', @_);
-	press('3');
+	press('8');
 }
 
 sub click {
@@ -222,7 +222,7 @@ sub map_of_vm {
 	# The memslot has gfns 0x1000 to 0x1fff.
 	vm_ok($vm, 'private 0x1000 0x200');
 	start_map('--record', '/tmp/map.record');
-	see(qr/memory of 1 VM.*had no event/s, '3: the map, which waits for an event');
+	see(qr/memory of 1 VM.*had no event/s, '8: the map, which waits for an event');
 	vm_ok($vm, 'private 0x1800 0x200');
 	see(qr/^0x0 +\.{64}$/m, 'nothing is below the memslot');
 	see(qr/^0x1000000 +p{64}$/m, 'what was private before: no capital');
@@ -269,7 +269,7 @@ sub keys_of_map {
 sub replayed_map {
 	press('Escape');
 	see(qr/EXITS/, 'Esc: back to the VMs');
-	press('3');
+	press('8');
 	see(qr/^0x1400000 +[PM]/mi, 'the map again');
 	press('-');
 	see(qr/^cell 32K/m, '-: as at first');
@@ -320,12 +320,12 @@ sub off {
 	start_on_screen(qr/EXITS/, 80, 24, $TOP, '-d 0.2');
 	see(qr/ off /, 'the table of VMs');
 	is(programs(), '', 'no program of chains or the map');
-	press('4');
-	see(qr/LINK/, '4: chains');
+	press('9');
+	see(qr/LINK/, '9: chains');
 	see(qr/ off +exit +0 /, 'with figures');
 	is(programs(), 'chain_convert chain_exit chain_fault chain_zap', 'their programs');
-	press('3');
-	see(qr/memory of/, '3: the map');
+	press('8');
+	see(qr/memory of/, '8: the map');
 	# An idle VM has no events: the map waits for one.
 	go_guest($guest);
 	stop($guest);
@@ -349,7 +349,7 @@ sub stock {
 		  'without figures');
 	my $vm = start_vm();
 	start_map();
-	see(qr/memory of 1 VM.*had no event/s, '3: the map, which waits for an event');
+	see(qr/memory of 1 VM.*had no event/s, '8: the map, which waits for an event');
 	vm_ok($vm, 'private 0x1000 0x200');
 	see(qr/^0x1000000 +u{64}$/m, 'the map has memslots, and does not know what is private');
 	vm_ok($vm, 'shared 0x1000 0x200');

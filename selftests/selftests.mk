@@ -73,13 +73,20 @@ $(STOP_UPDATE): selftests/policy/stop-update.c $(B)/tools.flags
 TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit list-vms many-vms map-unit metrics-unit prefault-vmm \
 	probe screen-unit top-unit trace-unit types-unit vm-unit)
 
+# A real guest's whole root.
+$(TESTS)/tools/linux/init: selftests/tools/linux-init.c
+	@mkdir -p $(@D)
+	$(CC) $(TESTS_CFLAGS) $(LDFLAGS) -static $< -o $@
+$(TESTS)/tools/linux.cpio: $(TESTS)/tools/linux/init
+	cd $(<D) && echo init | cpio -o -H newc --quiet >$(abspath $@)
+
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
 $(addprefix $(TESTS)/tools/,engine-unit.o map-unit.o top-unit.o): TESTS_CFLAGS += -Itools/memattr-top
 $(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
 TOP_UNIT_TESTS := $(addprefix $(TESTS)/tools/,engine-unit map-unit top-unit)
-$(TOP_UNIT_TESTS): $(addprefix $(B)/tools/memattr-top/,columns.o exit_names.o parts.o chain_columns.o chain_lists.o memmap_draw.o \
-	memmap_lists.o memmap_ranges.o memmap_view.o) $(B)/tools/common/screen.o
+$(TOP_UNIT_TESTS): $(addprefix $(B)/tools/memattr-top/,columns.o exit_names.o parts.o chain_columns.o chain_lists.o \
+	chain_ranges.o memmap_draw.o memmap_lists.o memmap_ranges.o memmap_view.o) $(B)/tools/common/screen.o
 $(TOP_UNIT_TESTS): TOOLS_LIBS += -lncursesw -ltinfo
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o details.o figures.o kinds.o use.o)
 $(TESTS)/tools/hooks-unit: $(B)/tools/prefault-trace/symbols.o
@@ -100,4 +107,4 @@ $(TOOL_TESTS): %: %.o $(TESTS_LIB)
 .PHONY: kvm-tests policy-tests tool-tests
 kvm-tests: $(KVM_TESTS)
 policy-tests: $(TEST_POLICIES) $(POLICY_TESTS) $(STOP_UPDATE)
-tool-tests: $(TOOL_TESTS)
+tool-tests: $(TOOL_TESTS) $(TESTS)/tools/linux.cpio

@@ -12,7 +12,7 @@ TOOLS_LIBS := $(LIBBPF_DIR)/lib/libbpf.a -lelf -lz
 # What shows and exports figures, which memattr-policy has none of.
 TOOLS_ENGINE := $(addprefix $(B)/tools/common/,args.o batch.o csv.o export.o json_view.o listen.o source.o)
 TOOLS_ENGINE_LIBS := -lmicrohttpd
-TOOLS_SCREEN := $(addprefix $(B)/tools/common/,basis.o live.o screen.o table.o tool.o view.o)
+TOOLS_SCREEN := $(addprefix $(B)/tools/common/,basis.o live.o live_draw.o live_help.o live_keys.o screen.o table.o tool.o view.o)
 TOOLS_COMMON := $(filter-out $(TOOLS_ENGINE) $(TOOLS_SCREEN),$(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(wildcard tools/common/*.c))))
 
 # A program with another PREFIX or other flags is another program. "make install PREFIX=/usr" must not install one

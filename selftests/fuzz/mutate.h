@@ -14,7 +14,7 @@ struct sample {
 
 #define SAMPLE(text) { text, sizeof(text) - 1 }
 
-#define INPUT_MAX 8192
+#define INPUT_MAX 32768
 
 /* Writes an input of at most INPUT_MAX bytes, and returns its length. The same @random makes the same input. */
 size_t make_input(uint64_t random, const struct sample *samples, size_t count, char *bytes);

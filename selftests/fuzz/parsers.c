@@ -252,7 +252,8 @@ static bool parse_causes(const char *input, size_t len)
 
 /* --- records --- */
 
-static const struct sample record_samples[] = {
+static struct sample record_samples[] = {
+	{},	/* see prepare_parsers() */
 	SAMPLE("memattr-record 3 prefault-trace\nmeasured faults fault_ends calls pages late windows use\n"
 	       "hook faults tp_btf:kvm_stage2_fault %\nhook mapped%20ahead tp_btf:kvm_prefault_map a%20note\n"
 	       "keys snapshot time_ns wall cost_known bpf_ns bpf_runs has_stacks\n"
@@ -389,6 +390,7 @@ void prepare_parsers(void)
 	if (policy_open(&policy, POLICY_FILE))
 		errx(1, "cannot open %s; to build it: make fuzz-tests", POLICY_FILE);
 	prepare_records();
+	record_samples[0] = read_record("prefault-trace");
 	/* Parsers report what is wrong; sanitizers write to the descriptor itself. */
 	stderr = fopen("/dev/null", "we");
 	if (!stderr)

@@ -20,6 +20,23 @@ void prepare_records(void)
 		err(1, "/dev/null");
 }
 
+struct sample read_record(const char *tool)
+{
+	char path[128], *bytes = malloc(INPUT_MAX);
+	struct sample sample = { .bytes = bytes };
+	FILE *file;
+
+	snprintf(path, sizeof(path), "selftests/tools/screens/%s.record", tool);
+	file = fopen(path, "re");
+	if (!bytes || !file)
+		err(1, "%s", path);
+	sample.len = fread(bytes, 1, INPUT_MAX, file);
+	fclose(file);
+	if (!sample.len || bytes[sample.len - 1] != '\n')
+		errx(1, "%s does not fit into an input", path);
+	return sample;
+}
+
 static struct record_reader *open_record(const struct tool *tool, const char *bytes, size_t len)
 {
 	struct diag why;

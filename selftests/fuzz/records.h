@@ -7,10 +7,13 @@
 #include <stddef.h>
 
 #include "args.h"
+#include "mutate.h"
 #include "tool.h"
 
 /* To be called once, before the first input. */
 void prepare_records(void);
+/* The record of which the tool's screens are kept: it has all of the tool's lists. */
+struct sample read_record(const char *tool);
 
 /*
  * Reads the input as a record of the tool, shows it in all views and formats, and writes it again. What has been read

@@ -9,11 +9,12 @@ static const struct tool tool = {
 	.sheets = sheets,
 	.sheet_count = SHEET_COUNT,
 	.lists = top_lists,
-	.list_count = sizeof(top_lists) / sizeof(top_lists[0]),
+	.list_count = LIST_COUNT,
 	.measures = measures,
 };
 
-static const struct sample samples[] = {
+static struct sample samples[] = {
+	{},	/* see prepare_parsers() */
 	SAMPLE("memattr-record 3 memattr-top\nmeasured exits conversions requests zaps policy\n"
 	       "hook exits tp_btf:kvm_exit %\nhook VM%20end fentry:kvm_arch_destroy_vm %\n"
 	       "keys snapshot time_ns wall lost_events cost_known bpf_ns bpf_runs idle_listed\n"
@@ -49,4 +50,5 @@ const size_t parser_count = sizeof(parsers) / sizeof(parsers[0]);
 void prepare_parsers(void)
 {
 	prepare_records();
+	samples[0] = read_record(tool.name);
 }

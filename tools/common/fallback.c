@@ -163,6 +163,14 @@ bool fallback_tells_all(const struct hooks *hooks, int metric)
 	return hooks->active[metric] && hooks->sure[metric] && !hooks->missed[metric];
 }
 
+bool fallback_is_sure(const struct hooks *hooks)
+{
+	for (int metric = 0; metric < METRICS_MAX; metric++)
+		if (hooks->active[metric] && !hooks->sure[metric])
+			return false;
+	return true;
+}
+
 void fallback_describe(const struct fallback *fallback, const struct hooks *hooks, int metric,
 		     struct snapshot_hook *text)
 {

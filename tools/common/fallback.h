@@ -61,6 +61,9 @@ void fallback_look(const struct fallback *fallback, struct hooks *hooks, const s
 /* Returns whether the metric's hook is sure to have told everything that happened. */
 bool fallback_tells_all(const struct hooks *hooks, int metric);
 
+/* Returns whether all active hooks are known to be called: then nobody has to count their runs. */
+bool fallback_is_sure(const struct hooks *hooks);
+
 void fallback_describe(const struct fallback *fallback, const struct hooks *hooks, int metric,
 		     struct snapshot_hook *text);
 

@@ -33,7 +33,7 @@ static const char * const metric_names[] = {
 
 _Static_assert(CHAIN_METRICS <= METRICS_MAX, "struct hooks has room for them");
 
-const struct fallback chain_ladder = {
+const struct fallback chain_fallback = {
 	.hooks = hooks,
 	.count = sizeof(hooks) / sizeof(*hooks),
 	.metrics = metric_names,

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bpf_maps.h"
 #include "clock.h"
@@ -20,6 +19,7 @@
 #include "looks.h"
 #include "memattr-top.skel.h"
 #include "optional.h"
+#include "own_cost.h"
 #include "reasons.h"
 #include "results.h"
 #include "series.h"
@@ -29,7 +29,8 @@
 struct collector {
 	struct hooks hooks;
 	struct memattr_top_bpf *bpf;
-	int stats_fd;		/* the kernel times BPF programs for as long as it is open */
+	struct own_cost cost;
+	uint64_t ended_exits;	/* of VMs whose counts have been cleared */
 	struct vm_table table;
 	struct top_counts *counts;	/* VM_SLOTS of them, shared with the kernel, as are cpus */
 	struct top_cpu *cpus;
@@ -89,6 +90,26 @@ static int load(struct collector *c)
 	return err;
 }
 
+void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
+{
+	/* What the view of VMs shows. */
+	const unsigned int always = MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS;
+	const unsigned int huge = MEASURE_HUGE | MEASURE_FAULTS | MEASURE_AHEAD;
+	struct collector *c = collector;
+	bool divide = measures & MEASURE_DIVIDED;
+
+	measures |= always;
+	c->series.used |= measures & MEASURE_PARTS;
+	if (divide && !c->bpf->bss->divide_exits)
+		series_forget_exits(&c->series);
+	optional_want(&c->optional, measures);
+	c->bpf->bss->divide_exits = divide;
+	/* Only all of these tell which huge pages get mapped. */
+	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
+	looks_want(&c->looks, &c->table, measures, vm, c->cost.stats_fd);
+	c->wanted = measures;
+}
+
 static int attach(struct collector *c)
 {
 	int err = vm_table_open(&c->table, c->bpf->maps.vms, c->bpf->maps.slots, c->bpf->maps.free_slots,
@@ -104,7 +125,14 @@ static int attach(struct collector *c)
 	c->cpus = map_shared(c->bpf->maps.cpus);
 	if (!c->counts || !c->cpus)
 		return -errno;
+	/* Of those that are there already, only what they do from now on counts. */
+	vm_table_list(&c->table);
+	for (size_t i = 0; i < c->table.list.count; i++)
+		if (c->table.list.vms[i].id > c->bpf->bss->last_old_id)
+			c->bpf->bss->last_old_id = c->table.list.vms[i].id;
 	optional_open(&c->optional, &c->hooks, c->bpf->obj);
+	/* Until somebody says what is wanted, it is the view of VMs. */
+	collector_want(c, 0, NULL);
 	return memattr_top_bpf__attach(c->bpf);
 }
 
@@ -122,23 +150,6 @@ static int start(struct collector *c, struct diag *why)
 	return err;
 }
 
-void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
-{
-	const unsigned int huge = MEASURE_HUGE | MEASURE_FAULTS | MEASURE_AHEAD;
-	struct collector *c = collector;
-	bool divide = measures & MEASURE_DIVIDED;
-
-	c->series.used |= measures & MEASURE_OPTIONAL;
-	if (divide && !c->bpf->bss->divide_exits)
-		series_forget_exits(&c->series);
-	optional_want(&c->optional, measures);
-	c->bpf->bss->divide_exits = divide;
-	/* Only all of these tell which huge pages get mapped. */
-	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
-	looks_want(&c->looks, &c->table, measures, vm, c->stats_fd);
-	c->wanted = measures;
-}
-
 void *collector_open(const struct args *args, struct diag *why)
 {
 	struct collector *c = calloc(1, sizeof(*c));
@@ -148,7 +159,7 @@ void *collector_open(const struct args *args, struct diag *why)
 		diag_set(why, "", "out of memory");
 		return NULL;
 	}
-	c->stats_fd = -1;
+	c->cost.stats_fd = -1;
 	c->cpu_count = cpus_end(POSSIBLE_CPUS);
 	if (c->cpu_count < 0)
 		diag_set(why, "mount -t sysfs sysfs /sys", "cannot read " POSSIBLE_CPUS ": %s",
@@ -158,8 +169,7 @@ void *collector_open(const struct args *args, struct diag *why)
 		collector_close(c);
 		return NULL;
 	}
-	/* This may fail: the cost then reads n/a. */
-	c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	own_cost_open(&c->cost);
 	c->has_policies = c->table.debugfs && diag_has(DIAG_MEMATTR, NULL);
 	/* Without them no policy counts as ejected. */
 	if (c->has_policies)
@@ -171,8 +181,7 @@ void collector_close(void *collector)
 {
 	struct collector *c = collector;
 
-	if (c->stats_fd >= 0)
-		close(c->stats_fd);
+	own_cost_close(&c->cost);
 	looks_close(&c->looks);
 	vm_table_close(&c->table);
 	series_close(&c->series);
@@ -282,7 +291,7 @@ static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
 	};
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		vm->numbers.exits += c->cpus[cpu].exits[slot];
-	stats_fill(&c->stats, vm, slot, &c->table.owners[slot]);
+	stats_fill(&c->stats, vm, slot, &c->table.owners[slot], c->bpf->bss->has_memattr_stats);
 	err = histogram_set_first(&vm->latency, from->latency, TOP_BUCKETS);
 	return err ?: histogram_set_first(&vm->zap_latency, from->zap_latency, TOP_BUCKETS);
 }
@@ -339,9 +348,11 @@ static unsigned int measured(const struct collector *c)
 	if (c->has_reasons && measures & MEASURE_EXITS)
 		measures |= MEASURE_REASONS;
 	if (c->can_read_stats)
-		measures |= MEASURE_HUGE | (c->bpf->bss->has_memattr_stats ? MEASURE_STATS : 0);
+		measures |= MEASURE_HUGE | (c->bpf->bss->has_memattr_stats ? MEASURE_STATS | MEASURE_ZAPS : 0);
 	return measures;
 }
+
+#define STATS_HOOK "read:struct kvm"
 
 static void describe_hooks(const struct collector *c, struct snapshot *s)
 {
@@ -351,10 +362,12 @@ static void describe_hooks(const struct collector *c, struct snapshot *s)
 	for (int metric = 0; metric < METRIC_COUNT; metric++)
 		if (metric != METRIC_REASONS && metric != METRIC_STATS)
 			fallback_describe(&fallback, &c->hooks, metric, &s->hooks[metric]);
+	if (c->bpf->bss->has_memattr_stats && !(c->wanted & MEASURE_ZAP_NS))
+		snprintf(s->hooks[METRIC_ZAPS].hook, sizeof(s->hooks[METRIC_ZAPS].hook), STATS_HOOK);
 	s->hooks[METRIC_REASONS] = c->reasons_hook;
 	*stats = (struct snapshot_hook){ .metric = "statistics", .hook = "n/a" };
 	if (c->can_read_stats)
-		snprintf(stats->hook, sizeof(stats->hook), "read:struct kvm");
+		snprintf(stats->hook, sizeof(stats->hook), STATS_HOOK);
 	else
 		snprintf(stats->note, sizeof(stats->note), "the kernel does not run the program that reads them");
 }
@@ -366,16 +379,28 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 	s->wall = time(NULL);
 	c->can_read_stats = !stats_read(&c->stats);
 	s->measured = measured(c);
-	s->unwanted = MEASURE_OPTIONAL & ~c->wanted;
+	s->unwanted = optional_missing(&c->optional);
+	if (!c->bpf->bss->divide_exits)
+		s->unwanted |= MEASURE_VCPUS | MEASURE_REASONS;
 	describe_hooks(c, s);
 }
 
-static void fill_loss(const struct collector *c, struct snapshot *s)
+static void fill_cost(struct collector *c, struct snapshot *s)
 {
+	uint64_t exits = c->ended_exits;
+
+	for (size_t i = 0; i < s->lists[LIST_VMS].count; i++) {
+		const struct top_vm *vm = snapshot_item(s, LIST_VMS, i);
+
+		exits += vm->numbers.exits;
+		c->ended_exits += vm->vm.ended ? vm->numbers.exits : 0;
+	}
 	s->lost_events += c->bpf->bss->lost_events;
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		s->lost_events += c->cpus[cpu].lost;
-	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->stats_fd);
+	s->lost_events += cost_read(&s->cost, c->bpf->obj, c->cost.stats_fd);
+	looks_cost(&c->looks, s, c->cost.stats_fd);
+	own_cost_estimate(&c->cost, &s->cost, exits, !fallback_is_sure(&c->hooks));
 }
 
 static int fill_snapshot(struct collector *c, struct snapshot *s)
@@ -399,8 +424,7 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 		err = looks_read(&c->looks, &c->table, c->has_policies, c->before, s);
 	snapshot_sort(s);
 	vm_table_release(&c->table);
-	fill_loss(c, s);
-	looks_cost(&c->looks, s, c->stats_fd);
+	fill_cost(c, s);
 	return err;
 }
 

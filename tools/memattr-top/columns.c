@@ -233,7 +233,7 @@ static const struct column conversions[] = {
 static const struct column zaps[] = {
 	COLUMN_PID,
 	COLUMN_NAME(9),
-	{ "zaps", "ZAPS", NUMBER(zaps), .needs = MEASURE_ZAPS, .help = "ranges that were unmapped for conversions" },
+	{ "zaps", "ZAPS", NUMBER(zaps), .needs = MEASURE_ZAP_COUNT, .help = "ranges that were unmapped for conversions" },
 	ZAPPED,
 	WIDENED,
 	{ "zap_time", "TIME", TIME(figures, zap_ns), .needs = MEASURE_ZAP_NS,
@@ -368,7 +368,7 @@ const struct sheet sheets[] = {
 	},
 	[SHEET_ZAPS] = {
 		.word = "zaps", .noun = "VM", .subject = "zaps", .help = "what conversions unmap, and huge pages",
-		TABLE(zaps, 2), .measures = MEASURE_ZAPS | MEASURE_ZAP_NS | MEASURE_STATS | HUGE_CHANGES,
+		TABLE(zaps, 2), .measures = MEASURE_ZAPS | MEASURE_ZAP_COUNT | MEASURE_ZAP_NS | MEASURE_STATS | HUGE_CHANGES,
 		.metrics = 1 << METRIC_ZAPS | 1 << METRIC_FAULTS | 1 << METRIC_AHEAD,
 	},
 	[SHEET_FAULTS] = {
@@ -401,6 +401,6 @@ const struct sheet sheets[] = {
 
 const char *const measures[] = {
 	"exits", "conversions", "requests", "zaps", "policy", "vcpus", "reasons", "exit_ns", "user_exits", "faults",
-	"late", "ahead", "zap_ns", "huge", "stats", "chains", "chain_exits", "chain_faults", "map", "map_attributes",
-	"map_conversions", "map_faults", NULL,
+	"late", "ahead", "zap_ns", "huge", "stats", "zap_count", "chains", "chain_exits", "chain_faults", "map",
+	"map_attributes", "map_conversions", "map_faults", NULL,
 };

@@ -89,7 +89,7 @@ struct top_series {
 	/* PART_VCPU: of the exit that has not come to its end. Only the vCPU's thread writes to this series. */
 	__u64 exit_ns;		/* when it began; 0: there is none */
 	__u32 exit_series;	/* that of its reason */
-	__u32 thread;		/* which runs the vCPU */
+	__u32 pad;
 
 	/* PART_FAULT */
 	__u64 late;		/* of the faults, those on pages that had been mapped ahead */

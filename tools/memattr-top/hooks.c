@@ -19,11 +19,12 @@ static const struct hook hooks[] = {
 		.programs = { "count_convert_stock" },
 		.note = "counts once per memslot; effective pages are an upper bound",
 	}, {
-		.metric = METRIC_ZAPS, .measures = MEASURE_ZAPS | MEASURE_ZAP_NS,
+		/* KVM counts the pages itself. */
+		.metric = METRIC_ZAPS, .measures = MEASURE_ZAP_COUNT | MEASURE_ZAP_NS,
 		.site = { HOOK_TP_BTF, "kvm_memattr_zap" }, .programs = { "count_zap" },
 	}, {
 		/* Linux 6.8 */
-		.metric = METRIC_ZAPS, .measures = MEASURE_ZAPS,
+		.metric = METRIC_ZAPS, .measures = MEASURE_ZAPS | MEASURE_ZAP_COUNT,
 		.site = { HOOK_FENTRY, "kvm_arch_pre_set_memory_attributes" },
 		.programs = { "count_zap_stock" },
 	}, {

@@ -71,9 +71,9 @@ static void describe_hooks(const struct looks *looks, struct snapshot *s)
 	if (!looks->chain.probed && !looks->map.probed)
 		return;
 	for (int metric = 0; metric < CHAIN_METRICS; metric++)
-		fallback_describe(&chain_ladder, &looks->chain.hooks, metric, &s->hooks[METRIC_CHAINS + metric]);
+		fallback_describe(&chain_fallback, &looks->chain.hooks, metric, &s->hooks[METRIC_CHAINS + metric]);
 	for (int metric = 0; metric < MAP_METRICS; metric++)
-		fallback_describe(&map_ladder, &looks->map.hooks, metric, &s->hooks[METRIC_MAP + metric]);
+		fallback_describe(&map_fallback, &looks->map.hooks, metric, &s->hooks[METRIC_MAP + metric]);
 	s->hook_count = METRIC_MAP + MAP_METRICS;
 }
 

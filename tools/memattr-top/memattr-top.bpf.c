@@ -37,7 +37,6 @@ struct kvm_memattr_convert_event {
 };
 
 struct kvm_memattr_zap_event {
-	__u64 zap_start, zap_end;
 	__u64 zap_ns;
 };
 #pragma clang attribute pop
@@ -102,8 +101,8 @@ int BPF_PROG(count_zap, struct kvm *kvm, const struct kvm_memattr_zap_event *ev)
 
 	if (!counts || !ev)
 		return 0;
+	/* KVM counts the pages. */
 	add(&counts->zaps, 1);
-	add(&counts->zap_pages, ev->zap_end - ev->zap_start);
 	add(&counts->zap_ns, ev->zap_ns);
 	add(&counts->zap_latency[top_bucket(ev->zap_ns) % TOP_BUCKETS], 1);
 	return 0;

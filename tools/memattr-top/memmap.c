@@ -36,7 +36,7 @@ static int load(struct memmap *map)
 
 	if (!err) {
 		map->bpf = memmap_bpf__open_opts(core.options);
-		err = map->bpf ? fallback_select(&map_ladder, &map->hooks, map->bpf->obj) : -errno;
+		err = map->bpf ? fallback_select(&map_fallback, &map->hooks, map->bpf->obj) : -errno;
 	}
 	if (!err)
 		err = set_results(map->bpf);
@@ -60,13 +60,13 @@ int memmap_start(struct memmap *map)
 		return map->error;
 	/* Without any hook, memslots and attributes are shown all the same. */
 	if (!map->probed)
-		fallback_probe(&map_ladder, &map->hooks, &why);
+		fallback_probe(&map_fallback, &map->hooks, &why);
 	map->probed = true;
 	err = load(map);
 	if (!err)
 		return 0;
 	memmap_stop(map);
-	fallback_give_up(&map_ladder, &map->hooks, err);
+	fallback_give_up(&map_fallback, &map->hooks, err);
 	map->error = err;
 	return err;
 }
@@ -187,7 +187,7 @@ static int add_blocks(const struct memmap *map, struct snapshot *s, int list)
 		if (err)
 			break;
 		*block = (struct map_block){
-			.birth = map->birth, .gfn_start = key->at << key->order, .gfn_end = (key->at + 1) << key->order,
+			.birth = map->birth, .gfn_start = key->gfn, .gfn_end = key->gfn + key->pages,
 			.changed_ns = from->changed_ns, .conversions = from->conversions, .faults = from->faults,
 			.to_private = from->attributes != 0, .level = from->level,
 		};
@@ -218,7 +218,7 @@ int memmap_read(struct memmap *map, const struct map_vm *vm, bool patched, const
 		err = map_add_gone(s, runs, map->birth, before);
 	if (!err)
 		err = add_blocks(map, s, blocks);
-	fallback_look(&map_ladder, &map->hooks, map->bpf->obj);
+	fallback_look(&map_fallback, &map->hooks, map->bpf->obj);
 	s->measured |= fallback_measures(&map->hooks) | MEASURE_MAP | (map->has_attributes ? MEASURE_MAP_ATTRIBUTES : 0);
 	s->lost_events += map->bpf->bss->lost_events;
 	return err;

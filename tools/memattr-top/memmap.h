@@ -52,14 +52,14 @@ int map_compare_blocks(const void *a, const void *b);
 	{ "block", sizeof(struct map_block), 1 << 20, map_block_fields, \
 	  sizeof(map_block_fields) / sizeof(*map_block_fields), map_compare_blocks, true, false }
 
-/* Metrics of map_ladder. */
+/* Metrics of map_fallback. */
 enum map_metric {
 	MAP_CONVERSIONS,
 	MAP_FAULTS,
 	MAP_METRICS,
 };
 
-extern const struct fallback map_ladder;
+extern const struct fallback map_fallback;
 
 /* Whose memory it is. */
 struct map_vm {

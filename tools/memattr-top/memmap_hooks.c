@@ -28,7 +28,7 @@ static const char * const metric_names[] = {
 	[MAP_FAULTS] = "map faults",
 };
 
-const struct fallback map_ladder = {
+const struct fallback map_fallback = {
 	.hooks = hooks,
 	.count = sizeof(hooks) / sizeof(*hooks),
 	.metrics = metric_names,

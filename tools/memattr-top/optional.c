@@ -5,7 +5,7 @@
 
 #include "figures.h"
 
-static const enum metric metrics[] = { METRIC_EXIT_NS, METRIC_USER_EXITS, METRIC_FAULTS, METRIC_AHEAD };
+static const enum metric metrics[] = { METRIC_ZAPS, METRIC_EXIT_NS, METRIC_USER_EXITS, METRIC_FAULTS, METRIC_AHEAD };
 
 #define METRICS (sizeof(metrics) / sizeof(*metrics))
 
@@ -63,6 +63,16 @@ void optional_want(struct optional *o, unsigned int measures)
 			o->hooks->errors[metrics[m]] = err;
 		}
 	}
+}
+
+unsigned int optional_missing(const struct optional *o)
+{
+	unsigned int measures = 0;
+
+	for (size_t m = 0; m < METRICS; m++)
+		if (o->hooks->active[metrics[m]] && !o->links[metrics[m]][0])
+			measures |= o->hooks->active[metrics[m]]->measures;
+	return measures;
 }
 
 void optional_close(struct optional *o)

@@ -17,6 +17,8 @@ struct optional {
 void optional_open(struct optional *optional, struct hooks *hooks, const struct bpf_object *object);
 /* Attaches the active hooks that have any of these measures, and detaches all others. */
 void optional_want(struct optional *optional, unsigned int measures);
+/* Returns the measures of active hooks that are not attached. */
+unsigned int optional_missing(const struct optional *optional);
 void optional_close(struct optional *optional);
 
 #endif

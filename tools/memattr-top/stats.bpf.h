@@ -16,6 +16,7 @@ struct {
 #define STAT(kvm, member) BPF_CORE_READ(kvm, member.counter)
 
 _Bool has_memattr_stats;	/* the kernel has those of the series */
+__u64 last_old_id;	/* of the VMs that were there before the tool; those of later ones are greater */
 
 static void read_stats(struct kvm *kvm, struct top_stats *to)
 {
@@ -43,7 +44,10 @@ static void vm_begins(struct kvm *kvm, __u32 slot)
 
 	if (!of_vm)
 		return;
-	read_stats(kvm, &of_vm->first);
+	of_vm->first = (struct top_stats){};
+	/* Everything that a new VM has done counts. */
+	if (!bpf_core_field_exists(kvm->id) || BPF_CORE_READ(kvm, id) <= last_old_id)
+		read_stats(kvm, &of_vm->first);
 	of_vm->now = of_vm->first;
 }
 

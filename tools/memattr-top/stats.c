@@ -53,7 +53,7 @@ static uint64_t huge_lost(struct stats *stats, const struct top_vm *vm, uint32_t
 	return mapped > vm->huge_pages ? mapped - vm->huge_pages : 0;
 }
 
-void stats_fill(struct stats *stats, struct top_vm *vm, uint32_t slot, const struct vm_owner *owner)
+void stats_fill(struct stats *stats, struct top_vm *vm, uint32_t slot, const struct vm_owner *owner, bool of_series)
 {
 	const struct top_stats_of_vm *of_vm = &stats->shared[slot];
 	const struct top_stats *from = owner->ended && !owner->vanished ? &of_vm->last : &of_vm->now;
@@ -62,6 +62,8 @@ void stats_fill(struct stats *stats, struct top_vm *vm, uint32_t slot, const str
 
 	vm->huge_pages = from->huge_pages;
 	vm->private_pages = from->pages_private - from->pages_shared;
+	if (of_series)
+		to->zap_pages = from->zapped_pages - first->zapped_pages;
 	to->widened_pages = from->widened_pages - first->widened_pages;
 	to->policy_calls = from->policy_calls - first->policy_calls;
 	to->policy_ns = from->policy_ns - first->policy_ns;

@@ -29,7 +29,7 @@ int stats_read(const struct stats *stats);
 /* Says whether huge pages that get mapped are counted from now on. */
 void stats_count_huge(struct stats *stats, const struct vm_table *table, const struct top_counts *counts,
 		      bool counting);
-/* Fills in what stats_read() has read. */
-void stats_fill(struct stats *stats, struct top_vm *vm, uint32_t slot, const struct vm_owner *owner);
+/* Fills in what stats_read() has read. @of_series: the kernel has the statistics that the series adds. */
+void stats_fill(struct stats *stats, struct top_vm *vm, uint32_t slot, const struct vm_owner *owner, bool of_series);
 
 #endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What our own BPF programs cost. While the kernel times them, each of their runs takes 60 instructions more, of every
+ * other program on the host, too: so it does in one interval of eight only, and in between the cost is taken to be the
+ * same for each exit.
+ */
+#ifndef MEMATTR_TOP_OWN_COST_H
+#define MEMATTR_TOP_OWN_COST_H
+
+#include "provenance.h"
+
+struct own_cost {
+	int stats_fd;			/* the kernel times BPF programs for as long as it is open; -1: it does not */
+	bool can_time;
+	unsigned int intervals;
+	uint64_t exits;			/* at the last reading */
+	struct snapshot_cost timed;	/* then, as the kernel had it */
+	struct snapshot_cost sum;	/* and with what was in between */
+	double ns_per_exit, runs_per_exit;
+};
+
+void own_cost_open(struct own_cost *cost);
+void own_cost_close(struct own_cost *cost);
+
+/*
+ * Turns what the kernel has timed into an estimate of everything, at the end of an interval; all @exits so far are known.
+ * If @always is set, the kernel goes on counting runs.
+ */
+void own_cost_estimate(struct own_cost *cost, struct snapshot_cost *timed, uint64_t exits, bool always);
+
+#endif
