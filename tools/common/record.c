@@ -15,9 +15,20 @@
 
 /* The number is incremented when a reader of the previous version would misread the record. */
 #define MAGIC	"memattr-record"
-#define VERSION	3
+#define VERSION	4
+/* Records of this version have no differences. */
+#define VERSION_OLDEST	3
 
 #define NO_FIELD (-1)
+
+/*
+ * An item that the interval before had as well refers to it by its place in that list, after HERE, and has for each
+ * value what was added to it, after MORE, or SAME; or GONE for the whole item. A text that begins like that is escaped.
+ */
+#define HERE	'@'
+#define SAME	'='
+#define MORE	'+'
+#define GONE	'-'
 
 /* No version of a record will have more for a line. */
 #define KEYS_MAX 64
@@ -36,22 +47,25 @@ static const struct list_type hook_type = { .word = "hook", .fields = hook_field
 /* Blanks separate values, newlines end them: both are escaped, as is whatever else is not a visible character. */
 static void write_text(FILE *out, const char *text)
 {
+	const unsigned char *begin = (const unsigned char *)text;
+
 	if (!*text)
 		fputc('%', out);
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-		if (*c <= ' ' || *c == '%' || *c == 0x7f)
+	for (const unsigned char *c = begin; *c; c++) {
+		if (*c <= ' ' || *c == '%' || *c == 0x7f || (c == begin && (*c == HERE || *c == SAME)))
 			fprintf(out, "%%%02x", *c);
 		else
 			fputc(*c, out);
 	}
 }
 
-static void write_histogram(FILE *out, const struct histogram *histogram)
+/* Writes what it has more than @then. */
+static void write_histogram(FILE *out, const struct histogram *histogram, const struct histogram *then)
 {
 	const char *separator = "";
 
 	for (uint32_t bucket = histogram->low; bucket < histogram->high; bucket++) {
-		uint64_t count = histogram_count(histogram, bucket);
+		uint64_t count = histogram_count(histogram, bucket) - histogram_count(then, bucket);
 
 		if (!count)
 			continue;
@@ -72,21 +86,67 @@ static uint64_t load(const struct field *field, const char *at)
 	return field->type == FIELD_SIGNED ? (uint64_t)((int64_t)(number << unused_bits) >> unused_bits) : number;
 }
 
+static void write_value(FILE *out, const struct field *f, const char *at)
+{
+	static const struct histogram nothing;
+
+	if (f->type == FIELD_UNSIGNED)
+		fprintf(out, "%" PRIu64, load(f, at));
+	else if (f->type == FIELD_SIGNED)
+		fprintf(out, "%" PRId64, (int64_t)load(f, at));
+	else if (f->type == FIELD_HISTOGRAM)
+		write_histogram(out, (const void *)at, &nothing);
+	else
+		write_text(out, f->type == FIELD_TEXT ? at : *(char *const *)at);
+}
+
 static void write_item(FILE *out, const struct list_type *type, const char *word, const void *item)
 {
 	fputs(word, out);
 	for (const struct field *f = type->fields; f < type->fields + type->field_count; f++) {
-		const char *at = (const char *)item + f->at;
-
 		fputc(' ', out);
-		if (f->type == FIELD_UNSIGNED)
-			fprintf(out, "%" PRIu64, load(f, at));
-		else if (f->type == FIELD_SIGNED)
-			fprintf(out, "%" PRId64, (int64_t)load(f, at));
-		else if (f->type == FIELD_HISTOGRAM)
-			write_histogram(out, (const void *)at);
-		else
-			write_text(out, f->type == FIELD_TEXT ? at : *(char *const *)at);
+		write_value(out, f, (const char *)item + f->at);
+	}
+	fputc('\n', out);
+}
+
+static bool has_grown(const struct histogram *now, const struct histogram *then)
+{
+	for (uint32_t bucket = then->low; bucket < then->high; bucket++)
+		if (histogram_count(now, bucket) < histogram_count(then, bucket))
+			return false;
+	return true;
+}
+
+static void write_difference(FILE *out, const struct field *f, const char *at, const char *then)
+{
+	if (f->type == FIELD_UNSIGNED && load(f, at) > load(f, then)) {
+		fprintf(out, "%c%" PRIu64, MORE, load(f, at) - load(f, then));
+	} else if (f->type == FIELD_HISTOGRAM && has_grown((const void *)at, (const void *)then)) {
+		fputc(MORE, out);
+		write_histogram(out, (const void *)at, (const void *)then);
+	} else {
+		write_value(out, f, at);
+	}
+}
+
+/* Values at the end that are the same are left out. */
+static void write_change(FILE *out, const struct list_type *type, const void *item, const void *then, size_t place)
+{
+	size_t same = 0;
+
+	fprintf(out, "%s %c%zu", type->word, HERE, place);
+	for (const struct field *f = type->fields; f < type->fields + type->field_count; f++) {
+		const struct list_type one = { .fields = f, .field_count = 1 };
+
+		if (item_equal(&one, item, then)) {
+			same++;
+			continue;
+		}
+		for (; same; same--)
+			fprintf(out, " %c", SAME);
+		fputc(' ', out);
+		write_difference(out, f, (const char *)item + f->at, (const char *)then + f->at);
 	}
 	fputc('\n', out);
 }
@@ -113,22 +173,66 @@ void record_write_header(FILE *out, const struct tool *tool, const struct snapsh
 		write_keys(out, &tool->lists[list]);
 }
 
+/* Items of VMs go with their VM: a reader keeps none of which the VM is not there. */
+static bool is_kept(const struct snapshot *s, const struct list_type *type, const void *item)
+{
+	return !type->of_vm || snapshot_vm(s, *(const uint64_t *)item);
+}
+
+/* A walk through a list of the interval before, whose items a reader knows by their places. */
+struct old_items {
+	const struct snapshot *before;
+	int list;
+	size_t at, place;
+};
+
+static const void *old_item(const struct old_items *old)
+{
+	return old->before && old->at < old->before->lists[old->list].count ?
+	       snapshot_item(old->before, old->list, old->at) : NULL;
+}
+
+static void skip_old(struct old_items *old)
+{
+	old->place += is_kept(old->before, &old->before->types[old->list], old_item(old));
+	old->at++;
+}
+
+/* Says that what comes before @item is gone, or all that is left for NULL. */
+static void write_gone(FILE *out, struct old_items *old, const struct snapshot *now, const void *item)
+{
+	const struct list_type *type = &now->types[old->list];
+	const void *then;
+
+	for (; (then = old_item(old)); skip_old(old)) {
+		if (item && type->compare(then, item) >= 0)
+			return;
+		if (old->list && is_kept(old->before, type, then) && is_kept(now, type, then))
+			fprintf(out, "%s %c%zu %c\n", type->word, HERE, old->place, GONE);
+	}
+}
+
 /* Both lists are in the same order. */
 static void write_new_items(FILE *out, int list, const struct snapshot *before, const struct snapshot *now)
 {
 	const struct list_type *type = &now->types[list];
-	size_t then = 0;
+	struct old_items old = { before, list, 0, 0 };
 
 	for (size_t i = 0; i < now->lists[list].count; i++) {
-		const void *item = snapshot_item(now, list, i);
-		int order = 1;
+		const void *item = snapshot_item(now, list, i), *then;
 
-		while (before && list && then < before->lists[list].count &&
-		       (order = type->compare(snapshot_item(before, list, then), item)) < 0)
-			then++;
-		if (order || !item_equal(type, snapshot_item(before, list, then), item))
+		write_gone(out, &old, now, item);
+		then = old_item(&old);
+		if (!then || type->compare(then, item) || !is_kept(before, type, then)) {
 			write_item(out, type, type->word, item);
+			continue;
+		}
+		/* The first list tells which VMs there are. */
+		if (!list || !item_equal(type, then, item))
+			write_change(out, type, item, then, old.place);
+		skip_old(&old);
 	}
+	write_gone(out, &old, now, NULL);
 }
 
 void record_write(FILE *out, const struct snapshot *before, const struct snapshot *now)
@@ -165,7 +269,13 @@ struct record_reader {
 	int fd;			/* of the file itself, which may be compressed */
 	char *line;
 	size_t line_size;
+	int version;
 	bool damaged, ended;
+	struct gone {
+		int list;
+		size_t place;	/* in the interval before */
+	} *gone;		/* in this interval, in order */
+	size_t gone_count;
 	struct layout layouts[1 + LISTS_MAX];	/* of the snapshot and its lists */
 	struct snapshot *before;	/* also has the header's contents */
 	struct snapshot *last;
@@ -226,6 +336,7 @@ static bool read_unsigned(char **text, uint64_t max, uint64_t *number)
 	return !errno && *number <= max;
 }
 
+/* Adds to what the histogram has. */
 static bool read_histogram(char *text, struct histogram *histogram)
 {
 	__u64 buckets[H2_BUCKETS] = {};
@@ -233,11 +344,15 @@ static bool read_histogram(char *text, struct histogram *histogram)
 
 	if (!strcmp(text, "-"))
 		return true;
+	for (uint32_t i = histogram->low; i < histogram->high; i++)
+		buckets[i] = histogram_count(histogram, i);
+	free(histogram->counts);
+	*histogram = (struct histogram){};
 	do {
 		if (!read_unsigned(&text, H2_BUCKETS - 1, &bucket) || *text++ != ':' ||
 		    !read_unsigned(&text, UINT64_MAX, &count))
 			return false;
-		buckets[bucket] = count;
+		buckets[bucket] += count;
 	} while (*text++ == ',');
 	return !text[-1] && !histogram_set(histogram, buckets);
 }
@@ -257,8 +372,34 @@ static bool read_number(const struct field *field, char *text, char *at)
 	return true;
 }
 
-static bool read_value(const struct field *field, char *text, char *at)
+static bool read_more(const struct field *field, char *text, char *at)
 {
+	uint64_t most = field->max ?: UINT64_MAX >> (64 - 8 * field->size), then = load(field, at), more;
+
+	if (field->type != FIELD_UNSIGNED || then > most || !read_unsigned(&text, most - then, &more) || *text)
+		return false;
+	more += then;
+	memcpy(at, &more, field->size);
+	return true;
+}
+
+static void forget_histogram(struct histogram *histogram)
+{
+	free(histogram->counts);
+	*histogram = (struct histogram){};
+}
+
+/* The value at @at is that of the interval before, or nothing. */
+static bool read_value(const struct field *field, char *text, char *at, bool differs)
+{
+	if (differs && !strcmp(text, (const char[]){ SAME, '\0' }))
+		return true;
+	if (differs && *text == MORE && field->type == FIELD_HISTOGRAM)
+		return read_histogram(text + 1, (struct histogram *)at);
+	if (differs && *text == MORE && field->type == FIELD_UNSIGNED)
+		return read_more(field, text + 1, at);
+	if (field->type == FIELD_HISTOGRAM)
+		forget_histogram((struct histogram *)at);
 	switch (field->type) {
 	case FIELD_TEXT:
 		read_text(text);
@@ -276,6 +417,20 @@ static bool read_value(const struct field *field, char *text, char *at)
 	}
 }
 
+static void read_values(struct record_reader *r, const struct layout *layout, char *rest, void *item, bool differs)
+{
+	for (size_t i = 0; i < layout->count && !r->damaged && (rest || !differs); i++) {
+		char *text = strsep(&rest, " ");
+		const struct field *field = &layout->type->fields[layout->fields[i] < 0 ? 0 : layout->fields[i]];
+
+		if (!text || (layout->fields[i] != NO_FIELD &&
+			      !read_value(field, text, (char *)item + field->at, differs)))
+			r->damaged = true;
+	}
+	if (rest)
+		r->damaged = true;
+}
+
 static void read_item(struct record_reader *r, const struct layout *layout, char *rest, void *item)
 {
 	/* No text is NULL, even if the record does not have its key. */
@@ -285,16 +440,62 @@ static void read_item(struct record_reader *r, const struct layout *layout, char
 		if (field->type == FIELD_STRING && !(*(char **)((char *)item + field->at) = strdup("")))
 			r->damaged = true;
 	}
-	for (size_t i = 0; i < layout->count && !r->damaged; i++) {
-		char *text = strsep(&rest, " ");
-		const struct field *field = &layout->type->fields[layout->fields[i] < 0 ? 0 : layout->fields[i]];
+	read_values(r, layout, rest, item, false);
+}
 
-		if (!text || (layout->fields[i] != NO_FIELD &&
-			      !read_value(field, text, (char *)item + field->at)))
-			r->damaged = true;
+/* Reads an item of a list, which may be that of the interval before with some changes. */
+static void read_listed(struct record_reader *r, const struct layout *layout, int list, char *rest, void *item)
+{
+	const struct list *old = &r->before->lists[list];
+	uint64_t place;
+	char *text = rest;
+
+	if (!rest || *rest != HERE || r->version < VERSION) {
+		read_item(r, layout, rest, item);
+		return;
 	}
-	if (rest)
+	text++;
+	if (!read_unsigned(&text, UINT64_MAX, &place) || (*text && *text != ' ') || place >= old->count ||
+	    item_copy(layout->type, item, old->items + place * layout->type->size)) {
 		r->damaged = true;
+		return;
+	}
+	read_values(r, layout, *text ? text + 1 : NULL, item, true);
+}
+
+/* Returns whether the line says that an item is gone. */
+static bool read_gone(struct record_reader *r, int list, const char *rest)
+{
+	struct gone *grown;
+	size_t place;
+	char end[2];
+
+	if (!rest || r->version < VERSION || sscanf(rest, "@%zu %1[-]%1s", &place, end, (char[2]){}) != 2)
+		return false;
+	grown = reallocarray(r->gone, r->gone_count + 1, sizeof(*grown));
+	if (!grown) {
+		r->damaged = true;
+		return true;
+	}
+	grown[r->gone_count++] = (struct gone){ list, place };
+	r->gone = grown;
+	return true;
+}
+
+static int compare_gone(const void *a, const void *b)
+{
+	const struct gone *left = a, *right = b;
+
+	if (left->list != right->list)
+		return left->list < right->list ? -1 : 1;
+	return (left->place > right->place) - (left->place < right->place);
+}
+
+static bool is_gone(const struct record_reader *r, int list, size_t place)
+{
+	const struct gone key = { list, place };
+
+	return r->gone_count && bsearch(&key, r->gone, r->gone_count, sizeof(key), compare_gone);
 }
 
 static struct layout *layout_of(struct record_reader *r, const char *word)
@@ -350,6 +551,11 @@ static void read_hook(struct record_reader *r, char *rest)
 		read_item(r, &layout, rest, &r->before->hooks[r->before->hook_count++]);
 }
 
+static bool is_known(int version)
+{
+	return version >= VERSION_OLDEST && version <= VERSION;
+}
+
 /* Says whose record it is, if it is one. */
 static bool check_magic(struct record_reader *r, struct diag *why)
 {
@@ -358,9 +564,10 @@ static bool check_magic(struct record_reader *r, struct diag *why)
 	if (word && !r->damaged && !strcmp(word, MAGIC)) {
 		version = strsep(&rest, " ");
 		tool = strsep(&rest, " ");
-		if (version && tool && atoi(version) == VERSION && !strcmp(tool, r->tool->name))
+		r->version = version ? atoi(version) : 0;
+		if (tool && is_known(r->version) && !strcmp(tool, r->tool->name))
 			return true;
-		if (version && tool && atoi(version) == VERSION)
+		if (tool && is_known(r->version))
 			diag_set(why, "--replay with that tool", "%s is a record of another tool", r->name);
 		else
 			diag_set(why, "the version that recorded it", "another version made %s", r->name);
@@ -404,6 +611,7 @@ void record_close(struct record_reader *r)
 	if (r->file)
 		fclose(r->file);
 	free(r->line);
+	free(r->gone);
 	free(r);
 }
 
@@ -418,19 +626,20 @@ static void read_list_item(struct record_reader *r, struct snapshot *s, const ch
 	int list = layout ? layout - r->layouts - 1 : -1;
 	void *item;
 
-	if (list < 0 || !layout->count)
+	if (list < 0 || !layout->count || read_gone(r, list, rest))
 		return;
 	/* What is ever written has limits, so that a damaged file does not use up all memory. */
 	item = s->lists[list].count < s->types[list].max ? snapshot_add(s, list) : NULL;
 	if (item)
-		read_item(r, layout, rest, item);
+		read_listed(r, layout, list, rest, item);
 	else
 		r->damaged = true;
 }
 
 /* Adds what is as before. Both lists are in order. */
-static int merge_list(struct snapshot *s, int list, const struct snapshot *before)
+static int merge_list(const struct record_reader *r, struct snapshot *s, int list)
 {
+	const struct snapshot *before = r->before;
 	const struct list_type *type = &s->types[list];
 	struct list fresh = s->lists[list];
 	size_t then = 0, at = 0;
@@ -442,13 +651,16 @@ static int merge_list(struct snapshot *s, int list, const struct snapshot *befor
 		int order = at == fresh.count ? -1 :
 			    then == before->lists[list].count ? 1 : type->compare(old, new);
 
-		if (order >= 0) {
+		if (order >= 0 && !is_kept(s, type, new)) {
+			item_free(type, new);
+			at++;
+		} else if (order >= 0) {
 			item = snapshot_add(s, list);
 			if (item)
 				memcpy(item, new, type->size);
 			err = item ? 0 : -ENOMEM;
 			at += item != NULL;
-		} else if (!type->of_vm || snapshot_vm(s, *(uint64_t *)old)) {
+		} else if (!is_gone(r, list, then) && is_kept(s, type, old)) {
 			item = snapshot_add(s, list);
 			err = item ? item_copy(type, item, old) : -ENOMEM;
 		}
@@ -467,7 +679,7 @@ static int complete(struct record_reader *r, struct snapshot *s)
 	snapshot_sort(s);
 	for (int list = 1; !err && list < s->list_count; list++)
 		if (!s->types[list].at_end)
-			err = merge_list(s, list, r->before);
+			err = merge_list(r, s, list);
 	snapshot_sort(s);
 	return err;
 }
@@ -485,6 +697,7 @@ static struct snapshot *begin(struct record_reader *r, char *rest)
 	s->measured = r->before->measured;
 	s->hook_count = r->before->hook_count;
 	memcpy(s->hooks, r->before->hooks, sizeof(s->hooks));
+	r->gone_count = 0;
 	read_item(r, &r->layouts[0], rest, s);
 	return s;
 }
