@@ -61,18 +61,14 @@ static void export(const struct tool *tool, const struct snapshot *now)
 	}
 }
 
-static void show(const struct tool *tool, struct args *args, const struct snapshot *before, const struct snapshot *now)
+static void show(const struct tool *tool, const struct args *args, const struct snapshot *before,
+		 const struct snapshot *now)
 {
 	static const struct format *const formats[] = { &table_format, &json_format, &csv_format };
 
-	for (args->sheet = 0; args->sheet < tool->sheet_count; args->sheet++) {
-		if (!tool->sheets[args->sheet].column_count)
-			continue;
-		for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-			args->totals = i == 0;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (tool->sheets[args->sheet].column_count)
 			formats[i]->interval(nowhere, tool, before, now, args);
-		}
-	}
 }
 
 /* A record, and what it becomes when it has been read and is written again. */
@@ -83,7 +79,8 @@ struct copy {
 	bool damaged;
 };
 
-static void copy_record(const struct tool *tool, struct args *args, struct record_reader *reader, struct copy *copy)
+/* Without @args nothing is shown. */
+static void copy_record(const struct tool *tool, const struct args *args, struct record_reader *reader, struct copy *copy)
 {
 	struct snapshot *before = NULL, *now, *last;
 	FILE *out = open_memstream(&copy->bytes, &copy->len);
@@ -95,8 +92,10 @@ static void copy_record(const struct tool *tool, struct args *args, struct recor
 		if (!before)
 			record_write_header(out, tool, now);
 		record_write(out, before, now);
-		show(tool, args, before, now);
-		export(tool, now);
+		if (args) {
+			show(tool, args, before, now);
+			export(tool, now);
+		}
 		snapshot_free(before);
 		before = now;
 		copy->intervals++;
@@ -122,11 +121,14 @@ bool parse_record_of(const struct tool *tool, struct args *args, const char *inp
 
 	if (!reader)
 		return true;
+	/* To show all views each time takes most of the time. */
+	args->sheet = len % tool->sheet_count;
+	args->totals = len / tool->sheet_count % 2;
 	copy_record(tool, args, reader, &copy);
 	record_close(reader);
 	reader = copy.intervals ? open_record(tool, copy.bytes, copy.len) : NULL;
 	if (reader) {
-		copy_record(tool, args, reader, &second);
+		copy_record(tool, NULL, reader, &second);
 		record_close(reader);
 	}
 	if (second.damaged || second.intervals != copy.intervals)
