@@ -242,12 +242,12 @@ sub live {
 
 	see(qr/ 2 VMs /, '80x24: the VMs');
 	see($NARROW, 'all headings');
-	see(qr/^lost 0  own [\d.]+%  late \d+  patched, in place o(?:ff|n)  tp_btf exits conversions zaps$/m,
+	see(qr/^lost 0  own [\d.]+%  late \d+  patched, in place o(?:ff|n)  tp_btf exits conversions$/m,
 	    'one line says what the figures rest on');
 	press('i');
 	see(qr/^exits +tp_btf:kvm_exit$/m, 'i: the event behind exits');
 	see(qr/^conversions +tp_btf:kvm_memattr_convert$/m, 'behind conversions');
-	see(qr/^zaps +tp_btf:kvm_memattr_zap$/m, 'behind unmapped pages');
+	see(qr/^zaps +read:struct kvm$/m, 'unmapped pages by statistics');
 	see(qr/^VM end +fentry:kvm_/m, 'behind the end of a VM');
 	see(qr/^BPF cost \d+\.\d+% of a CPU, [1-9]\d* ns\/event$/m, 'the own cost');
 	press('x');

@@ -62,7 +62,6 @@ sub histogram_problems {
 		push @problems, "$name: no +Inf" unless $last_bound eq '+Inf';
 		push @problems, "$name: no count of all" unless ($row->{_count} // -1) == $last_count;
 		push @problems, "$name: no sum" unless defined $row->{_sum};
-		# What lies in the last bucket has at least that much.
 		push @problems, "$name: a sum without a count" if ($row->{_sum} // 0) > 0 && !$last_count;
 	}
 	return @problems;
@@ -101,7 +100,7 @@ sub problems_of_lines {
 	return @problems;
 }
 
-# What is wrong; nothing if all is well.
+# Returns all that is wrong; nothing if all is well.
 sub metrics_problems {
 	my ($text, $openmetrics) = @_;
 	my @problems = problems_of_lines($text, $openmetrics);

@@ -26,17 +26,20 @@
 static unsigned int check_pieces(uint64_t start, uint64_t end)
 {
 	__u64 at = start;
+	bool is_one = is_piece(start, end);
 	unsigned int count = 0;
 	struct piece piece;
 
 	while (take_piece(&at, end, &piece)) {
-		assert_true(piece.order <= ORDER_MAX);
-		assert_int_equal(piece.at << piece.order, start);
-		start += 1ULL << piece.order;
+		assert_true(piece.pages && piece.pages <= PIECE_PAGES_MAX && !(piece.pages & (piece.pages - 1)));
+		assert_int_equal(piece.start, start);
+		assert_int_equal(start % piece.pages, 0);
+		start += piece.pages;
 		assert_int_equal(at, start);
 		count++;
 	}
 	assert_int_equal(start, end);
+	assert_int_equal(is_one, count == 1);
 	return count;
 }
 
@@ -46,10 +49,10 @@ static void test_pieces(void **state)
 
 	(void)state;
 	assert_int_equal(check_pieces(5, 5), 0);
-	assert_int_equal(check_pieces(0, 1ULL << ORDER_MAX), 1);
+	assert_int_equal(check_pieces(0, PIECE_PAGES_MAX), 1);
 	assert_int_equal(check_pieces(512, 1024), 1);
 	assert_int_equal(check_pieces(511, 1025), 3);
-	assert_int_equal(check_pieces(1, (1ULL << ORDER_MAX) - 1), 2 * (ORDER_MAX - 1));
+	assert_int_equal(check_pieces(1, PIECE_PAGES_MAX - 1), PIECES_MAX - 2);
 	for (int i = 0; i < 100000; i++) {
 		uint64_t start = next_random(&random) % (1ULL << 30), pages = next_random(&random) % (1ULL << (i % 30));
 
@@ -455,6 +458,72 @@ static void test_worst(void **state)
 	assert_int_equal(chain_keep_worst(ranges, 0), 0);
 }
 
+static struct chain_recent recents[CHAIN_RECENT];
+static struct chain_ranges sums;
+
+static void set_recent(uint64_t number, uint64_t birth, uint64_t gfn, uint64_t cost_ns)
+{
+	recents[number % CHAIN_RECENT] = (struct chain_recent){
+		.number = number, .birth = birth, .gfn_start = gfn, .gfn_end = gfn + 4, .convert_ns = cost_ns, .zap_ns = 1,
+	};
+}
+
+/* Each conversion is added once, and its fault when it has come. */
+static void test_sums(void **state)
+{
+	static struct chain_worst list[CHAIN_RANGES_MAX];
+
+	(void)state;
+	set_recent(1, BIRTH, 0x100, 50);
+	set_recent(2, BIRTH, 0x100, 60);
+	set_recent(3, BIRTH, 0x200, 70);
+	recents[3].followed = CHAIN_FAULTING;
+	for (int i = 0; i < 3; i++)
+		chain_ranges_add(&sums, recents);
+	assert_int_equal(chain_keep_worst(list, chain_ranges_list(&sums, list)), 2);
+	assert_int_equal(list[0].gfn_start, 0x100);
+	assert_int_equal(list[0].links.conversions, 2);
+	assert_int_equal(list[0].links.zaps, 2);
+	assert_int_equal(list[0].links.exits, 0);
+	assert_int_equal(chain_cost_ns(&list[0].links), 112);
+	assert_int_equal(list[1].links.refaults, 0);
+	recents[3].followed = CHAIN_FOLLOWED;
+	recents[3].fault_ns = 500;
+	for (int i = 0; i < 3; i++)
+		chain_ranges_add(&sums, recents);
+	/* What has been overwritten counts on. What is being filled in does not count yet. */
+	set_recent(CHAIN_RECENT + 1, BIRTH + 1, 0x100, 9);
+	set_recent(4, BIRTH, 0x900, 9);
+	recents[4].number = 0;
+	chain_ranges_add(&sums, recents);
+	assert_int_equal(chain_keep_worst(list, chain_ranges_list(&sums, list)), 3);
+	assert_int_equal(list[0].gfn_start, 0x200);
+	assert_int_equal(list[0].links.refaults, 1);
+	assert_int_equal(list[0].links.refault_ns, 500);
+	assert_int_equal(list[1].links.conversions, 2);
+	assert_int_equal(list[2].birth, BIRTH + 1);
+}
+
+/* If there are too many ranges, those that have cost most stay. */
+static void test_many_ranges(void **state)
+{
+	static struct chain_worst list[CHAIN_RANGES_MAX];
+	uint64_t number = 2 * CHAIN_RECENT;
+
+	(void)state;
+	memset(&sums, 0, sizeof(sums));
+	set_recent(number++, BIRTH, 0x42, 1000000);
+	for (int round = 0; round < 5; round++) {
+		for (int i = 0; i < CHAIN_RECENT - 1; i++, number++)
+			set_recent(number, BIRTH, 4 * number, 100);
+		chain_ranges_add(&sums, recents);
+		assert_true(chain_ranges_list(&sums, list) <= CHAIN_RANGES_MAX);
+	}
+	assert_int_equal(chain_keep_worst(list, chain_ranges_list(&sums, list)), CHAIN_WORST_MAX);
+	assert_int_equal(list[0].gfn_start, 0x42);
+	assert_int_equal(list[0].links.convert_ns, 1000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,6 +539,8 @@ int main(void)
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_worst),
+		cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_many_ranges),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

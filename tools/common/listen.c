@@ -28,7 +28,7 @@ struct listener {
 	pthread_mutex_t lock;
 	struct snapshot *latest;	/* under the lock; NULL: there is none yet */
 
-	/* What was answered last, for the next reader; only the server's thread uses these. */
+	/* The last answers, for the next reader; only the server's thread uses these. */
 	struct snapshot *answered;
 	struct MHD_Response *text, *openmetrics;	/* NULL: nobody has asked for it */
 };

@@ -20,7 +20,7 @@ struct labels {
 	int count;
 };
 
-/* What is known of each VM of the snapshot while it is written. */
+/* A snapshot that is being written. */
 struct writer {
 	FILE *out;
 	const struct metrics_format *format;
@@ -57,7 +57,7 @@ static const char *unit_of(const struct family *family)
 	return family->unit == IN_BYTES ? "bytes" : family->unit == IN_SECONDS ? "seconds" : NULL;
 }
 
-/* What the names of samples end in. Those of histograms have an ending for each kind of sample. */
+/* The ending of the names of samples. A histogram has one for each kind of sample. */
 static const char *ending_of(const struct family *family)
 {
 	return family->type == FAMILY_COUNTER ? "_total" : family->type == FAMILY_INFO ? "_info" : "";

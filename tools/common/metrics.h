@@ -51,7 +51,7 @@ struct family {
 	void (*labels)(struct labels *labels, const struct snapshot *s, const void *item);
 };
 
-/* What a tool exports. */
+/* Everything that a tool exports. */
 struct metrics {
 	const struct family *families;
 	int count;
@@ -59,7 +59,7 @@ struct metrics {
 	bool parts;		/* also families of other lists than that of VMs */
 };
 
-/* What has to be collected for them: bits of the tool's enum measure. */
+/* Returns bits of the tool's enum measure: these have to be collected. */
 unsigned int metrics_needs(const struct metrics *metrics);
 
 /* Adds a label. The text can be anything: what is not valid UTF-8 and what controls terminals becomes "?". */

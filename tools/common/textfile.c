@@ -27,7 +27,7 @@ static int write_all(int fd, const char *text, size_t size)
 	return 0;
 }
 
-/* Whatever is there by that name was left by somebody who was killed, or is a trap. */
+/* A file by that name was left by somebody who was killed, or is a trap. */
 static int write_new(const char *name, const char *text, size_t size)
 {
 	int fd, err;

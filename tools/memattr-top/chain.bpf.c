@@ -52,31 +52,13 @@ struct {
 	__type(value, struct chain_vm);
 } chains SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, CHAIN_RANGES);
-	__type(key, struct chain_range_key);
-	__type(value, struct chain_links);
-} ranges SEC(".maps");
-
-/* A conversion that a fault may follow. */
-struct recent {
-	__u64 number;		/* 0: it is being filled in, or there is none */
-	__u64 birth;
-	__u64 gfn_start, gfn_end;	/* where faults belong to it */
-	__u64 end_ns;
-	__u64 followed;		/* by a fault */
-	__u32 slot;
-	__u32 pad;
-	struct chain_range_key range;
-};
-
-/* By number, modulo the number of entries. */
+/* By number, modulo the number of entries. The collector sums up what each range has cost. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, CHAIN_RECENT);
 	__type(key, __u32);
-	__type(value, struct recent);
+	__type(value, struct chain_recent);
 } recents SEC(".maps");
 
 struct piece_key {
@@ -194,14 +176,35 @@ int BPF_PROG(chain_zap, struct kvm *kvm, const struct kvm_memattr_zap_event *ev)
 	return 0;
 }
 
+/* The slot of the last event on this CPU: usually the next event is of the same VM. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} last_slot SEC(".maps");
+
+/* An address may belong to another VM by now, and a slot, too. */
+static __always_inline _Bool is_of(const struct vm_slot *vm, struct kvm *kvm)
+{
+	return vm && vm->kvm == (__u64)kvm && !vm->ended;
+}
+
 static struct chain_vm *chain_of(struct kvm *kvm, __u32 *slot, __u64 *birth)
 {
+	__u32 zero = 0, *last = bpf_map_lookup_elem(&last_slot, &zero);
 	struct vm_slot *vm;
 
-	*slot = find_slot((__u64)kvm);
-	vm = bpf_map_lookup_elem(&vms, slot);
-	if (!vm)
+	if (!last)
 		return NULL;
+	vm = bpf_map_lookup_elem(&vms, last);
+	if (!is_of(vm, kvm)) {
+		*last = find_slot((__u64)kvm);
+		vm = bpf_map_lookup_elem(&vms, last);
+	}
+	if (!is_of(vm, kvm))
+		return NULL;
+	*slot = *last;
 	*birth = vm->birth;
 	return bpf_map_lookup_elem(&chains, slot);
 }
@@ -229,121 +232,138 @@ static __u64 since_exit(struct thread *thread, struct kvm *kvm, const struct kvm
 	return begin_ns - exit_ns;
 }
 
-static __always_inline void add_conversion(struct chain_links *links, const struct kvm_memattr_convert_event *ev,
-					   __u64 spent, __u64 exit_ns)
+static __always_inline void add_conversion(struct chain_links *links, const struct chain_recent *conversion)
 {
 	__sync_fetch_and_add(&links->conversions, 1);
-	__sync_fetch_and_add(&links->convert_ns, spent - ev->zap_ns);
-	if (exit_ns) {
+	__sync_fetch_and_add(&links->convert_ns, conversion->convert_ns);
+	if (conversion->exit_ns) {
 		__sync_fetch_and_add(&links->exits, 1);
-		__sync_fetch_and_add(&links->exit_ns, exit_ns);
+		__sync_fetch_and_add(&links->exit_ns, conversion->exit_ns);
 	}
-	if (ev->zap_ns) {
+	if (conversion->zap_ns) {
 		__sync_fetch_and_add(&links->zaps, 1);
-		__sync_fetch_and_add(&links->zap_ns, ev->zap_ns);
+		__sync_fetch_and_add(&links->zap_ns, conversion->zap_ns);
 	}
 }
 
-static struct chain_links *links_of(struct chain_range_key *key)
+static __always_inline void forget_piece(const struct piece_key *key, __u64 of_number)
 {
-	struct chain_links *found = bpf_map_lookup_elem(&ranges, key), none = {};
+	__u64 *number = bpf_map_lookup_elem(&pieces, key);
 
+	if (number && *number == of_number)
+		bpf_map_delete_elem(&pieces, key);
+}
+
+static __always_inline void remember_piece(const struct piece_key *key, const __u64 *number)
+{
+	__u64 *found = bpf_map_lookup_elem(&pieces, key);
+
+	/* Guests convert the same pages again and again. */
 	if (found)
-		return found;
-	bpf_map_update_elem(&ranges, key, &none, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&ranges, key);
+		*found = *number;
+	else if (bpf_map_update_elem(&pieces, key, number, BPF_ANY))
+		lose();
 }
 
 struct cut {
 	struct piece_key key;
 	__u64 start, end;
 	__u64 number;
-	__u64 orders;
+	__u64 sizes;
 };
 
-static long forget_piece(__u32 i, struct cut *cut)
+static long forget_next(__u32 i, struct cut *cut)
 {
-	__u64 *number;
-
 	if (!take_piece(&cut->start, cut->end, &cut->key.piece))
 		return 1;
-	number = bpf_map_lookup_elem(&pieces, &cut->key);
-	if (number && *number == cut->number)
-		bpf_map_delete_elem(&pieces, &cut->key);
+	forget_piece(&cut->key, cut->number);
 	return 0;
 }
 
-static long remember_piece(__u32 i, struct cut *cut)
+static long remember_next(__u32 i, struct cut *cut)
 {
 	if (!take_piece(&cut->start, cut->end, &cut->key.piece))
 		return 1;
-	cut->orders |= 1ULL << (cut->key.piece.order & 63);
-	if (bpf_map_update_elem(&pieces, &cut->key, &cut->number, BPF_ANY))
-		lose();
+	cut->sizes |= cut->key.piece.pages;
+	remember_piece(&cut->key, &cut->number);
 	return 0;
 }
 
 /* Makes room for a new conversion. */
-static void forget(struct recent *old)
+static void forget(struct chain_recent *old)
 {
 	struct cut cut = {
-		.key.birth = old->birth, .start = old->gfn_start, .end = old->gfn_end, .number = old->number,
+		.key.birth = old->birth, .start = old->area_start, .end = old->area_end, .number = old->number,
 	};
 	struct chain_vm *chain = bpf_map_lookup_elem(&chains, &old->slot);
 	struct vm_slot *vm = bpf_map_lookup_elem(&vms, &old->slot);
 
-	if (!old->number)
-		return;
 	if (!old->followed && chain && vm && vm->birth == old->birth)
 		__sync_fetch_and_add(&chain->forgotten, 1);
 	old->number = 0;
-	bpf_loop(PIECES_MAX, forget_piece, &cut, 0);
+	bpf_loop(PIECES_MAX, forget_next, &cut, 0);
 }
 
-static void remember(struct chain_vm *chain, const struct recent *conversion)
+/* Faults look for the sizes in the VM's set only. */
+static void remember_area(struct chain_vm *chain, const struct chain_recent *conversion)
 {
-	__u32 at = conversion->number % CHAIN_RECENT;
-	struct recent *to = bpf_map_lookup_elem(&recents, &at);
 	struct cut cut = {
-		.key.birth = conversion->birth, .start = conversion->gfn_start, .end = conversion->gfn_end,
+		.key.birth = conversion->birth, .start = conversion->area_start, .end = conversion->area_end,
 		.number = conversion->number,
 	};
 
-	if (!to)
-		return;
-	forget(to);
-	*to = *conversion;
-	bpf_loop(PIECES_MAX, remember_piece, &cut, 0);
-	/* Faults look for these orders only. */
-	__sync_fetch_and_or(&chain->orders, cut.orders);
+	if (is_piece(cut.start, cut.end)) {
+		cut.key.piece = (struct piece){ cut.start, cut.end - cut.start };
+		cut.sizes = cut.end - cut.start;
+		remember_piece(&cut.key, &cut.number);
+	} else {
+		bpf_loop(PIECES_MAX, remember_next, &cut, 0);
+	}
+	if (cut.sizes & ~chain->sizes)
+		__sync_fetch_and_or(&chain->sizes, cut.sizes);
 }
 
 /* Faults belong to what was converted, and to what a policy wanted zapped besides. */
-static void set_range(struct recent *conversion, const struct kvm_memattr_convert_event *ev, struct thread *thread)
+static void set_area(struct chain_recent *conversion, struct thread *thread)
 {
-	conversion->range.gfn_start = conversion->gfn_start = ev->gfn_start;
-	conversion->range.gfn_end = conversion->gfn_end = ev->gfn_end;
+	conversion->area_start = conversion->gfn_start;
+	conversion->area_end = conversion->gfn_end;
 	if (!thread || !thread->zap_end)
 		return;
-	if (thread->zap_start < conversion->gfn_start)
-		conversion->gfn_start = thread->zap_start;
-	if (thread->zap_end > conversion->gfn_end)
-		conversion->gfn_end = thread->zap_end;
+	if (thread->zap_start < conversion->area_start)
+		conversion->area_start = thread->zap_start;
+	if (thread->zap_end > conversion->area_end)
+		conversion->area_end = thread->zap_end;
 	thread->zap_start = thread->zap_end = 0;
+}
+
+static void add(struct chain_vm *chain, const struct chain_recent *conversion)
+{
+	__u32 at = conversion->number % CHAIN_RECENT;
+	struct chain_recent *to = bpf_map_lookup_elem(&recents, &at);
+
+	add_conversion(&chain->links, conversion);
+	if (!to)
+		return;
+	if (to->number)
+		forget(to);
+	*to = *conversion;
+	remember_area(chain, conversion);
 }
 
 SEC("tp_btf/kvm_memattr_convert")
 int BPF_PROG(chain_convert, struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
 {
 	struct thread *thread = this_thread(0);
-	struct recent conversion = {};
-	struct chain_links *links;
+	struct chain_recent conversion = {};
 	struct chain_vm *chain;
-	__u64 spent, exit_ns;
+	__u64 spent;
 
 	if (!kvm || !ev || ev->ret || !ev->effective_pages)
 		return 0;
-	set_range(&conversion, ev, thread);
+	conversion.gfn_start = ev->gfn_start;
+	conversion.gfn_end = ev->gfn_end;
+	set_area(&conversion, thread);
 	chain = chain_of(kvm, &conversion.slot, &conversion.birth);
 	if (!chain) {
 		lose();
@@ -351,61 +371,51 @@ int BPF_PROG(chain_convert, struct kvm *kvm, const struct kvm_memattr_convert_ev
 	}
 	conversion.end_ns = bpf_ktime_get_ns();
 	spent = spent_ns(ev);
-	exit_ns = since_exit(thread, kvm, ev, conversion.end_ns - spent);
-	add_conversion(&chain->links, ev, spent, exit_ns);
-
-	conversion.range.birth = conversion.birth;
-	links = links_of(&conversion.range);
-	if (links)
-		add_conversion(links, ev, spent, exit_ns);
+	conversion.zap_ns = ev->zap_ns;
+	conversion.convert_ns = spent - ev->zap_ns;
+	conversion.exit_ns = since_exit(thread, kvm, ev, conversion.end_ns - spent);
 	conversion.number = __sync_fetch_and_add(&numbers, 1) + 1;
-	remember(chain, &conversion);
+	add(chain, &conversion);
 	return 0;
 }
 
 struct search {
 	struct piece_key key;
 	__u64 gfn;
-	__u64 orders;		/* still to be looked for */
+	__u64 sizes;		/* still to be looked for */
 	__u64 number;		/* the last conversion found; 0: none */
 };
 
-static long look_up_order(__u32 i, struct search *search)
+static long look_up_size(__u32 i, struct search *search)
 {
-	__u64 *number;
+	__u64 pages = search->sizes & -search->sizes, *number;
 
-	if (!search->orders)
+	if (!pages)
 		return 1;
-	search->key.piece.order = __builtin_ctzll(search->orders);
-	search->key.piece.at = search->gfn >> (search->key.piece.order & 63);
-	search->orders &= search->orders - 1;
+	search->sizes -= pages;
+	search->key.piece = (struct piece){ search->gfn & -pages, pages };
 	number = bpf_map_lookup_elem(&pieces, &search->key);
 	if (number && *number > search->number)
 		search->number = *number;
 	return 0;
 }
 
-static __always_inline void add_refault(struct chain_links *links, __u64 ns, __u64 wait_ns)
+/* A fault can begin while the conversion lasts, and wait for it. */
+static void follow(struct chain_vm *chain, struct chain_recent *conversion, __u64 ns)
 {
+	struct chain_links *links = &chain->links;
+	__u64 begin_ns;
+
+	if (conversion->followed ||
+	    __sync_val_compare_and_swap(&conversion->followed, CHAIN_NOT_FOLLOWED, CHAIN_FAULTING))
+		return;
+	begin_ns = bpf_ktime_get_ns() - ns;
+	if (begin_ns > conversion->end_ns)
+		__sync_fetch_and_add(&links->wait_ns, begin_ns - conversion->end_ns);
 	__sync_fetch_and_add(&links->refaults, 1);
 	__sync_fetch_and_add(&links->refault_ns, ns);
-	__sync_fetch_and_add(&links->wait_ns, wait_ns);
-}
-
-/* A fault can begin while the conversion lasts, and wait for it. */
-static void follow(struct chain_vm *chain, struct recent *conversion, __u64 ns)
-{
-	__u64 begin_ns = bpf_ktime_get_ns() - ns;
-	__u64 wait_ns = begin_ns > conversion->end_ns ? begin_ns - conversion->end_ns : 0;
-	struct chain_range_key range = conversion->range;
-	struct chain_links *links;
-
-	if (conversion->followed || __sync_val_compare_and_swap(&conversion->followed, 0, 1))
-		return;
-	add_refault(&chain->links, ns, wait_ns);
-	links = bpf_map_lookup_elem(&ranges, &range);
-	if (links)
-		add_refault(links, ns, wait_ns);
+	conversion->fault_ns = ns;
+	conversion->followed = CHAIN_FOLLOWED;
 }
 
 SEC("tp_btf/kvm_stage2_fault")
@@ -413,7 +423,7 @@ int BPF_PROG(chain_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, in
 	     __u64 ns)
 {
 	struct search search = { .gfn = gpa >> PAGE_SHIFT };
-	struct recent *conversion;
+	struct chain_recent *conversion;
 	struct chain_vm *chain;
 	__u32 slot, at;
 
@@ -422,10 +432,10 @@ int BPF_PROG(chain_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, in
 	chain = chain_of(vcpu->kvm, &slot, &search.key.birth);
 	if (!chain)
 		return 0;
-	search.orders = chain->orders;
-	if (!search.orders)
-		return 0;
-	bpf_loop(ORDER_MAX + 1, look_up_order, &search, 0);
+	search.sizes = chain->sizes;
+	look_up_size(0, &search);
+	if (search.sizes)
+		bpf_loop(PIECES_MAX, look_up_size, &search, 0);
 	at = search.number % CHAIN_RECENT;
 	conversion = search.number ? bpf_map_lookup_elem(&recents, &at) : NULL;
 	if (conversion && conversion->number == search.number)

@@ -19,6 +19,7 @@ static int share_slots(struct chain_bpf *bpf, const struct vm_table *table)
 	int err;
 
 	bpf_program__set_autoload(bpf->progs.end_vm, false);
+	bpf_program__set_autoattach(bpf->progs.chain_zap, false);
 	bpf_map__set_autocreate(bpf->maps.free_slots, false);
 	err = bpf_map__reuse_fd(bpf->maps.vms, bpf_map__fd(table->vms));
 	return err ?: bpf_map__reuse_fd(bpf->maps.slots, bpf_map__fd(table->slots));
@@ -55,7 +56,8 @@ static int load(struct chain *chain, const struct vm_table *table)
 	if (err)
 		return err;
 	chain->vms = map_shared(chain->bpf->maps.chains);
-	if (!chain->vms)
+	chain->recents = map_shared(chain->bpf->maps.recents);
+	if (!chain->vms || !chain->recents)
 		return -errno;
 	return chain_bpf__attach(chain->bpf);
 }
@@ -73,7 +75,7 @@ int chain_start(struct chain *chain, const struct vm_table *table)
 	/* Without conversions there are no chains, on a stock kernel for example. */
 	if (!chain->hooks.active[CHAIN_CONVERSIONS])
 		return chain->hooks.errors[CHAIN_CONVERSIONS];
-	chain->ranges = calloc(CHAIN_RANGES, sizeof(*chain->ranges));
+	chain->ranges = calloc(1, sizeof(*chain->ranges));
 	err = chain->ranges ? load(chain, table) : -ENOMEM;
 	if (!err)
 		return 0;
@@ -84,49 +86,50 @@ int chain_start(struct chain *chain, const struct vm_table *table)
 
 void chain_stop(struct chain *chain)
 {
-	if (chain->bpf && chain->vms)
+	if (chain->bpf) {
 		unmap_shared(chain->bpf->maps.chains, chain->vms);
+		unmap_shared(chain->bpf->maps.recents, (void *)chain->recents);
+	}
 	chain_bpf__destroy(chain->bpf);
 	free(chain->ranges);
 	chain->bpf = NULL;
 	chain->vms = NULL;
+	chain->recents = NULL;
 	chain->ranges = NULL;
 }
 
-/* Reads the ranges that the VMs of the snapshot have converted. Returns how many, or -errno. */
-static int read_ranges(const struct chain *chain, const struct snapshot *s)
+void chain_watch_zaps(struct chain *chain, bool has_policies)
 {
-	static struct chain_range_key keys[CHAIN_RANGES];
-	static struct chain_links links[CHAIN_RANGES];
-	int read = map_read_all(chain->bpf->maps.ranges, keys, links, CHAIN_RANGES), count = 0;
+	struct chain_bpf *bpf = chain->bpf;
 
-	for (int i = 0; i < read; i++) {
-		if (!snapshot_vm(s, keys[i].birth))
-			continue;
-		chain->ranges[count++] = (struct chain_worst){
-			.birth = keys[i].birth, .gfn_start = keys[i].gfn_start, .gfn_end = keys[i].gfn_end,
-			.links = links[i],
-		};
-	}
-	return read < 0 ? read : count;
+	if (!bpf || !chain->hooks.active[CHAIN_ZAPS] || has_policies == (bpf->links.chain_zap != NULL))
+		return;
+	bpf_link__destroy(bpf->links.chain_zap);
+	bpf->links.chain_zap = has_policies ? bpf_program__attach(bpf->progs.chain_zap) : NULL;
 }
 
+/* Adds the ranges that have cost most of those VMs that are in the snapshot. */
 static int add_worsts(const struct chain *chain, struct snapshot *s, int list)
 {
-	int count = read_ranges(chain, s);
-	size_t kept;
+	struct chain_worst *worsts = calloc(CHAIN_RANGES_MAX, sizeof(*worsts));
+	size_t count;
+	int err = worsts ? 0 : -ENOMEM;
 
-	if (count < 0)
-		return count;
-	kept = chain_keep_worst(chain->ranges, count);
-	for (size_t i = 0; i < kept; i++) {
-		struct chain_worst *worst = snapshot_add(s, list);
+	chain_ranges_add(chain->ranges, chain->recents);
+	count = err ? 0 : chain_keep_worst(worsts, chain_ranges_list(chain->ranges, worsts));
+	for (size_t i = 0; !err && i < count; i++) {
+		struct chain_worst *worst;
 
-		if (!worst)
-			return -ENOMEM;
-		*worst = chain->ranges[i];
+		if (!snapshot_vm(s, worsts[i].birth))
+			continue;
+		worst = snapshot_add(s, list);
+		if (worst)
+			*worst = worsts[i];
+		else
+			err = -ENOMEM;
 	}
-	return 0;
+	free(worsts);
+	return err;
 }
 
 /* The kernel no longer writes to the slot of a VM that has ended. */

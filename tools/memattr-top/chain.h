@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 #include "chain_counts.h"
+#include "chain_ranges.h"
 #include "fallback.h"
 #include "snapshot.h"
 #include "vm_table.h"
@@ -16,16 +17,6 @@ struct chain_item {
 	struct chain_links links;
 	uint64_t forgotten;
 };
-
-/* One of the ranges of a VM that have cost most. */
-struct chain_worst {
-	uint64_t birth;
-	uint64_t gfn_start, gfn_end;
-	struct chain_links links;
-};
-
-/* So many ranges of each VM are in a snapshot. */
-#define CHAIN_WORST_MAX	10
 
 extern const struct field chain_item_fields[11], chain_worst_fields[12];
 int chain_compare_items(const void *a, const void *b);
@@ -57,7 +48,8 @@ struct chain {
 	struct hooks hooks;
 	struct chain_bpf *bpf;	/* NULL: nobody looks */
 	struct chain_vm *vms;	/* VM_SLOTS of them, shared with the kernel */
-	struct chain_worst *ranges;	/* room for CHAIN_RANGES of them, when they are read */
+	const struct chain_recent *recents;	/* CHAIN_RECENT of them, likewise */
+	struct chain_ranges *ranges;
 };
 
 /* Begins to collect; @table has the maps that say which VM has which slot. Returns 0 or -errno. */
@@ -66,13 +58,15 @@ int chain_start(struct chain *chain, const struct vm_table *table);
 void chain_stop(struct chain *chain);
 
 /*
+ * Says whether any VM has a policy, which may widen zaps. Otherwise what is zapped is what is converted, and nobody has
+ * to look.
+ */
+void chain_watch_zaps(struct chain *chain, bool has_policies);
+
+/*
  * Adds the table's VMs to the list of chain_items, and their worst ranges to the list of chain_worsts; the list of VMs
  * is complete and in order. Clears the slots of those that have ended. Returns 0 or -errno.
  */
 int chain_read(struct chain *chain, const struct vm_table *table, struct snapshot *s, int items, int worsts);
-/* What the range has cost the guest and the host. */
-uint64_t chain_cost_ns(const struct chain_links *links);
-/* Keeps the ranges that cost most, up to CHAIN_WORST_MAX of each VM, and puts them first. Returns how many. */
-size_t chain_keep_worst(struct chain_worst *ranges, size_t count);
 
 #endif

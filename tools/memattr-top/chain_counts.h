@@ -10,9 +10,6 @@
 #define CHAIN_RECENT	8192
 /* A conversion of a range that is not aligned to its size takes several. */
 #define CHAIN_PIECES	(4 * CHAIN_RECENT)
-/* The ranges whose costs are told apart. Of more, those that were used least recently go. */
-#define CHAIN_RANGES	4096
-
 /* Running totals, of a VM or of one range. */
 struct chain_links {
 	__u64 conversions;	/* that changed something */
@@ -29,14 +26,26 @@ struct chain_links {
 /* One per slot of a VM. */
 struct chain_vm {
 	struct chain_links links;
-	__u64 orders;		/* bit n: a recent conversion has had a piece of order n */
+	__u64 sizes;		/* of pieces that recent conversions have had, ORed */
 	__u64 forgotten;	/* conversions that went from the recent ones without a fault */
 };
 
-/* The most that a VM's conversions can be told apart by is which pages they were asked for. */
-struct chain_range_key {
+enum chain_followed {
+	CHAIN_NOT_FOLLOWED,
+	CHAIN_FAULTING,		/* the fault's time is being filled in */
+	CHAIN_FOLLOWED,
+};
+
+/* A recent conversion. */
+struct chain_recent {
+	__u64 number;		/* from 1 up; 0: it is being filled in, or there is none */
 	__u64 birth;		/* of the VM */
-	__u64 gfn_start, gfn_end;
+	__u64 gfn_start, gfn_end;	/* what was asked for */
+	__u64 area_start, area_end;	/* gfns; faults there belong to it */
+	__u64 end_ns;		/* CLOCK_MONOTONIC */
+	__u64 exit_ns, convert_ns, zap_ns, fault_ns;	/* as in struct chain_links */
+	__u32 slot;
+	__u32 followed;		/* enum chain_followed */
 };
 
 #endif

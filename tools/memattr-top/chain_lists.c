@@ -2,8 +2,6 @@
 /* What a snapshot has of chains. */
 #include "chain.h"
 
-#include <stdlib.h>
-
 #define FIELD_LINK(of, member)	FIELD(FIELD_UNSIGNED, of, #member, links.member)
 #define FIELDS_LINKS(of) \
 	FIELD_LINK(of, conversions), FIELD_LINK(of, exits), FIELD_LINK(of, exit_ns), FIELD_LINK(of, convert_ns), \
@@ -39,32 +37,4 @@ int chain_compare_worsts(const void *a, const void *b)
 
 	return compare(left->birth, right->birth) ?: compare(left->gfn_start, right->gfn_start) ?:
 	       compare(left->gfn_end, right->gfn_end);
-}
-
-uint64_t chain_cost_ns(const struct chain_links *links)
-{
-	return links->exit_ns + links->convert_ns + links->zap_ns + links->refault_ns;
-}
-
-/* By VM, and from the highest cost down. */
-static int compare_costs(const void *a, const void *b)
-{
-	const struct chain_worst *left = a, *right = b;
-
-	return compare(left->birth, right->birth) ?:
-	       compare(chain_cost_ns(&right->links), chain_cost_ns(&left->links)) ?: chain_compare_worsts(a, b);
-}
-
-size_t chain_keep_worst(struct chain_worst *ranges, size_t count)
-{
-	size_t kept = 0, of_vm = 0;
-
-	if (count)
-		qsort(ranges, count, sizeof(*ranges), compare_costs);
-	for (size_t i = 0; i < count; i++) {
-		of_vm = kept && ranges[kept - 1].birth == ranges[i].birth ? of_vm + 1 : 1;
-		if (of_vm <= CHAIN_WORST_MAX)
-			ranges[kept++] = ranges[i];
-	}
-	return kept;
 }

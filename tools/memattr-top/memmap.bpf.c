@@ -125,8 +125,8 @@ static long change_piece(__u32 i, struct change *change)
 
 	if (!take_piece(&change->start, change->end, &piece))
 		return 1;
-	key.order = piece.order + MEMMAP_ORDER;
-	key.at = piece.at;
+	key.gfn = piece.start << MEMMAP_ORDER;
+	key.pages = piece.pages << MEMMAP_ORDER;
 	block = block_of(&key);
 	if (!block)
 		return 0;
@@ -169,7 +169,9 @@ int BPF_PROG(map_convert_stock, struct kvm *kvm, struct kvm_gfn_range *range)
 
 static int add_fault(struct kvm_vcpu *vcpu, __u64 gpa, __u32 level)
 {
-	struct memmap_key key = { .order = MEMMAP_ORDER, .at = gpa >> (PAGE_SHIFT + MEMMAP_ORDER) };
+	struct memmap_key key = {
+		.gfn = gpa >> (PAGE_SHIFT + MEMMAP_ORDER) << MEMMAP_ORDER, .pages = 1 << MEMMAP_ORDER,
+	};
 	struct memmap_block *block;
 
 	if ((__u64)vcpu->kvm != shown_kvm)

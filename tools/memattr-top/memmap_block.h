@@ -13,8 +13,8 @@
 #define MEMMAP_SLOTS	512
 
 struct memmap_key {
-	__u64 order;		/* a block has 2^order pages */
-	__u64 at;		/* in units of its size */
+	__u64 gfn;
+	__u64 pages;		/* a power of two */
 };
 
 struct memmap_block {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What memattr-top exports. docs/metrics.md says what each family is for. */
+/* The metrics of memattr-top. docs/metrics.md says what each family is for. */
 #include "figures.h"
 
 #include <string.h>
@@ -84,7 +84,7 @@ static bool process_cpu_ns(const struct snapshot *s, const void *item, uint64_t 
 	return true;
 }
 
-/* What can change while the VM lives is here, and not in the labels of what is counted. */
+/* These can change while the VM lives: so they are not in the labels of what is counted. */
 static void vm_labels(struct labels *labels, const struct snapshot *s, const void *item)
 {
 	const struct snapshot_vm *vm = item;
@@ -285,7 +285,7 @@ static const struct family families[] = {
 	{ "memattr_vm_huge_pages", FAMILY_GAUGE, .needs = MEASURE_HUGE, .at = offsetof(struct top_vm, huge_pages),
 	  .help = "Huge pages that are mapped in the guest." },
 	{ "memattr_vm_huge_pages_mapped", FAMILY_COUNTER, .needs = MEASURE_FAULTS | MEASURE_AHEAD, NUMBER(huge_mapped),
-	  .help = "Huge pages that became mapped. What is not mapped any more has been lost." },
+	  .help = "Huge pages that became mapped. If they no longer are, they have been lost." },
 	{ "memattr_vm_prefaulted_bytes", FAMILY_COUNTER, IN_BYTES, .needs = MEASURE_STATS, NUMBER(prefaulted_pages),
 	  .help = "Memory that was mapped before the guest touched it." },
 	{ "memattr_vm_prefaulted_unused_bytes", FAMILY_COUNTER, IN_BYTES, .needs = MEASURE_STATS,

@@ -10,22 +10,22 @@
 /* Neither a result nor an errno: what this kernel does not have is never found. */
 #define NO_RESULT INT_MIN
 
-int pf_results_read(struct pf_results *found)
+int pf_results_read(struct pf_results *results)
 {
-	__u8 results[KERNEL_RESULTS];
+	__u8 known[KERNEL_RESULTS];
 	struct kvm_btf kvm;
 	int err = kvm_btf_load(&kvm);
 
 	if (err)
 		return err;
-	results_find(kvm.btf, results);
+	results_find(kvm.btf, known);
 	kvm_btf_free(&kvm);
-	*found = (struct pf_results){ NO_RESULT, NO_RESULT };
+	*results = (struct pf_results){ NO_RESULT, NO_RESULT };
 	for (int i = 0; i < KERNEL_RESULTS; i++) {
-		if (results[i] == RESULT_FIXED)
-			found->fixed = i;
-		if (results[i] == RESULT_SPURIOUS)
-			found->spurious = i;
+		if (known[i] == RESULT_FIXED)
+			results->fixed = i;
+		if (known[i] == RESULT_SPURIOUS)
+			results->spurious = i;
 	}
 	return 0;
 }
