@@ -91,8 +91,8 @@ sub stat_of {
 	return $text =~ /^(\d+)$/ ? $1 : "no $name";
 }
 
-# Stops a guest in the midst of its work: what memattr-top has counted, and what KVM has in these statistics since. @$policy is
-# a policy and its parameters.
+# Stops a guest in the midst of its work: what memattr-top has counted, and what KVM has in these statistics since.
+# @$policy is a policy and its parameters.
 sub freeze {
 	my ($guest, $policy, @names) = @_;
 	my ($file, @parameters) = @{ $policy // [] };
@@ -183,6 +183,8 @@ sub nulls {
 
 sub not_available {
 	my ($vm) = @_;
+	# A VM that is in none has none.
+	delete @$vm{qw(cgroup container)};
 	is(nulls($vm), join(' ', sort qw(req_pg denied p50_ns p99_ns policy held failed left noop widen_pg zap_time_ns
 		zap_p50_ns zap_p99_ns huge_lost huge_new calls call_time_ns budget_percent refused host_refused ahead_pg
 		unused_pg ejected)), 'what is n/a of the VM, and only that');

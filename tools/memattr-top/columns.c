@@ -274,11 +274,11 @@ static const struct column policy[] = {
 
 #define PART(member)	COUNT(part_figures, numbers.member)
 #define PART_P50(measure) \
-	{ "p50", "P50", PERCENTILE(part_figures, latency, 50), .needs = measure, .help = "median of it" }
+	{ "p50", "P50", PERCENTILE(part_figures, latency, 50), .needs = (measure), .help = "median of it" }
 #define PART_P99(measure) \
-	{ "p99", "P99", PERCENTILE(part_figures, latency, 99), .needs = measure, .help = "99th percentile of it" }
+	{ "p99", "P99", PERCENTILE(part_figures, latency, 99), .needs = (measure), .help = "99th percentile of it" }
 #define PART_SHARE(measure, words) \
-	{ "share", "SHARE", CELL(part_figures, share, UNIT_PERCENT), .needs = measure, .help = words }
+	{ "share", "SHARE", CELL(part_figures, share, UNIT_PERCENT), .needs = (measure), .help = (words) }
 
 static const struct column vcpus[] = {
 	COLUMN_PID,
@@ -327,10 +327,12 @@ static const struct column faults[] = {
 	  .help = "of these, those that were not mapped before" },
 };
 
-#define COLUMNS(of, who, by)	.columns = of, .column_count = sizeof(of) / sizeof(*of), .fixed = who, .sort = by
+#define COLUMNS(of, who, by) \
+	.columns = (of), .column_count = sizeof(of) / sizeof(*(of)), .fixed = (who), .sort = (by)
 #define TABLE(of, by)	COLUMNS(of, 2, by), .figures_size = sizeof(struct figures), .figures = fill_figures
 #define PARTS(of, who, part) \
-	COLUMNS(of, who, who), .figures_size = sizeof(struct part_figures), .figures = fill_##part, .next_part = next_##part
+	COLUMNS(of, who, who), .figures_size = sizeof(struct part_figures), .figures = fill_##part, \
+	.next_part = next_##part
 
 static uint64_t exits_of(const struct snapshot_vm *vm)
 {
