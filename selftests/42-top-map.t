@@ -286,7 +286,8 @@ sub replayed_map {
 
 # The map of a guest that runs: what it counts is on the map.
 sub map_of_guest {
-	my $guest = start_guest(qw(--name busy --scenario churn --mem 64 --rate 100 --duration 1000));
+	my @mode = @_;
+	my $guest = start_guest(qw(--name busy --scenario churn --mem 64 --rate 100 --duration 1000), @mode);
 	go_guest($guest);
 	start_map();
 	see(qr/^0x0 +s\.*$/m, 'the map of a guest');
@@ -376,6 +377,11 @@ my %parts = (
 		map_of_guest();
 		off();
 	},
+	'the part in place' => sub {
+		start_tmux();
+		chains_ok('in-place', qw(--in-place --scenario churn --mem 4 --count 100 --vcpus 2));
+		map_of_guest('--in-place');
+	},
 	'the part on the stock kernel' => sub {
 		start_tmux();
 		stock();
@@ -386,4 +392,5 @@ run_parts(PART_S, \%parts, sub {
 	unit_tests_ok('build/selftests/tools/map-unit', 'map-unit, which needs no kernel');
 	in_vm('the part on the stock kernel', 'stock', PART_S);
 	in_vm('the part on the patched kernel', $ENV{MEMATTR_KERNEL} // 'patched', PART_S);
+	in_vm('the part in place', [$ENV{MEMATTR_KERNEL} // 'patched', '--append', 'kvm.gmem_in_place_conversion=1'], PART_S);
 });
