@@ -27,6 +27,7 @@ struct chain_links {
 struct chain_vm {
 	struct chain_links links;
 	__u64 sizes;		/* of pieces that recent conversions have had, ORed */
+	__u64 last_number;	/* of its last conversion */
 	__u64 forgotten;	/* conversions that went from the recent ones without a fault */
 };
 
