@@ -52,7 +52,7 @@ sub end_trace {
 	return sort { $a->{time} <=> $b->{time} } @events;
 }
 
-# What happens to each conversion: the last one of a page is followed by the next fault on it, but only once.
+# Says what happens to each conversion: the last one of a page is followed by the next fault on it, but only once.
 sub model_of {
 	my (%zapped, %last, @conversions);
 	for my $event (@_) {
@@ -99,7 +99,8 @@ sub worst_ranges_ok {
 	my ($document, $name, @conversions) = @_;
 	my %range;
 	for (@conversions) {
-		my $sum = $range{"$_->{gfn_start}-$_->{gfn_end}"} //= { map { $_ => 0 } qw(conversions faults convert zap fault) };
+		my $sum = $range{"$_->{gfn_start}-$_->{gfn_end}"} //=
+			{ map { $_ => 0 } qw(conversions faults convert zap fault) };
 		$sum->{conversions}++;
 		$sum->{faults} += defined $_->{fault_ns};
 		$sum->{convert} += convert_ns($_);
@@ -316,7 +317,7 @@ sub programs {
 	return join ' ', sort grep { /^(?:chain|map)_/ } map { $_->{name} // '' } @programs;
 }
 
-# What nobody looks at is not even loaded.
+# Nothing is even loaded that nobody looks at.
 sub off {
 	my $guest = start_guest(qw(--name off --count 1));
 	start_on_screen(qr/EXITS/, 80, 24, $TOP, '-d 0.2');
@@ -347,8 +348,8 @@ sub stock {
 	stop($top, 'INT');
 	my ($document, %chain) = chains_of($top, 'exact');
 	is(join(' ', sort keys %chain), 'convert exit fault wait zap', 'stock: chains have their links');
-	is_deeply([ grep { defined } map { @$_{qw(link_count link_time_ns link_mean_ns link_share_percent)} } values %chain ], [],
-		  'without figures');
+	my @figures = map { @$_{qw(link_count link_time_ns link_mean_ns link_share_percent)} } values %chain;
+	is("@{[ scalar @figures, grep { defined } @figures ]}", '20', 'without figures');
 	my $vm = start_vm();
 	start_map();
 	see(qr/memory of 1 VM.*had no event/s, '8: the map, which waits for an event');
@@ -357,8 +358,8 @@ sub stock {
 	vm_ok($vm, 'shared 0x1000 0x200');
 	see(qr/^0x1000000 +U{64}\n0x1200000 +u/m, 'and conversions');
 	press('n');
-	see(qr/^0x1000000 \+16K: private or shared: n\/a; run 0x1000000 \+16M, memslot 0\n1 conversion, .* to shared; 0 faults$/m,
-	    'in words');
+	see(qr/^0x1000000 \+16K: private or shared: n\/a; run 0x1000000 \+16M, memslot 0$/m, 'in words');
+	see(qr/^1 conversion, .* to shared; 0 faults$/m, 'and what happened there');
 	press('q');
 	see_end('q: ends');
 	end_vm($vm);

@@ -62,8 +62,8 @@ struct {
 } recents SEC(".maps");
 
 /*
- * A piece of a VM in one number, because short keys take less time: its lowest bit is that of the size. Of the VM's birth
- * there are 22 bits; the conversion that is found has the whole.
+ * A piece of a VM in one number, because short keys take less time: its lowest bit is that of the size. It has
+ * 22 bits of the VM's birth; the conversion that is found has the whole.
  */
 static __always_inline __u64 key_of(__u64 birth, const struct piece *piece)
 {
@@ -79,7 +79,7 @@ struct {
 	__type(value, __u64);
 } pieces SEC(".maps");
 
-/* What a thread did last. */
+/* A thread's last actions. */
 struct thread {
 	__u64 exit_ns;		/* an exit that asked for a conversion; 0: none, or it has been used */
 	__u64 exit_kvm;		/* 0: the hook does not tell, nor does it tell the range */
