@@ -112,7 +112,7 @@ static void test_ranges_in_parts(void **state)
 	assert_int_equal(parse(&ranges, "0x5000-0x7000 2 private\n"), 0);
 	assert_int_equal(ranges.next, 0);
 	assert_ranges(&ranges, "1-2 5-7 ");
-	/* Then from the start again. What lies behind is kept, and what is cut in two becomes one again. */
+	/* Then from the start again. The ranges after these are kept, and one that is cut in two becomes one again. */
 	assert_int_equal(parse(&ranges, "0x3000-0x6000 3 private\nmore from 0x6000 on: write this\n"), 0);
 	assert_int_equal(ranges.next, 6);
 	assert_ranges(&ranges, "3-7 ");
@@ -446,7 +446,8 @@ static void test_worst(void **state)
 	(void)state;
 	for (uint64_t i = 0; i < 40; i++)
 		ranges[i] = (struct chain_worst){
-			.birth = 1 + i % 3, .gfn_start = i, .gfn_end = i + 1, .links.convert_ns = 1000 - i, .links.wait_ns = 9 * i,
+			.birth = 1 + i % 3, .gfn_start = i, .gfn_end = i + 1,
+			.links.convert_ns = 1000 - i, .links.wait_ns = 9 * i,
 		};
 	/* The third VM has 13 ranges; of each VM ten are kept. */
 	count = chain_keep_worst(ranges, 40);
@@ -491,7 +492,7 @@ static void test_sums(void **state)
 	recents[3].fault_ns = 500;
 	for (int i = 0; i < 3; i++)
 		chain_ranges_add(&sums, recents);
-	/* What has been overwritten counts on. What is being filled in does not count yet. */
+	/* A conversion that has been overwritten counts on. One that is being filled in does not count yet. */
 	set_recent(CHAIN_RECENT + 1, BIRTH + 1, 0x100, 9);
 	set_recent(4, BIRTH, 0x900, 9);
 	recents[4].number = 0;

@@ -61,21 +61,25 @@ struct {
 	__type(value, struct chain_recent);
 } recents SEC(".maps");
 
-struct piece_key {
-	__u64 birth;
-	struct piece piece;
-};
+/*
+ * A piece of a VM in one number, because short keys take less time: its lowest bit is that of the size. It has
+ * 22 bits of the VM's birth; the conversion that is found has the whole.
+ */
+static __always_inline __u64 key_of(__u64 birth, const struct piece *piece)
+{
+	return birth << 42 | piece->start << 1 | piece->pages;
+}
 
 /* The number of the last conversion of each piece. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, CHAIN_PIECES);
-	__type(key, struct piece_key);
+	__type(key, __u64);
 	__type(value, __u64);
 } pieces SEC(".maps");
 
-/* What a thread did last. */
+/* A thread's last actions. */
 struct thread {
 	__u64 exit_ns;		/* an exit that asked for a conversion; 0: none, or it has been used */
 	__u64 exit_kvm;		/* 0: the hook does not tell, nor does it tell the range */
@@ -246,46 +250,47 @@ static __always_inline void add_conversion(struct chain_links *links, const stru
 	}
 }
 
-static __always_inline void forget_piece(const struct piece_key *key, __u64 of_number)
-{
-	__u64 *number = bpf_map_lookup_elem(&pieces, key);
-
-	if (number && *number == of_number)
-		bpf_map_delete_elem(&pieces, key);
-}
-
-static __always_inline void remember_piece(const struct piece_key *key, const __u64 *number)
-{
-	__u64 *found = bpf_map_lookup_elem(&pieces, key);
-
-	/* Guests convert the same pages again and again. */
-	if (found)
-		*found = *number;
-	else if (bpf_map_update_elem(&pieces, key, number, BPF_ANY))
-		lose();
-}
-
 struct cut {
-	struct piece_key key;
+	__u64 birth;
 	__u64 start, end;
 	__u64 number;
 	__u64 sizes;
 };
 
-static long forget_next(__u32 i, struct cut *cut)
+static __always_inline void remember_piece(struct cut *cut, const struct piece *piece)
 {
-	if (!take_piece(&cut->start, cut->end, &cut->key.piece))
-		return 1;
-	forget_piece(&cut->key, cut->number);
-	return 0;
+	__u64 key = key_of(cut->birth, piece);
+	__u64 *found = bpf_map_lookup_elem(&pieces, &key);
+
+	cut->sizes |= piece->pages;
+	/* Guests convert the same pages again and again. */
+	if (found)
+		*found = cut->number;
+	else if (bpf_map_update_elem(&pieces, &key, &cut->number, BPF_ANY))
+		lose();
 }
 
 static long remember_next(__u32 i, struct cut *cut)
 {
-	if (!take_piece(&cut->start, cut->end, &cut->key.piece))
+	struct piece piece;
+
+	if (!take_piece(&cut->start, cut->end, &piece))
 		return 1;
-	cut->sizes |= cut->key.piece.pages;
-	remember_piece(&cut->key, &cut->number);
+	remember_piece(cut, &piece);
+	return 0;
+}
+
+static long forget_next(__u32 i, struct cut *cut)
+{
+	struct piece piece;
+	__u64 key, *number;
+
+	if (!take_piece(&cut->start, cut->end, &piece))
+		return 1;
+	key = key_of(cut->birth, &piece);
+	number = bpf_map_lookup_elem(&pieces, &key);
+	if (number && *number == cut->number)
+		bpf_map_delete_elem(&pieces, &key);
 	return 0;
 }
 
@@ -293,7 +298,7 @@ static long remember_next(__u32 i, struct cut *cut)
 static void forget(struct chain_recent *old)
 {
 	struct cut cut = {
-		.key.birth = old->birth, .start = old->area_start, .end = old->area_end, .number = old->number,
+		.birth = old->birth, .start = old->area_start, .end = old->area_end, .number = old->number,
 	};
 	struct chain_vm *chain = bpf_map_lookup_elem(&chains, &old->slot);
 	struct vm_slot *vm = bpf_map_lookup_elem(&vms, &old->slot);
@@ -308,19 +313,18 @@ static void forget(struct chain_recent *old)
 static void remember_area(struct chain_vm *chain, const struct chain_recent *conversion)
 {
 	struct cut cut = {
-		.key.birth = conversion->birth, .start = conversion->area_start, .end = conversion->area_end,
+		.birth = conversion->birth, .start = conversion->area_start, .end = conversion->area_end,
 		.number = conversion->number,
 	};
+	struct piece whole = { cut.start, cut.end - cut.start };
 
-	if (is_piece(cut.start, cut.end)) {
-		cut.key.piece = (struct piece){ cut.start, cut.end - cut.start };
-		cut.sizes = cut.end - cut.start;
-		remember_piece(&cut.key, &cut.number);
-	} else {
+	if (is_piece(cut.start, cut.end))
+		remember_piece(&cut, &whole);
+	else
 		bpf_loop(PIECES_MAX, remember_next, &cut, 0);
-	}
 	if (cut.sizes & ~chain->sizes)
 		__sync_fetch_and_or(&chain->sizes, cut.sizes);
+	chain->last_number = conversion->number;
 }
 
 /* Faults belong to what was converted, and to what a policy wanted zapped besides. */
@@ -380,7 +384,7 @@ int BPF_PROG(chain_convert, struct kvm *kvm, const struct kvm_memattr_convert_ev
 }
 
 struct search {
-	struct piece_key key;
+	__u64 birth;
 	__u64 gfn;
 	__u64 sizes;		/* still to be looked for */
 	__u64 number;		/* the last conversion found; 0: none */
@@ -388,13 +392,14 @@ struct search {
 
 static long look_up_size(__u32 i, struct search *search)
 {
-	__u64 pages = search->sizes & -search->sizes, *number;
+	__u64 pages = search->sizes & -search->sizes, key, *number;
+	struct piece piece = { search->gfn & -pages, pages };
 
 	if (!pages)
 		return 1;
 	search->sizes -= pages;
-	search->key.piece = (struct piece){ search->gfn & -pages, pages };
-	number = bpf_map_lookup_elem(&pieces, &search->key);
+	key = key_of(search->birth, &piece);
+	number = bpf_map_lookup_elem(&pieces, &key);
 	if (number && *number > search->number)
 		search->number = *number;
 	return 0;
@@ -418,27 +423,43 @@ static void follow(struct chain_vm *chain, struct chain_recent *conversion, __u6
 	conversion->followed = CHAIN_FOLLOWED;
 }
 
+static struct chain_recent *recent_of(__u64 number, __u64 birth)
+{
+	__u32 at = number % CHAIN_RECENT;
+	struct chain_recent *found = number ? bpf_map_lookup_elem(&recents, &at) : NULL;
+
+	return found && found->number == number && found->birth == birth ? found : NULL;
+}
+
+/* Finds the last conversion that a gfn belongs to. */
+static struct chain_recent *find_recent(const struct chain_vm *chain, __u64 birth, __u64 gfn)
+{
+	struct search search = { .birth = birth, .gfn = gfn, .sizes = chain->sizes };
+	struct chain_recent *last = recent_of(chain->last_number, birth);
+
+	/* Guests often use what they have just converted. */
+	if (last && gfn >= last->area_start && gfn < last->area_end)
+		return last;
+	look_up_size(0, &search);
+	if (search.sizes)
+		bpf_loop(PIECES_MAX, look_up_size, &search, 0);
+	return recent_of(search.number, birth);
+}
+
 SEC("tp_btf/kvm_stage2_fault")
 int BPF_PROG(chain_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, int level, _Bool prefaulted, int ret,
 	     __u64 ns)
 {
-	struct search search = { .gfn = gpa >> PAGE_SHIFT };
 	struct chain_recent *conversion;
 	struct chain_vm *chain;
-	__u32 slot, at;
+	__u64 birth;
+	__u32 slot;
 
 	if (!vcpu || (ret != ret_pf_fixed && ret != ret_pf_spurious))
 		return 0;
-	chain = chain_of(vcpu->kvm, &slot, &search.key.birth);
-	if (!chain)
-		return 0;
-	search.sizes = chain->sizes;
-	look_up_size(0, &search);
-	if (search.sizes)
-		bpf_loop(PIECES_MAX, look_up_size, &search, 0);
-	at = search.number % CHAIN_RECENT;
-	conversion = search.number ? bpf_map_lookup_elem(&recents, &at) : NULL;
-	if (conversion && conversion->number == search.number)
+	chain = chain_of(vcpu->kvm, &slot, &birth);
+	conversion = chain ? find_recent(chain, birth, gpa >> PAGE_SHIFT) : NULL;
+	if (conversion)
 		follow(chain, conversion, ns);
 	return 0;
 }

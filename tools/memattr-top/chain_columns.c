@@ -47,7 +47,7 @@ static const struct chain_item *item_of(const struct snapshot *s, uint64_t birth
 		       chain_compare_items);
 }
 
-/* What has been added since the snapshot before. Whatever was not there had counted nothing. */
+/* Returns what has been added since the snapshot before. A VM that was not there had counted nothing. */
 static struct chain_links links_of(const struct pair *pair, const struct snapshot_vm *vm)
 {
 	const struct chain_item *now = item_of(pair->now, vm->birth), *then = item_of(pair->before, vm->birth);
@@ -107,7 +107,8 @@ const struct column chain_columns[] = {
 	  .help = "conversions that went through it; of the last two, those that a fault followed" },
 	{ "link_time", "TIME", OF_LINK(total, UNIT_NS), .help = "spent in it, in each second" },
 	{ "link_mean", "MEAN", OF_LINK(mean, UNIT_NS), .help = "for each conversion" },
-	{ "link_share", "SHARE", OF_LINK(share, UNIT_PERCENT), .help = "in percent of what the VM's chains cost; to wait costs nothing" },
+	{ "link_share", "SHARE", OF_LINK(share, UNIT_PERCENT), 
+	  .help = "in percent of what the VM's chains cost; to wait costs nothing" },
 };
 
 /* --- the ranges that cost most --- */

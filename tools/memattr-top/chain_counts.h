@@ -6,7 +6,7 @@
 #ifndef MEMATTR_TOP_CHAIN_COUNTS_H
 #define MEMATTR_TOP_CHAIN_COUNTS_H
 
-/* Conversions that may still be followed by a fault. Of more, the oldest ones go. */
+/* Conversions that may still be followed by a fault. If there are more, the oldest ones go. */
 #define CHAIN_RECENT	8192
 /* A conversion of a range that is not aligned to its size takes several. */
 #define CHAIN_PIECES	(4 * CHAIN_RECENT)
@@ -27,6 +27,7 @@ struct chain_links {
 struct chain_vm {
 	struct chain_links links;
 	__u64 sizes;		/* of pieces that recent conversions have had, ORed */
+	__u64 last_number;	/* of its last conversion */
 	__u64 forgotten;	/* conversions that went from the recent ones without a fault */
 };
 

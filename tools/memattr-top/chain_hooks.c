@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which events of this kernel chains come from. The memattr series adds kvm_memattr_* and kvm_stage2_fault. */
+/* The events of this kernel that chains come from. The memattr series adds kvm_memattr_* and kvm_stage2_fault. */
 #include "chain.h"
 
 #include "figures.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a snapshot has of chains. */
+/* The lists of a snapshot that are about chains. */
 #include "chain.h"
 
 #define FIELD_LINK(of, member)	FIELD(FIELD_UNSIGNED, of, #member, links.member)

@@ -21,7 +21,7 @@ struct chain_worst {
 #define CHAIN_WORST_MAX	10
 
 #define CHAIN_RANGES_ROOM	8192	/* a power of two */
-/* Of more ranges, the half that has cost less is forgotten. */
+/* If there are more ranges, the half that has cost less is forgotten. */
 #define CHAIN_RANGES_MAX	(CHAIN_RANGES_ROOM / 2)
 
 struct chain_ranges {
@@ -40,7 +40,7 @@ void chain_ranges_add(struct chain_ranges *ranges, const struct chain_recent *re
 /* Copies the ranges of all VMs to an array of CHAIN_RANGES_MAX. Returns how many. */
 size_t chain_ranges_list(const struct chain_ranges *ranges, struct chain_worst *to);
 
-/* What the range has cost the guest and the host. */
+/* Returns what the range has cost the guest and the host. */
 uint64_t chain_cost_ns(const struct chain_links *links);
 /* Keeps the ranges that cost most, up to CHAIN_WORST_MAX of each VM, and puts them first. Returns how many. */
 size_t chain_keep_worst(struct chain_worst *ranges, size_t count);

@@ -39,7 +39,7 @@ static void stop_map(struct looks *looks, int stats_fd)
 	memmap_stop(&looks->map);
 }
 
-/* What cannot be collected is n/a, and the rest is shown all the same. */
+/* If one of them cannot be collected, it is n/a, and the rest is shown all the same. */
 void looks_want(struct looks *looks, const struct vm_table *table, unsigned int measures, const struct snapshot_vm *vm,
 		int stats_fd)
 {
@@ -81,7 +81,7 @@ static void describe(const struct fallback *fallback, const struct hooks *hooks,
 	snprintf(text->note, sizeof(text->note), "nobody has looked at it so far");
 }
 
-/* Those of the map come after those of chains, which come after the tool's others. */
+/* The hooks of the map come after those of chains, which come after the tool's others. */
 static void describe_hooks(const struct looks *looks, struct snapshot *s)
 {
 	const struct chain *chain = &looks->chain;

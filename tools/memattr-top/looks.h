@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What is collected only while somebody looks at it: chains, and the map of one VM's memory. */
+/* Chains, and the map of one VM's memory, are collected only while somebody looks at them. */
 #ifndef MEMATTR_TOP_LOOKS_H
 #define MEMATTR_TOP_LOOKS_H
 

@@ -92,7 +92,7 @@ struct {
 	__type(value, struct memmap_slot);
 } memslots SEC(".maps");
 
-/* Of the last listing of memslots. */
+/* The last listing of memslots has left these. */
 __u64 generation;
 __u32 slot_count;	/* more than MEMMAP_SLOTS: some are left out */
 

@@ -30,7 +30,7 @@ enum map_kind {
 	MAP_NOT_KNOWN,	/* this kernel does not tell */
 };
 
-/* What has happened in a block since somebody began to look. Blocks of several sizes can overlap. */
+/* A block, and what has happened in it since somebody began to look. Blocks of several sizes can overlap. */
 struct map_block {
 	uint64_t birth;		/* of the VM */
 	uint64_t gfn_start, gfn_end;
@@ -61,7 +61,7 @@ enum map_metric {
 
 extern const struct fallback map_fallback;
 
-/* Whose memory it is. */
+/* The VM whose memory it is. */
 struct map_vm {
 	uint64_t birth;
 	uint64_t kvm;		/* the address of its struct kvm */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the kernel tells of one VM's memory, for a map of it. Shared by BPF and C: expects __u32 and __u64.
+ * The kernel's side of a map of one VM's memory. Shared by BPF and C: expects __u32 and __u64.
  */
 #ifndef MEMATTR_TOP_MEMMAP_BLOCK_H
 #define MEMATTR_TOP_MEMMAP_BLOCK_H
 
 /* The smallest block of which changes and faults are known: 2 MiB, as large as a huge page. */
 #define MEMMAP_ORDER	9
-/* As many blocks take 8 MiB of kernel memory. Of more, those that changed least recently go. */
+/* As many blocks take 8 MiB of kernel memory. If there are more, the ones that changed least recently go. */
 #define MEMMAP_BLOCKS	65536
 /* KVM allows more, but VMMs use a few dozen. */
 #define MEMMAP_SLOTS	512

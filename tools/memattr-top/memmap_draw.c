@@ -18,7 +18,7 @@
 #define TEXT_LINES	3
 #define ZOOM_STEP	1
 
-/* What is on the screen, as the keys have left it. */
+/* The part of the map that is on the screen, as the keys have left it. */
 static struct {
 	uint64_t birth;		/* of the VM */
 	uint64_t gfn_start;	/* the first cell */
@@ -79,7 +79,7 @@ static void settle(const struct snapshot_vm *vm, uint64_t memory_end)
 	follow_cursor(memory_end);
 }
 
-/* What is hot stands out without colours, too: it is in capitals, and bold. */
+/* Hot cells stand out without colours, too: they are in capitals, and bold. */
 static chtype cell_look(const struct map_cell *cell, int heat)
 {
 	static const char letters[] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which events of this kernel the map of a VM's memory comes from. */
+/* The events of this kernel that the map of a VM's memory comes from. */
 #include "memmap.h"
 
 #include "figures.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a snapshot has of the map of a VM's memory. */
+/* The lists of a snapshot that make the map of a VM's memory. */
 #include "memmap.h"
 
 #include <errno.h>

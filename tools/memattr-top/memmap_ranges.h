@@ -20,8 +20,8 @@ struct gfn_ranges {
 };
 
 /*
- * Reads some ranges, from where the last reading ended: a file tells so many at once. What is known of the others stays
- * as it is. Returns 0 or -errno; -ENOENT: there is no such file.
+ * Reads some ranges, from where the last reading ended: a file tells so many at once. Others stay as they
+ * are known. Returns 0 or -errno; -ENOENT: there is no such file.
  */
 int gfn_ranges_read(struct gfn_ranges *ranges, const char *dir);
 void gfn_ranges_free(struct gfn_ranges *ranges);

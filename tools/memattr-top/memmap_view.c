@@ -10,7 +10,7 @@
 #define PAGE_SHIFT	12
 #define NS_PER_S	1000000000ULL
 
-/* What counts as hot, and as warm. */
+/* The limits from which a cell counts as hot, or as warm. */
 #define HOT_AGE_NS	(2 * NS_PER_S)
 #define WARM_AGE_NS	(30 * NS_PER_S)
 #define HOT_FAULTS_PER_S	100
@@ -208,7 +208,7 @@ int map_heat_by_faults(const struct map_cell *cell, double seconds)
 {
 	double rate;
 
-	/* What the kernel has dropped to make room counts as never seen. */
+	/* The kernel may have dropped blocks to make room: they count as never seen. */
 	if (seconds <= 0 || cell->faults <= cell->faults_before)
 		return 0;
 	rate = (cell->faults - cell->faults_before) / seconds;

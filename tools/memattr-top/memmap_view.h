@@ -22,7 +22,7 @@ struct map_cell {
 	uint32_t level;		/* of what a fault mapped last; 0: not known */
 };
 
-/* Which part of the memory is on the screen. */
+/* The part of the memory that is on the screen. */
 struct map_grid {
 	uint64_t gfn_start;
 	unsigned int order;
