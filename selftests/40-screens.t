@@ -118,9 +118,11 @@ sub pressed_keys {
 	my $record = make_record('long', qw(--snapshots 30));
 	$command = "$TRACE -d 0.1 --totals --replay $record";
 	my ($end) = (split /\n/, (run($TRACE, qw(-b --totals --replay), $record))[1])[-1] =~ /^(\S+)/;
+	$end //= 'no interval';
 	my ($last) = screen_of('100x24', "$command", qr/END OF RECORD.*all/s) =~ /trace (\S+)/;
 	is($last, $end, 'a record of 30 intervals on the screen ends as it does in batch output');
-	unlike(screen_of('100x24', $command, qr/PAUSED/, 'Space', '{'), qr/ $end /, '{: an earlier interval');
+	my $paused = screen_of('100x24', $command, qr/PAUSED/, 'Space', '{');
+	ok($paused =~ /PAUSED/ && $paused !~ / $end /, '{: an earlier interval') or diag($paused);
 	like(screen_of('100x24', $command, qr/END OF RECORD/, '{', '}', '}'), qr/ $end /, '}: the end again');
 	local $ENV{XDG_CONFIG_HOME} = "$TMP/config";
 	$command = "$tool{'memattr-top'} --replay " . record_of('memattr-top');
@@ -179,7 +181,7 @@ sub unknown {
 sub compressed {
 	my ($plain, $zipped) = ("$TMP/again", "$TMP/again.gz");
 	run('sh', '-c', "cp $_[0] $plain; gzip -c $plain >$zipped");
-	my $shown = (run($TRACE, '-b', '--replay', $plain))[1];
+	my $shown = (run($TRACE, '-b', '--replay', $plain))[1] || 'something';
 	is((run($TRACE, '-b', '--replay', $zipped))[1], $shown, 'a compressed record');
 	is((run('sh', '-c', "$TRACE -b --replay - <$zipped"))[1], $shown, 'from a pipe');
 	my $bytes = -s $zipped;

@@ -279,6 +279,7 @@ sub replayed_map {
 	start_on_screen(qr/END OF RECORD/, 80, 24, $TOP, '-d 0.1 --view map --replay /tmp/map.record');
 	my ($replayed) = screen() =~ /^(0x1000000 .*0x1400000 [^\n]*)/ms;
 	is(lc($replayed // 'nothing'), lc($before // ''), 'a record has the same map, without the runs that went');
+	unlike(screen(), qr/n\/a;/, 'and what happened there');
 	press('q');
 	see_end('q: ends');
 }

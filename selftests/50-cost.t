@@ -11,6 +11,8 @@ WITH_POLICY=350
 # Instructions that the series may add to the fault of a page.
 FAULT_WITHOUT_POLICY=10
 FAULT_WITH_POLICY=20
+# Instructions that prefault-trace may add to it; its manual says 520.
+FAULT_WITH_TRACE=560
 
 count()
 {
@@ -26,6 +28,18 @@ cost()
 fault_cost()
 {
 	count "$1" build/bench/prefault-cost "${2:-none}" walk-64m | cut -d " " -f 2
+}
+
+# The same while prefault-trace counts faults.
+traced_fault_cost()
+{
+	# shellcheck disable=SC2016
+	selftests/vm/run --icount --timeout 300 --kernel "$patched" --with build/bin/prefault-trace \
+		--with build/bench/prefault-cost -- sh -c '
+			bb=/.vm/busybox
+			build/bin/prefault-trace -b -d 600 >/dev/null 2>/tmp/hooks &
+			while ! $bb grep -q "use: " /tmp/hooks; do $bb sleep 0.2; done
+			build/bench/prefault-cost none walk-64m' | cut -d " " -f 2
 }
 
 # within NAME INSTRUCTIONS LIMIT: so many more than $stock, at most.
@@ -50,4 +64,6 @@ stock=$(fault_cost stock)
 within "a fault, no policy" "$(fault_cost "$patched")" $FAULT_WITHOUT_POLICY
 within "a fault, a policy without prefault" "$(fault_cost "$patched" build/bench/trivial.bpf.o)" \
 	$FAULT_WITH_POLICY
+stock=$(fault_cost "$patched")
+within "a fault, counted by prefault-trace" "$(traced_fault_cost)" $FAULT_WITH_TRACE
 finish

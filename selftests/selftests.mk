@@ -84,9 +84,11 @@ $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
 $(addprefix $(TESTS)/tools/,engine-unit.o map-unit.o top-unit.o): TESTS_CFLAGS += -Itools/memattr-top
 $(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
+# What memattr-top makes of snapshots, without a kernel.
+TOP_VIEWS := $(addprefix tools/memattr-top/,chain_columns.c chain_lists.c chain_ranges.c columns.c exit_names.c memmap_draw.c \
+	memmap_lists.c memmap_ranges.c memmap_view.c parts.c) tools/common/screen.c
 TOP_UNIT_TESTS := $(addprefix $(TESTS)/tools/,engine-unit map-unit top-unit)
-$(TOP_UNIT_TESTS): $(addprefix $(B)/tools/memattr-top/,columns.o exit_names.o parts.o chain_columns.o chain_lists.o \
-	chain_ranges.o memmap_draw.o memmap_lists.o memmap_ranges.o memmap_view.o) $(B)/tools/common/screen.o
+$(TOP_UNIT_TESTS): $(TOP_VIEWS:%.c=$(B)/%.o)
 $(TOP_UNIT_TESTS): TOOLS_LIBS += -lncursesw -ltinfo
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o details.o figures.o kinds.o use.o)
 $(TESTS)/tools/hooks-unit: $(B)/tools/prefault-trace/symbols.o

@@ -363,8 +363,6 @@ static bool parse_text(const char *input, size_t len)
 	return cells >= 0 && (size_t)cells <= len;
 }
 
-#define PARSER(name, samples, parse) { (name), (samples), sizeof(samples) / sizeof((samples)[0]), (parse) }
-
 const struct parser parsers[] = {
 	PARSER("name", name_samples, parse_name),
 	PARSER("status", status_samples, parse_status),

@@ -15,6 +15,8 @@ struct parser {
 	bool (*parse)(const char *input, size_t len);
 };
 
+#define PARSER(name, samples, parse) { (name), (samples), sizeof(samples) / sizeof((samples)[0]), (parse) }
+
 extern const struct parser parsers[];
 extern const size_t parser_count;
 

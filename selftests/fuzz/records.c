@@ -8,6 +8,7 @@
 
 #include "batch.h"
 #include "files.h"
+#include "metrics.h"
 #include "record.h"
 #include "tap.h"
 
@@ -48,6 +49,18 @@ static struct record_reader *open_record(const struct tool *tool, const char *by
 	return reader;
 }
 
+static void export(const struct tool *tool, const struct snapshot *now)
+{
+	static const struct metrics_format *const formats[] = { &metrics_text, &metrics_openmetrics };
+
+	for (size_t i = 0; tool->metrics && i < sizeof(formats) / sizeof(formats[0]); i++) {
+		struct metrics metrics = *tool->metrics;
+
+		metrics.parts = i == 0;
+		metrics_write(nowhere, formats[i], &metrics, now);
+	}
+}
+
 static void show(const struct tool *tool, struct args *args, const struct snapshot *before, const struct snapshot *now)
 {
 	static const struct format *const formats[] = { &table_format, &json_format, &csv_format };
@@ -83,6 +96,7 @@ static void copy_record(const struct tool *tool, struct args *args, struct recor
 			record_write_header(out, tool, now);
 		record_write(out, before, now);
 		show(tool, args, before, now);
+		export(tool, now);
 		snapshot_free(before);
 		before = now;
 		copy->intervals++;

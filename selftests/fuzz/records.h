@@ -16,8 +16,8 @@ void prepare_records(void);
 struct sample read_record(const char *tool);
 
 /*
- * Reads the input as a record of the tool, shows it in all views and formats, and writes it again. What has been read
- * once can be read again: returns false if not. @args has what the tool's own options are, and is changed.
+ * Reads the input as a record of the tool, shows it in all views and formats, exports it, and writes it again. What has
+ * been read once can be read again: returns false if not. @args has what the tool's own options are, and is changed.
  */
 bool parse_record_of(const struct tool *tool, struct args *args, const char *input, size_t len);
 

@@ -7,12 +7,7 @@
 #include "use.h"
 
 static const struct tool tool = {
-	.name = "prefault-trace",
-	.sheets = sheets,
-	.sheet_count = SHEET_COUNT,
-	.lists = trace_lists,
-	.list_count = LIST_COUNT,
-	.measures = measures,
+	TOOL_TABLES("prefault-trace", trace_lists),
 	.json_end = json_slowest,
 	.batch_end = print_slowest,
 	.write_folded = write_folded,

@@ -128,6 +128,11 @@ static void test_history(void **state)
 	for (int i = 0; i <= HISTORY_SAMPLES; i++) {
 		struct top_vm *vm;
 
+		if (i == 3) {
+			history_text(&history, &(struct snapshot_vm){ .pid = 5, .fd = 3 }, 4, text, sizeof(text));
+			assert_string_equal(text, "  ##");
+		}
+
 		s = snapshot_new(top_lists, 1);
 		vm = snapshot_add(s, 0);
 		exits += i > HISTORY_SAMPLES / 2 ? 200 : 100;

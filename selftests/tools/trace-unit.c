@@ -68,14 +68,7 @@ static const struct trace_kind window = {
 	.event = EVENT_WINDOW, .alias = ALIAS_PRIVATE, .access = ACCESS_UNKNOWN, .reason = REASON_CONVERT,
 };
 
-static const struct tool tool = {
-	.name = "prefault-trace",
-	.sheets = sheets,
-	.sheet_count = SHEET_COUNT,
-	.lists = trace_lists,
-	.list_count = LIST_COUNT,
-	.measures = measures,
-};
+static const struct tool tool = { TOOL_TABLES("prefault-trace", trace_lists) };
 
 static int column(const char *key)
 {

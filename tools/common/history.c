@@ -75,10 +75,12 @@ void history_free(struct history *history)
 /* Returns the mean of the samples that cell @cell of @width stands for, or -1 if there are none. */
 static float cell_rate(const struct track *track, int cell, int width)
 {
-	int first = cell * HISTORY_SAMPLES / width, end = (cell + 1) * HISTORY_SAMPLES / width, counted = 0;
+	/* A short history takes all cells, too. */
+	int kept = track->samples < HISTORY_SAMPLES ? track->samples : HISTORY_SAMPLES, span = kept > width ? kept : width;
+	int first = cell * span / width, end = (cell + 1) * span / width, counted = 0;
 	float sum = 0;
 
-	for (int age = HISTORY_SAMPLES - end; age < HISTORY_SAMPLES - first; age++) {
+	for (int age = span - end; age < span - first; age++) {
 		if ((unsigned int)age >= track->samples)
 			continue;
 		sum += track->rates[(track->samples - 1 - age) % HISTORY_SAMPLES];

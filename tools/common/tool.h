@@ -47,6 +47,11 @@ struct sheet {
 			  const struct snapshot_vm *only);
 };
 
+/* What every tool defines under these names: all that is needed of it without a kernel and a screen. */
+#define TOOL_TABLES(tool_name, tool_lists) \
+	.name = (tool_name), .sheets = sheets, .sheet_count = SHEET_COUNT, .lists = (tool_lists), \
+	.list_count = LIST_COUNT, .measures = measures
+
 struct tool {
 	const char *name;
 	const struct sheet *sheets;

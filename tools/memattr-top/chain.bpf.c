@@ -176,14 +176,35 @@ int BPF_PROG(chain_zap, struct kvm *kvm, const struct kvm_memattr_zap_event *ev)
 	return 0;
 }
 
+/* The slot of the last event on this CPU: usually the next event is of the same VM. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} last_slot SEC(".maps");
+
+/* An address may belong to another VM by now, and a slot, too. */
+static __always_inline _Bool is_of(const struct vm_slot *vm, struct kvm *kvm)
+{
+	return vm && vm->kvm == (__u64)kvm && !vm->ended;
+}
+
 static struct chain_vm *chain_of(struct kvm *kvm, __u32 *slot, __u64 *birth)
 {
+	__u32 zero = 0, *last = bpf_map_lookup_elem(&last_slot, &zero);
 	struct vm_slot *vm;
 
-	*slot = find_slot((__u64)kvm);
-	vm = bpf_map_lookup_elem(&vms, slot);
-	if (!vm)
+	if (!last)
 		return NULL;
+	vm = bpf_map_lookup_elem(&vms, last);
+	if (!is_of(vm, kvm)) {
+		*last = find_slot((__u64)kvm);
+		vm = bpf_map_lookup_elem(&vms, last);
+	}
+	if (!is_of(vm, kvm))
+		return NULL;
+	*slot = *last;
 	*birth = vm->birth;
 	return bpf_map_lookup_elem(&chains, slot);
 }

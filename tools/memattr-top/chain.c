@@ -19,6 +19,7 @@ static int share_slots(struct chain_bpf *bpf, const struct vm_table *table)
 	int err;
 
 	bpf_program__set_autoload(bpf->progs.end_vm, false);
+	bpf_program__set_autoattach(bpf->progs.chain_zap, false);
 	bpf_map__set_autocreate(bpf->maps.free_slots, false);
 	err = bpf_map__reuse_fd(bpf->maps.vms, bpf_map__fd(table->vms));
 	return err ?: bpf_map__reuse_fd(bpf->maps.slots, bpf_map__fd(table->slots));
@@ -95,6 +96,16 @@ void chain_stop(struct chain *chain)
 	chain->vms = NULL;
 	chain->recents = NULL;
 	chain->ranges = NULL;
+}
+
+void chain_watch_zaps(struct chain *chain, bool has_policies)
+{
+	struct chain_bpf *bpf = chain->bpf;
+
+	if (!bpf || !chain->hooks.active[CHAIN_ZAPS] || has_policies == (bpf->links.chain_zap != NULL))
+		return;
+	bpf_link__destroy(bpf->links.chain_zap);
+	bpf->links.chain_zap = has_policies ? bpf_program__attach(bpf->progs.chain_zap) : NULL;
 }
 
 /* Adds the ranges that have cost most of those VMs that are in the snapshot. */

@@ -58,6 +58,12 @@ int chain_start(struct chain *chain, const struct vm_table *table);
 void chain_stop(struct chain *chain);
 
 /*
+ * Says whether any VM has a policy, which may widen zaps. Otherwise what is zapped is what is converted, and nobody has
+ * to look.
+ */
+void chain_watch_zaps(struct chain *chain, bool has_policies);
+
+/*
  * Adds the table's VMs to the list of chain_items, and their worst ranges to the list of chain_worsts; the list of VMs
  * is complete and in order. Clears the slots of those that have ended. Returns 0 or -errno.
  */

@@ -161,18 +161,35 @@ static void draw_worst(int y, const struct snapshot *now, const struct chain_wor
 	put(y, 0, text);
 }
 
+/* Conversions after which so many others came that nobody waits for a fault any more. */
+static uint64_t forgotten(const struct snapshot *now, const struct snapshot_vm *only)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < now->lists[LIST_CHAINS].count; i++) {
+		const struct chain_item *item = snapshot_item(now, LIST_CHAINS, i);
+
+		if (!only || only->birth == item->birth)
+			sum += item->forgotten;
+	}
+	return sum;
+}
+
 int chain_draw_below(int y, int end, const struct snapshot *now, const struct args *args,
 		     const struct snapshot_vm *only)
 {
 	size_t count;
 	const struct chain_worst **worst = pick(now, args, only, &count);
+	uint64_t left = forgotten(now, only);
+	char text[128];
 
 	if (!worst || !count || y + 2 >= end) {
 		free(worst);
 		return y;
 	}
 	attron(A_BOLD);
-	put(y++, 0, "Ranges that have cost most since somebody began to look");
+	snprintf(text, sizeof(text), "Ranges that have cost most; forgotten before a fault: %" PRIu64, left);
+	put(y++, 0, left ? text : "Ranges that have cost most since somebody began to look");
 	attroff(A_BOLD);
 	put(y++, 0, "    PID  ADDRESS            PAGES   CONVS   COST   EXIT   CONV    ZAP  FAULT");
 	for (size_t i = 0; i < count && y < end; i++)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "looks.h"
 
+#include <stdio.h>
+
 #include "chain.skel.h"
 #include "figures.h"
 #include "memmap.skel.h"
@@ -46,6 +48,8 @@ void looks_want(struct looks *looks, const struct vm_table *table, unsigned int 
 	else
 		stop_chain(looks, stats_fd);
 	looks->vm = vm ? *vm : (struct snapshot_vm){};
+	if (measures & MEASURES_MAP)
+		memmap_probe(&looks->map);
 	if (measures & MEASURES_MAP && vm)
 		memmap_start(&looks->map);
 	else
@@ -65,16 +69,39 @@ static int read_map(struct looks *looks, const struct vm_table *table, bool patc
 	return 0;
 }
 
+_Static_assert(METRIC_MAP + MAP_METRICS <= HOOKS_MAX, "a snapshot has room for them");
+
+static void describe(const struct fallback *fallback, const struct hooks *hooks, bool probed, int metric,
+		     struct snapshot_hook *text)
+{
+	fallback_describe(fallback, hooks, metric, text);
+	if (probed)
+		return;
+	snprintf(text->hook, sizeof(text->hook), "-");
+	snprintf(text->note, sizeof(text->note), "nobody has looked at it so far");
+}
+
 /* Those of the map come after those of chains, which come after the tool's others. */
 static void describe_hooks(const struct looks *looks, struct snapshot *s)
 {
-	if (!looks->chain.probed && !looks->map.probed)
+	const struct chain *chain = &looks->chain;
+	const struct memmap *map = &looks->map;
+
+	if (!chain->probed && !map->probed)
 		return;
 	for (int metric = 0; metric < CHAIN_METRICS; metric++)
-		fallback_describe(&chain_fallback, &looks->chain.hooks, metric, &s->hooks[METRIC_CHAINS + metric]);
+		describe(&chain_fallback, &chain->hooks, chain->probed, metric, &s->hooks[METRIC_CHAINS + metric]);
 	for (int metric = 0; metric < MAP_METRICS; metric++)
-		fallback_describe(&map_fallback, &looks->map.hooks, metric, &s->hooks[METRIC_MAP + metric]);
+		describe(&map_fallback, &map->hooks, map->probed, metric, &s->hooks[METRIC_MAP + metric]);
 	s->hook_count = METRIC_MAP + MAP_METRICS;
+}
+
+static bool has_policies(const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->lists[LIST_VMS].count; i++)
+		if (((const struct top_vm *)snapshot_item(s, LIST_VMS, i))->policy[0])
+			return true;
+	return false;
 }
 
 int looks_read(struct looks *looks, const struct vm_table *table, bool patched, const struct snapshot *before,
@@ -87,9 +114,11 @@ int looks_read(struct looks *looks, const struct vm_table *table, bool patched, 
 		s->unwanted |= MEASURES_CHAIN;
 	if (!looks->map.bpf)
 		s->unwanted |= MEASURES_MAP;
+	chain_watch_zaps(&looks->chain, has_policies(s));
 	err = chain_read(&looks->chain, table, s, LIST_CHAINS, LIST_CHAIN_WORSTS);
 	if (!err)
 		err = read_map(looks, table, patched, before, s);
+	memmap_tell(&looks->map, patched, s);
 	describe_hooks(looks, s);
 	return err;
 }

@@ -18,7 +18,7 @@ struct looks {
 	uint64_t gone_lost;	/* events that they missed */
 };
 
-/* Begins and ends to collect, by enum measure. @vm may be NULL: then there is no map. */
+/* Begins and ends to collect, by enum measure. @vm may be NULL: then the map has nothing to show. */
 void looks_want(struct looks *looks, const struct vm_table *table, unsigned int measures, const struct snapshot_vm *vm,
 		int stats_fd);
 

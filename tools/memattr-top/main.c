@@ -38,12 +38,7 @@ static void empty_text(char *text, size_t size, const struct snapshot *now, pid_
 int main(int argc, char **argv)
 {
 	const struct tool tool = {
-		.name = "memattr-top",
-		.sheets = sheets,
-		.sheet_count = SHEET_COUNT,
-		.lists = top_lists,
-		.list_count = LIST_COUNT,
-		.measures = measures,
+		TOOL_TABLES("memattr-top", top_lists),
 		.shown_hooks = METRIC_VM_END,
 		.open = collector_open,
 		.snapshot = collector_snapshot,

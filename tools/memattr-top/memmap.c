@@ -51,17 +51,23 @@ static int load(struct memmap *map)
 	return memmap_bpf__attach(map->bpf);
 }
 
-int memmap_start(struct memmap *map)
+void memmap_probe(struct memmap *map)
 {
 	struct diag why;
+
+	if (!map->probed)
+		fallback_probe(&map_fallback, &map->hooks, &why);
+	map->probed = true;
+}
+
+int memmap_start(struct memmap *map)
+{
 	int err;
 
 	if (map->bpf || map->error)
 		return map->error;
 	/* Without any hook, memslots and attributes are shown all the same. */
-	if (!map->probed)
-		fallback_probe(&map_fallback, &map->hooks, &why);
-	map->probed = true;
+	memmap_probe(map);
 	err = load(map);
 	if (!err)
 		return 0;
@@ -150,7 +156,7 @@ static int read_attributes(struct memmap *map, const struct map_vm *vm)
 		return 0;
 	err = gfn_ranges_read(&map->ranges, vm->dir);
 	/* A VM that cannot have private memory has no such file. */
-	map->has_attributes = !err || err == -ENOENT;
+	map->no_attributes = err && err != -ENOENT;
 	map->changes = changes;
 	map->generation = generation;
 	return err == -ENOMEM ? err : 0;
@@ -163,14 +169,14 @@ static int compare_slots(const void *a, const void *b)
 	return (left->gfn_start > right->gfn_start) - (left->gfn_start < right->gfn_start);
 }
 
-static int add_runs(const struct memmap *map, struct snapshot *s, int list)
+static int add_runs(const struct memmap *map, bool has_attributes, struct snapshot *s, int list)
 {
 	size_t count = map->bpf->bss->slot_count < MEMMAP_SLOTS ? map->bpf->bss->slot_count : MEMMAP_SLOTS;
 	struct memmap_slot slots[MEMMAP_SLOTS];
 
 	memcpy(slots, map->slots, count * sizeof(*slots));
 	qsort(slots, count, sizeof(*slots), compare_slots);
-	return map_add_runs(s, list, map->birth, slots, count, map->has_attributes ? &map->ranges : NULL);
+	return map_add_runs(s, list, map->birth, slots, count, has_attributes ? &map->ranges : NULL);
 }
 
 static int add_blocks(const struct memmap *map, struct snapshot *s, int list)
@@ -213,13 +219,23 @@ int memmap_read(struct memmap *map, const struct map_vm *vm, bool patched, const
 	if (!err && patched && vm->dir[0])
 		err = read_attributes(map, vm);
 	if (!err)
-		err = add_runs(map, s, runs);
+		err = add_runs(map, patched && vm->dir[0] && !map->no_attributes, s, runs);
 	if (!err && before)
 		err = map_add_gone(s, runs, map->birth, before);
 	if (!err)
 		err = add_blocks(map, s, blocks);
-	fallback_look(&map_fallback, &map->hooks, map->bpf->obj);
-	s->measured |= fallback_measures(&map->hooks) | MEASURE_MAP | (map->has_attributes ? MEASURE_MAP_ATTRIBUTES : 0);
-	s->lost_events += map->bpf->bss->lost_events;
 	return err;
+}
+
+void memmap_tell(struct memmap *map, bool patched, struct snapshot *s)
+{
+	if (!map->probed || map->error)
+		return;
+	if (map->bpf) {
+		fallback_look(&map_fallback, &map->hooks, map->bpf->obj);
+		s->lost_events += map->bpf->bss->lost_events;
+	}
+	s->measured |= fallback_measures(&map->hooks) | MEASURE_MAP;
+	if (patched && !map->no_attributes)
+		s->measured |= MEASURE_MAP_ATTRIBUTES;
 }

@@ -79,9 +79,11 @@ struct memmap {
 	uint64_t birth;		/* of the VM that is shown; 0: none yet */
 	struct gfn_ranges ranges;	/* its private memory */
 	uint64_t changes, generation;	/* when these were read last */
-	bool has_attributes;	/* the kernel tells which memory is private */
+	bool no_attributes;	/* the kernel did not tell which memory is private */
 };
 
+/* Finds out what can be collected here. */
+void memmap_probe(struct memmap *map);
 /* Begins to collect. Returns 0 or -errno. */
 int memmap_start(struct memmap *map);
 /* Ends it, and drops what was collected. It does nothing if nothing is collected. */
@@ -93,6 +95,9 @@ void memmap_stop(struct memmap *map);
  */
 int memmap_read(struct memmap *map, const struct map_vm *vm, bool patched, const struct snapshot *before,
 		struct snapshot *s, int runs, int blocks);
+
+/* Says in the snapshot what can be known of any VM, and how much was lost. */
+void memmap_tell(struct memmap *map, bool patched, struct snapshot *s);
 
 /* Makes runs of memslots, which are in order, and private ranges; NULL: it is not known what is private. */
 int map_add_runs(struct snapshot *s, int list, uint64_t birth, const struct memmap_slot *slots, size_t slot_count,

@@ -91,6 +91,9 @@ int gfn_ranges_parse(struct gfn_ranges *ranges, FILE *text)
 
 	if (!err)
 		err = parse(&fresh, text);
+	/* It goes on past what it has told. */
+	if (!err && fresh.next && fresh.count && fresh.next < fresh.ranges[fresh.count - 1].end)
+		err = -EINVAL;
 	if (!err && fresh.next)
 		err = add_old(&fresh, ranges, fresh.next, UINT64_MAX);
 	if (err) {

@@ -89,12 +89,7 @@ static void draw_more(struct flow *flow, const struct snapshot *now)
 int main(int argc, char **argv)
 {
 	const struct tool tool = {
-		.name = "prefault-trace",
-		.sheets = sheets,
-		.sheet_count = SHEET_COUNT,
-		.lists = trace_lists,
-		.list_count = LIST_COUNT,
-		.measures = measures,
+		TOOL_TABLES("prefault-trace", trace_lists),
 		.shown_hooks = METRIC_SHOWN,
 		.open = collector_open,
 		.snapshot = collector_snapshot,
