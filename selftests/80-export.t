@@ -389,6 +389,7 @@ sub disk_full {
 sub stock {
 	my $guest = start_guest('--name', 'stock', qw(--scenario churn --count 100));
 	my $top = start_export('--textfile', "$TMP/stock.prom", '-d', 600);
+	until_true(sub { read_file("$TMP/stock.prom") }, sub { $_[0] =~ /memattr_vm_exits_total/ }, 'a VM that has not run yet');
 	my $counted = finish_guest($guest);
 	stop($top, 'INT');
 	my $text = read_file("$TMP/stock.prom");
