@@ -43,8 +43,8 @@ subtest()
 	output=$("$@")
 	status=$?
 	echo "$output" | sed 's/^/    /'
-	[ $status -ne 0 ] || echo "$output" | is_whole_tap || { status=1; echo "# this is not whole TAP"; }
-	result $status "$test_name"
+	[ "$status" -ne 0 ] || echo "$output" | is_whole_tap || { status=1; echo "# this is not whole TAP"; }
+	result "$status" "$test_name"
 }
 
 # note PATTERN: what the last test said of this kind, a basic regular expression, as comments.
