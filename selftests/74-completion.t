@@ -35,4 +35,7 @@ ok "parameters of audit" completes 'memattr-policy audit min' min_pages=
 ok "options of a tool" completes 'memattr-top --bat' --batch
 ok "options for metrics" completes 'memattr-top --lis' --listen
 ok "options of the other" completes 'prefault-trace --fold' --folded
+mapfile -t views < <(sed -n 's/^\t\t\.word = "\([a-z]*\)",.*/\1/p' tools/memattr-top/columns.c)
+ok "views" completes 'memattr-top --view ' "${views[@]}"
+ok "views by their beginning" completes 'prefault-trace --view vc' vcpus
 finish
