@@ -108,6 +108,29 @@ sub wide_screens {
 	}
 }
 
+# A shell stops the tool and lets it go on.
+sub stopped {
+	my @tmux = ('tmux', '-L', "screens-$$-" . $servers++, '-f', '/dev/null');
+	run(@tmux, qw(new-session -d -x 100 -y 24), 'PS1=ready: bash --norc');
+	my @steps = (
+		["$tool{'memattr-top'} -d 0.2 --replay " . record_of('memattr-top'), qr/END OF RECORD/, 'the screen in a shell'],
+		['C-z', qr/Stopped.*ready:/s, 'Ctrl-Z: the shell again'],
+		['fg', qr/END OF RECORD.*q Quit/s, 'fg: the screen again'],
+		['q', qr/ready:\s*\z/, 'q: the shell, and nothing of the screen'],
+	);
+	for my $step (@steps) {
+		my ($key, $seen, $what) = @$step;
+		my ($end, $screen) = (time + PATIENCE_S, '');
+		run(@tmux, 'send-keys', $key, length $key > 3 || $key eq 'fg' ? 'Enter' : ());
+		while (time < $end && $screen !~ $seen) {
+			select undef, undef, undef, 0.1;
+			$screen = (run(@tmux, qw(capture-pane -p)))[1];
+		}
+		like($screen, $seen, $what);
+	}
+	run(@tmux, 'kill-server');
+}
+
 # Only some VMs; all again; an interval of the record that is earlier; what W saves is there at the next start.
 sub pressed_keys {
 	my $command = "$tool{'memattr-top'} -d 0.1 --replay " . record_of('memattr-top');
@@ -271,6 +294,7 @@ golden_screens();
 wide_screens();
 drilling();
 pressed_keys();
+stopped();
 for my $name (sort keys %tool) {
 	# A view that is not a table is a picture.
 	figure_names($name, $_) for grep { !/^(?:map)$/ } views_of($name);
