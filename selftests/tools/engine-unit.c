@@ -192,7 +192,7 @@ static void test_listed_without_folder(void **state)
 
 	(void)state;
 	slots[0] = (struct vm_slot){ .birth = 1, .id = 7, .pid = getpid(), .comm = "vmm", .dir = "1-5" };
-	table = (struct vm_table){ .shared = slots, .epoch = &epoch, .watch = -1, .list = { &listed, 1 } };
+	table = (struct vm_table){ .shared = slots, .epoch = &epoch, .watch = -1, .list = { .vms = &listed, .count = 1 } };
 	vm_table_update(&table, true);
 	assert_string_equal(table.owners[0].vm.name, "guest");
 	assert_string_equal(table.owners[0].vm.dir, "1-5");

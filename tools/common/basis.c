@@ -22,10 +22,11 @@ static const char *host_text(const struct snapshot *now)
 /* The share of a CPU that the tool takes, in the kernel and by itself. Returns false while it is not known. */
 static bool own_share(const struct snapshot *before, const struct snapshot *now, double *bpf, double *process)
 {
-	double ns = before ? now->time_ns - before->time_ns : 0;
+	double ns;
 
-	if (ns <= 0 || !now->cost.known)
+	if (!before || now->time_ns <= before->time_ns || !now->cost.known)
 		return false;
+	ns = now->time_ns - before->time_ns;
 	*bpf = 100 * (now->cost.ns - before->cost.ns) / ns;
 	*process = 100 * (now->cost.process_ns - before->cost.process_ns) / ns;
 	return true;

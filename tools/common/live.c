@@ -75,15 +75,6 @@ static int open_source(struct live *live, struct diag *why)
 	return source_open(&live->source, live->tool, live->args, why);
 }
 
-static int most_columns(const struct tool *tool)
-{
-	int most = 0;
-
-	for (int i = 0; i < tool->sheet_count; i++)
-		most = tool->sheets[i].column_count > most ? tool->sheets[i].column_count : most;
-	return most;
-}
-
 /* How the screen looks at first: by the options, else as it was saved. */
 static void set_out(struct live *live, const struct tool *tool, const struct args *args)
 {
@@ -104,7 +95,7 @@ static void set_out(struct live *live, const struct tool *tool, const struct arg
 
 int live_run(const struct tool *tool, const struct args *args)
 {
-	struct table_column columns[most_columns(tool)];
+	struct table_column columns[COLUMNS_MAX];
 	struct live live = {
 		.tool = tool,
 		.args = args,

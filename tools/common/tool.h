@@ -13,6 +13,7 @@ struct flow;
 struct metrics;
 
 #define SHEETS_MAX 9	/* each has a digit as its key */
+#define COLUMNS_MAX 64	/* no sheet has more */
 
 /* One table of a tool; the manual calls it a view. Its rows are VMs, or parts of VMs such as vCPUs. */
 struct sheet {

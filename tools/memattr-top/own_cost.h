@@ -26,6 +26,6 @@ void own_cost_close(struct own_cost *cost);
  * Turns what the kernel has timed into an estimate of everything, at the end of an interval; all @exits so far are known.
  * If @always is set, the kernel goes on counting runs.
  */
-void own_cost_estimate(struct own_cost *cost, struct snapshot_cost *timed, uint64_t exits, bool always);
+void own_cost_estimate(struct own_cost *c, struct snapshot_cost *cost, uint64_t exits, bool always);
 
 #endif
