@@ -91,7 +91,8 @@ sub stat_of {
 	return $text =~ /^(\d+)$/ ? $1 : "no $name";
 }
 
-# Stops a guest in the midst of its work: what memattr-top has counted, and what KVM has in these statistics since.
+# Stops a guest in the midst of its work: what memattr-top has counted, and what KVM has in these statistics since,
+# and in all.
 # @$policy is a policy and its parameters.
 sub freeze {
 	my ($guest, $policy, @names) = @_;
@@ -111,19 +112,23 @@ sub freeze {
 		select undef, undef, undef, 0.5;
 	}
 	@stat{@names} = split / /, $before;
+	my %all = %stat;
 	$stat{$_} -= $begin{$_} for @names;
 	stop($top, 'INT');
 	kill KILL => $guest->{pid};
 	waitpid $guest->{pid}, 0;
 	$loader and stop($loader, 'TERM');
 	my ($vm) = @{ (eval { decode_json($top->{text}) } // {})->{vms} // [] };
-	return ($vm // {}, \%stat);
+	return ($vm // {}, \%stat, \%all);
 }
 
 sub statistics {
-	my ($vm, $stat) = freeze(start_guest(qw(--name ahead --scenario churn --duration 1000 --vcpus 2)),
+	my ($vm, $stat, $all) = freeze(start_guest(qw(--name ahead --scenario churn --duration 1000 --vcpus 2)),
 				 ['build/bpf/thp_recover.bpf.o'],
-				 qw(memattr_zapped_pages memattr_widened_pages memattr_policy_calls memattr_policy_ns));
+				 qw(memattr_zapped_pages memattr_widened_pages memattr_policy_calls memattr_policy_ns
+				    memattr_pages_private memattr_pages_shared));
+	is($vm->{priv_pg}, $all->{memattr_pages_private} - $all->{memattr_pages_shared}, 'pages that are private now');
+	cmp_ok($vm->{priv_pg}, '>', 0, 'there are some');
 	cmp_ok($vm->{zap_pg}, '>', 0, 'pages were unmapped');
 	is($vm->{zap_pg}, $stat->{memattr_zapped_pages}, 'as many as KVM counts');
 	is($vm->{widen_pg}, $stat->{memattr_widened_pages}, 'and as many of these were added by the policy');
@@ -185,7 +190,7 @@ sub not_available {
 	my ($vm) = @_;
 	# A VM that is in none has none.
 	delete @$vm{qw(cgroup container)};
-	is(nulls($vm), join(' ', sort qw(req_pg denied p50_ns p99_ns policy held failed left noop widen_pg zap_time_ns
+	is(nulls($vm), join(' ', sort qw(req_pg denied p50_ns p99_ns policy held failed left noop widen_pg priv_pg zap_time_ns
 		zap_p50_ns zap_p99_ns huge_lost huge_new calls call_time_ns budget_percent refused host_refused ahead_pg
 		unused_pg ejected)), 'what is n/a of the VM, and only that');
 	is(join('; ', map { nulls($_) } @{ $vm->{vcpus} }), '; ', 'nothing of vCPUs');

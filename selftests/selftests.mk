@@ -92,6 +92,7 @@ $(TOP_UNIT_TESTS): $(TOP_VIEWS:%.c=$(B)/%.o)
 $(TOP_UNIT_TESTS): TOOLS_LIBS += -lncursesw -ltinfo
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o details.o figures.o kinds.o use.o)
 $(TESTS)/tools/hooks-unit: $(B)/tools/prefault-trace/symbols.o
+$(TESTS)/tools/top-unit: $(B)/tools/memattr-top/own_cost.o
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(TESTS)/tools/unit-rows.o
 UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit map-unit metrics-unit top-unit trace-unit types-unit vm-unit)
 $(UNIT_TESTS) $(addprefix $(TESTS)/tools/,list-vms probe): $(TOOLS_COMMON)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The parts of memattr-top that need no kernel: the histogram, and how two snapshots become a table. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include "figures.h"
 #include "format.h"
+#include "own_cost.h"
 #include "unit-rows.h"
 
 #define ALL (MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | \
@@ -459,9 +461,45 @@ static void test_decisions(void **state)
 	snapshot_free(s);
 }
 
+static void assert_cost(struct own_cost *cost, uint64_t timed_ns, uint64_t exits, uint64_t ns)
+{
+	struct snapshot_cost reading = { .ns = timed_ns, .runs = timed_ns / 100 };
+
+	own_cost_estimate(cost, &reading, exits, false);
+	assert_true(reading.known);
+	assert_int_equal(reading.ns, ns);
+	assert_int_equal(reading.runs, ns / 100);
+}
+
+/* In between, an exit costs what it did when the kernel timed the programs. */
+static void test_own_cost(void **state)
+{
+	struct own_cost cost = { .stats_fd = open("/dev/null", O_RDONLY | O_CLOEXEC), .can_time = true };
+
+	(void)state;
+	assert_true(cost.stats_fd >= 0);
+	assert_cost(&cost, 1000, 5, 1000);
+	assert_true(cost.stats_fd >= 0);
+	assert_cost(&cost, 3000, 25, 3000);
+	/* The first interval is over. */
+	assert_int_equal(cost.stats_fd, -1);
+	assert_cost(&cost, 3000, 35, 4000);
+	assert_cost(&cost, 3000, 35, 4000);
+	assert_cost(&cost, 3000, 135, 14000);
+	assert_int_equal(cost.stats_fd, -1);
+	own_cost_close(&cost);
+
+	/* Nothing could ever be timed. */
+	cost = (struct own_cost){ .stats_fd = -1 };
+	own_cost_estimate(&cost, &(struct snapshot_cost){}, 5, true);
+	assert_int_equal(cost.stats_fd, -1);
+	assert_int_equal(cost.sum.ns, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_own_cost),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_exit_names),
 		cmocka_unit_test(test_decisions),

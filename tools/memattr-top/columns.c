@@ -125,6 +125,13 @@ static bool huge_pages(const struct row *row, double *number)
 	return true;
 }
 
+/* A guest_memfd can have been private from the beginning: then conversions do not tell. */
+static bool private_pages(const struct row *row, double *number)
+{
+	*number = ((const struct top_vm *)row->vm)->private_pages;
+	return *number >= 0;
+}
+
 static bool part_number(const struct row *row, double *number)
 {
 	*number = row->part;
@@ -228,6 +235,8 @@ static const struct column conversions[] = {
 	FAILED,
 	MEDIAN,
 	TAIL,
+	{ "priv_pg", "PRVPG", UNIT_LEVEL, .from = FROM_ROW, .number = private_pages, .needs = MEASURE_STATS,
+	  .help = "pages that are private now, because conversions made them so" },
 };
 
 static const struct column zaps[] = {
@@ -365,7 +374,7 @@ const struct sheet sheets[] = {
 		.word = "conversions", .noun = "VM", .subject = "conversions",
 		.help = "what was asked for, and what came of it",
 		TABLE(conversions, 2), .trend = requests_of,
-		.measures = MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_POLICY,
+		.measures = MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_POLICY | MEASURE_STATS,
 		.metrics = 1 << METRIC_CONVERSIONS,
 	},
 	[SHEET_ZAPS] = {
