@@ -22,7 +22,7 @@ my $VMSH = 'build/selftests/policy/vmsh';
 my $TRACING = '/sys/kernel/tracing';
 
 # On a loaded machine everything that runs in one VM takes less; only a failure waits this long.
-use constant PART_S => 200;
+use constant PART_S => 300;
 
 # As the kernel of the series numbers the results of faults that end with the page mapped.
 my %MAPPED = map { $_ => 1 } 5, 6;
