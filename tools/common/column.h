@@ -41,7 +41,6 @@ struct column {
 bool row_pid(const struct row *row, double *number);
 const char *row_name(const struct row *row);
 /* For a tool that has a column for it. "-": the process has none. */
-const char *row_cgroup(const struct row *row);
 
 /* Bars for the last minutes of what the sheet's trend() counts. */
 #define COLUMN_TREND(of) { "trend", "TREND", UNIT_TEXT, .trend = true, .width = 5, .help = of }

@@ -17,11 +17,6 @@ const char *row_name(const struct row *row)
 	return row->vm->name;
 }
 
-const char *row_cgroup(const struct row *row)
-{
-	return row->vm->cgroup[0] ? row->vm->cgroup : "-";
-}
-
 struct pair pair_of(const struct snapshot *before, const struct snapshot *now, bool totals)
 {
 	struct pair pair = { .now = now, .rates = !totals, .seconds = totals };
