@@ -126,7 +126,9 @@ struct top_cpu {
 	__u32 vcpu_epoch;
 	__u32 vcpu_series;
 	__u64 lost;		/* events of VMs without a slot, or without a series */
-	__u64 pad[3];		/* exits start on a cache line of their own */
+	/* What the conversion whose event gives a VM its slot has added to KVM's statistics already. */
+	__u64 own_zapped_pages, own_refused;
+	__u64 pad[1];		/* exits start on a cache line of their own */
 	__u64 exits[VM_SLOTS];
 	struct top_cached cached[SERIES_CACHE];
 };

@@ -36,6 +36,11 @@ static struct top_cpu *this_cpu(void)
 	return cpu;
 }
 
+static __always_inline _Bool is_here(const struct top_cpu *cpu, const struct kvm *kvm, __u32 now)
+{
+	return cpu->kvm == (__u64)kvm && cpu->epoch == now;
+}
+
 /*
  * Only for programs that nothing interrupts which comes here as well: those at tracepoints, and those at functions that
  * are called with mmu_lock held. All but a VM's first event skip the lookup.
@@ -44,7 +49,7 @@ static __always_inline __u32 slot_here(struct top_cpu *cpu, struct kvm *kvm)
 {
 	__u32 now = epoch;
 
-	if (cpu->kvm != (__u64)kvm || cpu->epoch != now) {
+	if (!is_here(cpu, kvm, now)) {
 		cpu->kvm = (__u64)kvm;
 		cpu->epoch = now;
 		cpu->slot = slot_of(kvm);

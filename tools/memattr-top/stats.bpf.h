@@ -46,8 +46,16 @@ static void vm_begins(struct kvm *kvm, __u32 slot)
 		return;
 	of_vm->first = (struct top_stats){};
 	/* Everything that a new VM has done counts. */
-	if (!bpf_core_field_exists(kvm->id) || BPF_CORE_READ(kvm, id) <= last_old_id)
+	if (!bpf_core_field_exists(kvm->id) || BPF_CORE_READ(kvm, id) <= last_old_id) {
+		struct top_cpu *cpu = this_cpu();
+
 		read_stats(kvm, &of_vm->first);
+		/* So does the conversion by which an older one gets known. */
+		if (cpu && of_vm->first.zapped_pages >= cpu->own_zapped_pages)
+			of_vm->first.zapped_pages -= cpu->own_zapped_pages;
+		if (cpu && of_vm->first.refused >= cpu->own_refused)
+			of_vm->first.refused -= cpu->own_refused;
+	}
 	of_vm->now = of_vm->first;
 }
 
