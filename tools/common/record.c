@@ -672,11 +672,27 @@ static int merge_list(const struct record_reader *r, struct snapshot *s, int lis
 	return err;
 }
 
+/* Nothing is twice in an interval, except VMs of which nothing tells them apart. */
+static bool has_twins(const struct snapshot *s, int list)
+{
+	const struct list_type *type = &s->types[list];
+
+	for (size_t i = 1; i < s->lists[list].count; i++) {
+		const void *item = snapshot_item(s, list, i), *before = snapshot_item(s, list, i - 1);
+
+		if (!type->compare(before, item) && !item_equal(type, before, item))
+			return true;
+	}
+	return false;
+}
+
 static int complete(struct record_reader *r, struct snapshot *s)
 {
 	int err = 0;
 
 	snapshot_sort(s);
+	for (int list = 0; list < s->list_count; list++)
+		r->damaged |= has_twins(s, list);
 	for (int list = 1; !err && list < s->list_count; list++)
 		if (!s->types[list].at_end)
 			err = merge_list(r, s, list);
@@ -748,9 +764,12 @@ struct snapshot *record_read(struct record_reader *r, struct diag *why)
 		snapshot_free(s);
 		return NULL;
 	}
-	if (r->damaged)
+	if (r->damaged) {
+		snapshot_free(s);
+		s = NULL;
 		diag_set(why, "record it again; the intervals before the damage are valid",
 			 "%s is cut off or damaged", r->name);
+	}
 	r->ended = !s || last;
 	if (s && last) {
 		snapshot_sort(s);

@@ -119,7 +119,9 @@ int snapshot_compare_vms(const void *a, const void *b)
 		return left->pid < right->pid ? -1 : 1;
 	if (left->creator_tid != right->creator_tid)
 		return left->creator_tid < right->creator_tid ? -1 : 1;
-	return (left->fd > right->fd) - (left->fd < right->fd);
+	if (left->fd != right->fd)
+		return left->fd < right->fd ? -1 : 1;
+	return (left->id > right->id) - (left->id < right->id);
 }
 
 const struct snapshot_vm *snapshot_vm(const struct snapshot *s, uint64_t birth)
