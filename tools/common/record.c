@@ -403,6 +403,8 @@ static bool read_value(const struct field *field, char *text, char *at, bool dif
 	switch (field->type) {
 	case FIELD_TEXT:
 		read_text(text);
+		/* Items are compared with all of their bytes. */
+		memset(at, 0, field->size);
 		snprintf(at, field->size, "%s", text);
 		return true;
 	case FIELD_STRING:
