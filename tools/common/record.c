@@ -693,12 +693,12 @@ static int complete(struct record_reader *r, struct snapshot *s)
 	int err = 0;
 
 	snapshot_sort(s);
-	for (int list = 0; list < s->list_count; list++)
-		r->damaged |= has_twins(s, list);
 	for (int list = 1; !err && list < s->list_count; list++)
 		if (!s->types[list].at_end)
 			err = merge_list(r, s, list);
 	snapshot_sort(s);
+	for (int list = 0; list < s->list_count; list++)
+		r->damaged |= has_twins(s, list);
 	return err;
 }
 
