@@ -465,25 +465,6 @@ static void read_listed(struct record_reader *r, const struct layout *layout, in
 	read_values(r, layout, *text ? text + 1 : NULL, item, true);
 }
 
-/* Returns whether the line says that an item is gone. */
-static bool read_gone(struct record_reader *r, int list, const char *rest)
-{
-	struct gone *grown;
-	size_t place;
-	char end[2];
-
-	if (!rest || r->version < VERSION || sscanf(rest, "@%zu %1[-]%1s", &place, end, (char[2]){}) != 2)
-		return false;
-	grown = reallocarray(r->gone, r->gone_count + 1, sizeof(*grown));
-	if (!grown) {
-		r->damaged = true;
-		return true;
-	}
-	grown[r->gone_count++] = (struct gone){ list, place };
-	r->gone = grown;
-	return true;
-}
-
 static int compare_gone(const void *a, const void *b)
 {
 	const struct gone *left = a, *right = b;
@@ -491,6 +472,34 @@ static int compare_gone(const void *a, const void *b)
 	if (left->list != right->list)
 		return left->list < right->list ? -1 : 1;
 	return (left->place > right->place) - (left->place < right->place);
+}
+
+/* They come in order, so that there are not more of them than there were items. */
+static bool add_gone(struct record_reader *r, const struct gone *gone)
+{
+	struct gone *grown;
+
+	if (gone->place >= r->before->lists[gone->list].count ||
+	    (r->gone_count && compare_gone(&r->gone[r->gone_count - 1], gone) >= 0))
+		return false;
+	grown = reallocarray(r->gone, r->gone_count + 1, sizeof(*grown));
+	if (!grown)
+		return false;
+	grown[r->gone_count++] = *gone;
+	r->gone = grown;
+	return true;
+}
+
+/* Returns whether the line says that an item is gone. */
+static bool read_gone(struct record_reader *r, int list, const char *rest)
+{
+	struct gone gone = { .list = list };
+	char end[2];
+
+	if (!rest || r->version < VERSION || sscanf(rest, "@%zu %1[-]%1s", &gone.place, end, (char[2]){}) != 2)
+		return false;
+	r->damaged |= !add_gone(r, &gone);
+	return true;
 }
 
 static bool is_gone(const struct record_reader *r, int list, size_t place)
