@@ -25,18 +25,6 @@ static int share_slots(struct chain_bpf *bpf, const struct vm_table *table)
 	return err ?: bpf_map__reuse_fd(bpf->maps.slots, bpf_map__fd(table->slots));
 }
 
-static int set_results(struct chain_bpf *bpf)
-{
-	struct pf_results results;
-	int err = pf_results_read(&results);
-
-	if (err)
-		return err;
-	bpf->rodata->ret_pf_fixed = results.fixed;
-	bpf->rodata->ret_pf_spurious = results.spurious;
-	return 0;
-}
-
 static int load(struct chain *chain, const struct vm_table *table)
 {
 	struct kvm_core core;
@@ -49,7 +37,7 @@ static int load(struct chain *chain, const struct vm_table *table)
 	if (!err)
 		err = fallback_select(&chain_fallback, &chain->hooks, chain->bpf->obj);
 	if (!err)
-		err = set_results(chain->bpf);
+		err = pf_results_read(&chain->bpf->rodata->ret_pf_fixed, &chain->bpf->rodata->ret_pf_spurious);
 	if (!err)
 		err = chain_bpf__load(chain->bpf);
 	kvm_core_close(&core);

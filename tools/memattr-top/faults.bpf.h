@@ -33,22 +33,28 @@ static __always_inline void count_fault(struct top_series *s, __u32 slot, int le
 		count_huge(slot, 1);
 }
 
+/* As slot_here(): only for programs that nothing interrupts which comes here as well. */
+static __always_inline struct top_series *fault_series(struct kvm_vcpu *vcpu, __u32 alias, __u32 level, __u32 *slot)
+{
+	struct top_cpu *cpu = vcpu ? this_cpu() : NULL;
+
+	if (!cpu)
+		return NULL;
+	*slot = slot_here(cpu, vcpu->kvm);
+	if (*slot == NO_SLOT)
+		return NULL;
+	return series_at(series_here(cpu, *slot, PART_FAULT, PART_FAULT_OF(alias, level)));
+}
+
 SEC("tp_btf/kvm_stage2_fault")
 int BPF_PROG(stage2_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, int level, _Bool prefaulted,
 	     int ret, __u64 ns)
 {
-	struct top_cpu *cpu = vcpu ? this_cpu() : NULL;
 	int result = result_of(ret);
 	struct top_series *s;
-	__u32 slot;
+	__u32 slot = NO_SLOT;
 
-	if (!cpu)
-		return 0;
-	slot = slot_here(cpu, vcpu->kvm);
-	if (slot == NO_SLOT)
-		return 0;
-	s = series_at(series_here(cpu, slot, PART_FAULT,
-				  PART_FAULT_OF(alias_of(error_code), mapped_level(level, result))));
+	s = fault_series(vcpu, alias_of(error_code), mapped_level(level, result), &slot);
 	if (!s)
 		return 0;
 	count_fault(s, slot, level, result, ns);
@@ -61,17 +67,10 @@ SEC("tp_btf/kvm_prefault_map")
 int BPF_PROG(prefault_map, struct kvm_vcpu *vcpu, __u64 gfn, _Bool private, int level, __u64 pages,
 	     __u64 new_pages)
 {
-	struct top_cpu *cpu = vcpu ? this_cpu() : NULL;
 	struct top_series *s;
-	__u32 slot;
+	__u32 slot = NO_SLOT;
 
-	if (!cpu)
-		return 0;
-	slot = slot_here(cpu, vcpu->kvm);
-	if (slot == NO_SLOT)
-		return 0;
-	s = series_at(series_here(cpu, slot, PART_FAULT,
-				  PART_FAULT_OF(private ? ALIAS_PRIVATE : ALIAS_SHARED, level)));
+	s = fault_series(vcpu, private ? ALIAS_PRIVATE : ALIAS_SHARED, level, &slot);
 	if (!s)
 		return 0;
 	add(&s->ahead_pages, pages);

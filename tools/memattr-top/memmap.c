@@ -17,18 +17,6 @@
 /* A VMM replaces memslots seldom. */
 #define LISTING_TRIES	3
 
-static int set_results(struct memmap_bpf *bpf)
-{
-	struct pf_results results;
-	int err = pf_results_read(&results);
-
-	if (err)
-		return err;
-	bpf->rodata->ret_pf_fixed = results.fixed;
-	bpf->rodata->ret_pf_spurious = results.spurious;
-	return 0;
-}
-
 static int load(struct memmap *map)
 {
 	struct kvm_core core;
@@ -39,7 +27,7 @@ static int load(struct memmap *map)
 		err = map->bpf ? fallback_select(&map_fallback, &map->hooks, map->bpf->obj) : -errno;
 	}
 	if (!err)
-		err = set_results(map->bpf);
+		err = pf_results_read(&map->bpf->rodata->ret_pf_fixed, &map->bpf->rodata->ret_pf_spurious);
 	if (!err)
 		err = memmap_bpf__load(map->bpf);
 	kvm_core_close(&core);

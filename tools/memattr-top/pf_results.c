@@ -10,7 +10,7 @@
 /* Neither a result nor an errno: what this kernel does not have is never found. */
 #define NO_RESULT INT_MIN
 
-int pf_results_read(struct pf_results *results)
+int pf_results_read(int *fixed, int *spurious)
 {
 	__u8 known[KERNEL_RESULTS];
 	struct kvm_btf kvm;
@@ -20,12 +20,12 @@ int pf_results_read(struct pf_results *results)
 		return err;
 	results_find(kvm.btf, known);
 	kvm_btf_free(&kvm);
-	*results = (struct pf_results){ NO_RESULT, NO_RESULT };
+	*fixed = *spurious = NO_RESULT;
 	for (int i = 0; i < KERNEL_RESULTS; i++) {
 		if (known[i] == RESULT_FIXED)
-			results->fixed = i;
+			*fixed = i;
 		if (known[i] == RESULT_SPURIOUS)
-			results->spurious = i;
+			*spurious = i;
 	}
 	return 0;
 }

@@ -3,11 +3,7 @@
 #ifndef MEMATTR_TOP_PF_RESULTS_H
 #define MEMATTR_TOP_PF_RESULTS_H
 
-struct pf_results {
-	int fixed, spurious;
-};
-
 /* Returns 0, or -errno if the kernel's types cannot be read. */
-int pf_results_read(struct pf_results *results);
+int pf_results_read(int *fixed, int *spurious);
 
 #endif
