@@ -85,5 +85,7 @@ run_parts(PART_S, \%parts, sub {
 	my ($status, $dir) = run('kernel-patches/kernel', 'build', 'stock');
 	is($status, 0, 'the stock kernel, for the guest');
 	chomp $dir;
-	in_vm('a real guest', $ENV{MEMATTR_KERNEL} // 'patched', PART_S, "$dir/bzImage");
+	# One CPU: emulation that takes turns between two delivers an interrupt that KVM injects twice at times (see
+	# README.md), and Linux then waits for a lock that it holds itself.
+	in_vm('a real guest', [$ENV{MEMATTR_KERNEL} // 'patched', '--cpus', 1], PART_S, "$dir/bzImage");
 });
