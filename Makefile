@@ -78,7 +78,7 @@ deb: deps ## build Debian packages of modules, tools and policies in build/packa
 	@packaging/build
 
 check-deb: deps ## check the packages with lintian and in clean roots (RELEASES="bookworm trixie")
-	@.ci/deps $(PACKAGING_PACKAGES) debootstrap systemd
+	@.ci/deps $(PACKAGING_PACKAGES) debootstrap
 	@$(PROVE) packaging/check.t
 
 check-deb-vm: deps ## check the packages at work: in the test VM, on the kernel of each release (RELEASES="bookworm trixie")
