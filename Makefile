@@ -40,9 +40,13 @@ check-debug: kernel-debug kernel-stock tools policies guest tests ## run tests w
 # 32 is about the stock kernel. On Debian's own kernel the guest of 42-linux sometimes never gets to its end.
 DEBIAN_TESTS := $(filter-out selftests/32% selftests/42-linux.t,$(wildcard $(addprefix selftests/,16*.t 20*.t 27*.t 3*.t 4*.t 8*.t)))
 
-.PHONY: check-debian
-check-debian: kernel-debian kernel-stock tools policies guest tests ## run the tests of guests, policies and tools on Debian's own kernel
+.PHONY: check-debian check-trixie
+check-debian: kernel-debian tools policies guest tests ## run the tests of guests, policies and tools on Debian's own kernel
 	@MEMATTR_KERNEL=debian $(PROVE) $(DEBIAN_TESTS)
+
+check-trixie: ## run them as on a host with Debian 13: on its kernel, in a root of it
+	@.ci/deps debootstrap
+	@packaging/on-release trixie $(MAKE) check-debian
 
 .PHONY: check-metrics
 check-metrics: kernel tools policies guest tests ## check the metrics, dashboard and alerts with real servers (RELEASES="bookworm trixie sid")
