@@ -40,9 +40,13 @@ check-debug: kernel-debug kernel-stock tools policies guest tests ## run tests w
 # 32 is about the stock kernel.
 DEBIAN_TESTS := $(filter-out selftests/32%,$(wildcard $(addprefix selftests/,16*.t 20*.t 27*.t 3*.t 4*.t 8*.t)))
 
-.PHONY: check-debian
-check-debian: kernel-debian kernel-stock tools policies guest tests ## run the tests of guests, policies and tools on Debian's own kernel
+.PHONY: check-debian check-trixie
+check-debian: kernel-debian tools policies guest tests ## run the tests of guests, policies and tools on Debian's own kernel
 	@MEMATTR_KERNEL=debian $(PROVE) $(DEBIAN_TESTS)
+
+check-trixie: ## run them as on a host with Debian 13: on its kernel, in a root of it
+	@.ci/deps debootstrap
+	@packaging/on-release trixie $(MAKE) check-debian
 
 .PHONY: check-metrics
 check-metrics: kernel tools policies guest tests ## check the metrics, dashboard and alerts with real servers (RELEASES="bookworm trixie sid")
@@ -78,7 +82,7 @@ deb: deps ## build Debian packages of modules, tools and policies in build/packa
 	@packaging/build
 
 check-deb: deps ## check the packages with lintian and in clean roots (RELEASES="bookworm trixie")
-	@.ci/deps $(PACKAGING_PACKAGES) debootstrap systemd
+	@.ci/deps $(PACKAGING_PACKAGES) debootstrap
 	@$(PROVE) packaging/check.t
 
 check-deb-vm: deps ## check the packages at work: in the test VM, on the kernel of each release (RELEASES="bookworm trixie")
@@ -138,7 +142,8 @@ install: tools policies ## install tools, policies, their header and manuals to 
 # The packages for the kernel, libbpf and bpftool, then for tools and policies, then for the test VM and the tests.
 PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-dev zlib1g-dev libmicrohttpd-dev dwarves perl python3 rsync \
 	cpio libncurses-dev clang-19 libclang-rt-19-dev liburcu-dev \
-	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox kmod locales openssl spin curl python3-prometheus-client linux-perf
+	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox kmod locales openssl spin curl python3-prometheus-client linux-perf \
+	ovmf sbsigntool
 LINT_PACKAGES := shellcheck clang-tidy-19
 PACKAGING_PACKAGES := debhelper kmod openssl
 

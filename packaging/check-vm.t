@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.." || exit 1
 . packaging/root.sh
 make_tmp || exit 1
 
-readonly suites=${RELEASES:-bookworm trixie} here=$PWD
+readonly suites=${RELEASES:-bookworm trixie}
 # What builds modules in a root that has no compiler yet.
 readonly compiler="build-essential git bc dwarves libelf-dev xz-utils python3"
 # By release of Debian: the directory of the kernel, as for vm/run --kernel, and its name.
@@ -23,29 +23,14 @@ export KVM_SW_PROTECTED_VM=y
 # Sets ${kernel[SUITE]}, whose modules are compiled in SUITE.
 build_kernel()	# SUITE
 {
-	local suite_of_host build
-
-	suite_of_host=$(awk -F= '$1 == "VERSION_CODENAME" { print $2 }' /etc/os-release)
-	if [ "$1" = "$suite_of_host" ]; then
+	if [ "$1" = "$(this_suite)" ]; then
 		kernel[$1]=$(kernel-patches/kernel build debian)
 	else
-		enter_root "$1" && security_sources "$1" "$suite_of_host" && install_debs "$compiler" || return
-		for build in "$here" "$cache"; do
-			mkdir -p "$root$build" && mount --bind "$build" "$root$build" || return
-		done
-		kernel[$1]=$(in_root env MEMATTR_CACHE="$cache" "$here/kernel-patches/kernel" build debian)
+		enter_host "$1" && install_debs "$compiler" || return
+		kernel[$1]=$(in_root env MEMATTR_CACHE="$cache" "$PWD/kernel-patches/kernel" build debian)
 		leave_root
 	fi
 	[ "${kernel[$1]:-}" ] && release[$1]=$(modinfo -F vermagic "${kernel[$1]}/modules/kvm.ko" | cut -d' ' -f1)
-}
-
-# Kernels are updated in an archive of their own; this system's name of it, for SUITE.
-security_sources()	# SUITE SUITE_OF_HOST
-{
-	# shellcheck disable=SC2016 # these are names for apt
-	apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) $(COMPONENT) $(LABEL)' 'Created-By: Packages' |
-		sed -n "s/$2\(.*\) Debian-Security\$/$1\1/p" | sort -u >"$root/etc/apt/sources.list.d/security.list"
-	in_root apt-get update -q
 }
 
 stock_of() { echo "$cache/debian/${release[$1]}/image/modules"; }	# SUITE
@@ -57,8 +42,10 @@ build_packages()
 	MODULES=
 	for suite in $suites; do
 		MODULES+="${kernel[$suite]}/modules "
-		kernel_package "${release[$suite]}" "$(stock_of "$suite")" || return
+		kernel_package "${release[$suite]}" "$(stock_of "$suite")" 1 &&
+			kernel_package "${release[$suite]}" "$(stock_of "$suite")" 2 || return
 	done
+	kernel_package 6.12.999 "$(stock_of "$suite")" 1 || return
 	export MODULES
 	build_two_versions
 }
@@ -66,7 +53,7 @@ build_packages()
 # The VM has no network.
 make_root()	# SUITE
 {
-	enter_root_with_packages "$1" && install_debs "kmod /packages/linux-image-${release[$1]}.deb" && install_depends && umount "$root/proc"
+	enter_root_with_packages "$1" && install_debs "kmod /packages/linux-image-${release[$1]}_1.deb" && install_depends && umount "$root/proc"
 }
 
 check_in_vm()	# SUITE

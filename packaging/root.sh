@@ -64,6 +64,29 @@ enter_root()	# RELEASE
 	in_root apt-get update -q
 }
 
+this_suite() { awk -F= '$1 == "VERSION_CODENAME" { print $2 }' /etc/os-release; }
+
+# Kernels are updated in an archive of their own; this system's name of it, for SUITE.
+security_sources()	# SUITE
+{
+	# shellcheck disable=SC2016 # these are names for apt
+	apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) $(COMPONENT) $(LABEL)' 'Created-By: Packages' |
+		sed -n "s/$(this_suite)\(.*\) Debian-Security\$/$1\1/p" | sort -u >"$root/etc/apt/sources.list.d/security.list"
+	in_root apt-get update -q
+}
+
+# A new root in which this checkout and the cache are where they are here. What is built there is not built here.
+enter_host()	# RELEASE
+{
+	local dir
+
+	enter_root "$1" && security_sources "$1" && mkdir -p build "$tmp/$1.build" || return
+	for dir in "$PWD" "$cache" /dev; do
+		mkdir -p "$root$dir" && mount --bind "$dir" "$root$dir" || return
+	done
+	mount --bind "$tmp/$1.build" "$root$PWD/build"
+}
+
 # A new root that has the packages, in /packages.
 enter_root_with_packages()	# RELEASE
 {
@@ -78,8 +101,9 @@ leave_root()
 
 # --- packages ---
 
-# A stand-in for the package of a kernel, with KVM's modules of DIRECTORY under the paths of Debian's.
-kernel_package()	# RELEASE DIRECTORY
+# A stand-in for the package of a kernel, with KVM's modules of DIRECTORY under the paths of Debian's. Those of different
+# versions are different files with the same content.
+kernel_package()	# RELEASE DIRECTORY VERSION
 {
 	local tree=$tmp/kernel module
 
@@ -87,10 +111,10 @@ kernel_package()	# RELEASE DIRECTORY
 	mkdir -p "$tree/DEBIAN" "$tree/usr/lib/modules/$1/kernel/arch/x86/kvm"
 	for module in kvm kvm-amd kvm-intel; do
 		# Debian 13's modprobe leaves the unpacking to the kernel, which knows no other checksum.
-		xz -0 -c --check=crc32 "$2/$module.ko" >"$tree/usr/lib/modules/$1/kernel/arch/x86/kvm/$module.ko.xz"
+		xz "-$3" -c --check=crc32 "$2/$module.ko" >"$tree/usr/lib/modules/$1/kernel/arch/x86/kvm/$module.ko.xz"
 	done
 	touch "$tree/usr/lib/modules/$1/modules.order" "$tree/usr/lib/modules/$1/modules.builtin"
-	printf '%s\n' "Package: linux-image-$1" 'Version: 1' 'Architecture: amd64' 'Maintainer: none' \
+	printf '%s\n' "Package: linux-image-$1" "Version: $3" 'Architecture: amd64' 'Maintainer: none' \
 		'Description: stand-in' >"$tree/DEBIAN/control"
 	# As Debian's kernels do.
 	printf '%s\n' '#!/bin/sh' "depmod $1 || :" \
@@ -98,7 +122,7 @@ kernel_package()	# RELEASE DIRECTORY
 		>"$tree/DEBIAN/postinst"
 	printf '%s\n' '#!/bin/sh' "[ \"\$1\" != remove ] || rm -f /usr/lib/modules/$1/modules.*" >"$tree/DEBIAN/prerm"
 	chmod 755 "$tree/DEBIAN/"{postinst,prerm}
-	dpkg-deb --root-owner-group -Znone -b "$tree" "$tmp/packages/linux-image-$1.deb"
+	dpkg-deb --root-owner-group -Znone -b "$tree" "$tmp/packages/linux-image-$1_$3.deb"
 }
 
 # The packages in $packages, and of a newer version as new-*.deb in $tmp/packages.

@@ -54,7 +54,7 @@ ok "lockdown: integrity" diagnosed lockdown note 'modules must be signed' '' \
 ok "lockdown: confidentiality" diagnosed lockdown lacks 'cannot read kernel memory' 'lockdown=integrity' \
 	isolated "$(lockdown 'none integrity [confidentiality]')"
 ok "lockdown without Secure Boot, modules without a signature" diagnosed secure-boot lacks \
-	'Secure Boot is off, but *not signed' 'build the package with a key' \
+	'the kernel is locked down, *not signed' 'build the package with a key' \
 	isolated "$(lockdown 'none [integrity] confidentiality'; module)"
 ok "Secure Boot, modules without a signature" diagnosed secure-boot lacks \
 	"refuses /lib/modules/$release/$own, which is not signed" 'build the package with a key' \

@@ -154,12 +154,21 @@ sub unload_kvm {
 }
 
 # Runs this script's part $part in a VM with these arguments; its tests count as tests of this script.
-# $kernel can be [KERNEL, OPTION...], with more options of vm/run's.
+# $kernel can be [KERNEL, OPTION...], with more options of vm/run's. With MEMATTR_KERNEL the script is about that
+# kernel: what the stock one shows is the same as without.
 sub in_vm {
 	my ($part, $kernel, $limit_s, @arguments) = @_;
 	my @options = ref $kernel ? @$kernel : $kernel;
+	SKIP: {
+		skip "$part: this is about $ENV{MEMATTR_KERNEL}", 1 if $ENV{MEMATTR_KERNEL} && $options[0] eq 'stock';
+		parts_tests_ok($part, $limit_s, \@options, @arguments);
+	}
+}
+
+sub parts_tests_ok {
+	my ($part, $limit_s, $options, @arguments) = @_;
 	my ($planned, $ran, $failed) = (0, 0, 0);
-	open my $vm, '-|', 'selftests/vm/run', '--kernel', @options, '--timeout', $limit_s + 40, '--',
+	open my $vm, '-|', 'selftests/vm/run', '--kernel', @$options, '--timeout', $limit_s + 40, '--',
 		"$FindBin::Bin/$FindBin::Script", $part, @arguments or die "selftests/vm/run: $!";
 	while (my $line = <$vm>) {
 		if ($line =~ /^(not )?ok \d+ - (.*)$/) {

@@ -175,7 +175,7 @@ enum doctor_state doctor_secure_boot(struct diag *found)
 	if (secure_boot_on())
 		return check_signature(found, "Secure Boot is on");
 	if (locked_down())
-		return check_signature(found, "Secure Boot is off, but the kernel is locked down");
+		return check_signature(found, "the kernel is locked down");
 	diag_set(found, NULL, "off, so modules need no signature");
 	return DOCTOR_OK;
 }
