@@ -162,7 +162,7 @@ sub pressed_keys {
 sub keys_of {
 	my ($text, $separator) = @_;
 	my ($heading) = split /\n/, $text;
-	return [ map { lc s/(?:\/s|_us|_ns|_%|_percent)$//r } grep { !/^(?:TIME|time|interval_ns|ended)$/ }
+	return [ map { lc s/(?:\/s|_us|_ns|_%|_percent|_bytes)$//r } grep { !/^(?:TIME|time|interval_ns|ended)$/ }
 		 split $separator, $heading ];
 }
 
@@ -175,7 +175,7 @@ sub figure_names {
 	is_deeply(keys_of($batch, qr/ +/), $keys, 'batch output has the same, under the same names');
 	my ($document) = split /\n/, (run($tool{$name}, '-j', '--replay', record_of($name)))[1];
 	my @objects = map { ($_, ref $_->{$view} ? @{ $_->{$view} } : ()) } @{ decode_json($document)->{vms} };
-	my %json = map { (s/_(?:ns|percent)$//r => 1) } map { keys %$_ } @objects;
+	my %json = map { (s/_(?:ns|percent|bytes)$//r => 1) } map { keys %$_ } @objects;
 	my @missing = grep { !$json{$_} && $_ ne 'vcpu' } @$keys;
 	is("@missing", '', 'and JSON');
 	my ($columns) = read_file("docs/man/$name.8") =~ /^\.SH COLUMNS\n(.*?)^\.SH /ms;

@@ -219,8 +219,8 @@ sub see_order {
 		diag($rows->(screen()), ":\n", screen());
 }
 
-my $NARROW = qr/^    PID NAME      EXITS TREND >PRIV >SHRD EFFPG ZAPPG  DENY   P50   P99 POLICY$/m;
-my $WIDE = qr/^ +PID NAME +EXITS\/s TREND +>PRIV\/s +>SHRD\/s +EFFPG\/s +ZAPPG\/s +DENY\/s +P50 +P99 POLICY +REQPG\/s +HELD\/s +FAIL\/s LEFT$/m;
+my $NARROW = qr/^    PID NAME      EXITS TREND  GMEM GPRIV >PRIV >SHRD  DENY   P50   P99 POLICY$/m;
+my $WIDE = qr/^ +PID NAME +EXITS\/s TREND +GMEM GPRIV +>PRIV\/s +>SHRD\/s +DENY\/s +P50 +P99 POLICY +EFFPG\/s +ZAPPG\/s +REQPG\/s +HELD\/s +FAIL\/s LEFT$/m;
 my $COLOUR = qr/\e\[(?:\d+;)*[349][0-7]/;
 
 sub live {
@@ -312,11 +312,11 @@ sub live {
 	resize(140, 30);
 	see($WIDE, '140x30: wide headings');
 	resize(41, 8);
-	see(qr/^ +PID NAME +EXITS TREND >PRIV >SHRD\n.* aaa /ms, '41x8: what fits');
+	see(qr/^ +PID NAME +EXITS TREND +GMEM GPRIV\n.* aaa /ms, '41x8: what fits');
 	resize(40, 8);
-	see(qr/^ +PID NAME +EXITS TREND >PRIV$/m, '40x8: no column is cut');
+	see(qr/^ +PID NAME +EXITS TREND +GMEM$/m, '40x8: no column is cut');
 	press('Right', 'Right', 'Right');
-	see(qr/^ +PID NAME +>SHRD EFFPG ZAPPG$/m, 'right: further columns');
+	see(qr/^ +PID NAME +GPRIV >PRIV >SHRD$/m, 'right: further columns');
 	press('Left', 'Left', 'Left');
 	resize(12, 2);
 	see(qr/^ +PID NAME\n *\d+ aaa/, '12x2: the heading and a VM');

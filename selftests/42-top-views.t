@@ -156,6 +156,56 @@ sub huge {
 	cmp_ok($vm->{huge_new}, '>', 0, 'there were some');
 }
 
+# --- the memory that guest_memfd holds ---
+
+my $WALK = 'build/selftests/policy/walk';
+
+# A VM by hand with 16 MiB.
+sub start_walk {
+	my $vm = start($WALK, 4096);
+	$vm->{in}->autoflush(1);
+	like(readline($vm->{out}) // '', qr/^vms \d+$/, 'a VM by hand');
+	return $vm;
+}
+
+# What memattr-top says of a VM, in pages, after commands: "HELD PRIVATE".
+sub held {
+	my ($vm, @commands) = @_;
+	my $top = start($TOP, qw(-j --totals -d 600));
+	close $top->{in};
+	while (($top->{said} .= readline($top->{err}) // last) !~ /statistics: /) {}
+	for (@commands) {
+		print { $vm->{in} } "$_\n";
+		my $answer = readline($vm->{out}) // '';
+		like($answer, qr/^(?:ok|\d+ \d+ \d+)$/, "the VM: $_");
+	}
+	stop($top, 'INT');
+	my ($of_vm) = grep { $_->{pid} == $vm->{pid} } @{ (eval { decode_json($top->{text}) } // {})->{vms} // [] };
+	return join ' ', map { defined $_ ? $_ / 4096 : 'n/a' } @{ $of_vm // {} }{qw(gmem_bytes gmem_priv_bytes)};
+}
+
+# With two backings, what guest_memfd holds and is not private is held twice.
+sub held_memory {
+	my $private = shift;
+	my $vm = start_walk();
+	is(held($vm, 'private 0 512', 'write 0 300'), $private ? '300 300' : '300 n/a', 'pages that the guest has touched');
+	is(held($vm, 'write 0 512', 'allocate 2000 50'), $private ? '562 512' : '562 n/a', 'and those that the VMM allocated');
+	is(held($vm, 'shared 0 512', 'private 0 10', 'split 1000', 'write 0 20'), $private ? '562 10' : '562 n/a',
+	   'a conversion frees nothing, and two memslots hold their file once');
+	is(held($vm, 'punch 0 512', 'read 0 1'), $private ? '51 10' : '51 n/a', 'a hole does');
+	close $vm->{in};
+	stop($vm);
+}
+
+# In place, all of it is held once, and only a part of it is private.
+sub held_in_place {
+	my $vm = start_walk();
+	is(held($vm, 'write 0 300', 'read 0 1'), '300 0', 'in place: shared memory is held, too');
+	is(held($vm, 'private 100 100', 'read 100 10'), '300 100', 'what of it turned private');
+	close $vm->{in};
+	stop($vm);
+}
+
 # --- what nobody looks at ---
 
 # Programs that count what the first view does not show are not attached.
@@ -192,7 +242,7 @@ sub not_available {
 	delete @$vm{qw(cgroup container)};
 	is(nulls($vm), join(' ', sort qw(req_pg denied p50_ns p99_ns policy held failed left noop widen_pg priv_pg zap_time_ns
 		zap_p50_ns zap_p99_ns huge_lost huge_new calls call_time_ns budget_percent refused host_refused ahead_pg
-		unused_pg ejected)), 'what is n/a of the VM, and only that');
+		unused_pg ejected gmem_priv_bytes)), 'what is n/a of the VM, and only that');
 	is(join('; ', map { nulls($_) } @{ $vm->{vcpus} }), '; ', 'nothing of vCPUs');
 	is(join('; ', map { nulls($_) } grep { $_->{reason} !~ /^user/ } @{ $vm->{reasons} }), '; ; ; ',
 	   'nothing of four reasons');
@@ -220,17 +270,23 @@ my %parts = (
 		statistics();
 		refusals();
 		huge();
+		held_memory(1);
 		first_view_alone();
 	},
 	'views on the stock kernel' => sub {
 		my ($vm, $said) = exact();
 		faults($vm, $said);
 		not_available($vm);
+		held_memory(0);
 		no_fentry();
+	},
+	'views in place' => sub {
+		held_in_place();
 	},
 );
 
 run_parts(PART_S, \%parts, sub {
 	in_vm('views on the stock kernel', 'stock', PART_S);
 	in_vm('views on the patched kernel', $ENV{MEMATTR_KERNEL} // 'patched', PART_S);
+	in_vm('views in place', [$ENV{MEMATTR_KERNEL} // 'patched', '--append', 'kvm.gmem_in_place_conversion=1'], PART_S);
 });

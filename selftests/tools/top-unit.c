@@ -294,6 +294,14 @@ static void assert_count(double count, const char *expected)
 	assert_string_equal(text, expected);
 }
 
+static void assert_bytes(double bytes, const char *expected)
+{
+	char text[32];
+
+	format_bytes(text, sizeof(text), bytes);
+	assert_string_equal(text, expected);
+}
+
 static void assert_ns(double ns, const char *expected)
 {
 	char text[32];
@@ -324,10 +332,18 @@ static void test_formats(void **state)
 	assert_ns(12345, "12us");
 	assert_ns(999600, "1.0ms");
 	assert_ns(2.5e9, "2.5s");
+	assert_bytes(0, "0");
+	assert_bytes(1023, "1023");
+	assert_bytes(4096, "4K");
+	assert_bytes(1.5 * (1 << 20), "1.5M");
+	assert_bytes(1023.6 * (1 << 20), "1.0G");
+	assert_bytes(1 << 30, "1G");
 
 	/* They fit the columns of the narrowest layout. */
 	for (double n = 0.001; n < 1.8e19; n *= 1.01) {
 		format_count(text, sizeof(text), n);
+		assert_true(strlen(text) <= 5);
+		format_bytes(text, sizeof(text), n);
 		assert_true(strlen(text) <= 5);
 		if (n < 9e12) {
 			format_ns(text, sizeof(text), n);

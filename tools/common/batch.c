@@ -15,7 +15,7 @@
 
 const char *unit_suffix(enum cell_unit unit)
 {
-	return unit == UNIT_NS ? "_ns" : unit == UNIT_PERCENT ? "_percent" : "";
+	return unit == UNIT_NS ? "_ns" : unit == UNIT_PERCENT ? "_percent" : unit == UNIT_BYTES ? "_bytes" : "";
 }
 
 const char *column_text(const struct column *column, const struct row *row)

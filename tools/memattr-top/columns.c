@@ -4,6 +4,8 @@
 #include "looks.h"
 #include "rows.h"
 
+#define PAGE_BYTES	4096
+
 #define FIELD_NUMBER(member)	FIELD(FIELD_UNSIGNED, struct top_vm, #member, numbers.member)
 
 static const struct field vm_fields[] = {
@@ -44,6 +46,8 @@ static const struct field vm_fields[] = {
 	FIELD(FIELD_UNSIGNED, struct top_vm, "budget_us", budget_us),
 	FIELD(FIELD_UNSIGNED, struct top_vm, "huge_pages", huge_pages),
 	FIELD(FIELD_SIGNED, struct top_vm, "private_pages", private_pages),
+	FIELD(FIELD_SIGNED, struct top_vm, "gmem_pages", gmem_pages),
+	FIELD(FIELD_SIGNED, struct top_vm, "gmem_private_pages", gmem_private_pages),
 };
 
 #define FIELD_PART(member)	FIELD(FIELD_UNSIGNED, struct top_part, #member, numbers.member)
@@ -132,6 +136,22 @@ static bool private_pages(const struct row *row, double *number)
 	return *number >= 0;
 }
 
+static bool gmem_bytes(const struct row *row, double *number)
+{
+	int64_t pages = ((const struct top_vm *)row->vm)->gmem_pages;
+
+	*number = (double)pages * PAGE_BYTES;
+	return pages >= 0;
+}
+
+static bool gmem_private_bytes(const struct row *row, double *number)
+{
+	int64_t pages = ((const struct top_vm *)row->vm)->gmem_private_pages;
+
+	*number = (double)pages * PAGE_BYTES;
+	return pages >= 0;
+}
+
 static bool part_number(const struct row *row, double *number)
 {
 	*number = row->part;
@@ -205,14 +225,18 @@ static const struct column vms[] = {
 	COLUMN_NAME(9),
 	{ "exits", "EXITS", NUMBER(exits), .needs = MEASURE_EXITS, .help = "VM exits" },
 	COLUMN_TREND("exits of the last 120 intervals, each VM by its own scale"),
+	{ "gmem", "GMEM", UNIT_BYTES, .from = FROM_ROW, .number = gmem_bytes, .needs = MEASURE_GMEM,
+	  .help = "memory that its guest_memfds hold, which RSS does not show" },
+	{ "gmem_priv", "GPRIV", UNIT_BYTES, .from = FROM_ROW, .number = gmem_private_bytes,
+	  .needs = MEASURE_GMEM | MEASURE_STATS, .help = "of this memory, what is private; at most" },
 	TO_PRIVATE,
 	TO_SHARED,
-	EFFECTIVE,
-	ZAPPED,
 	DENIED,
 	MEDIAN,
 	TAIL,
 	POLICY,
+	EFFECTIVE,
+	ZAPPED,
 	REQUESTED,
 	HELD,
 	FAILED,
@@ -357,7 +381,8 @@ const struct sheet sheets[] = {
 	[SHEET_VMS] = {
 		.word = "vms", .noun = "VM", .help = "what KVM does for each VM", .enter = SHEET_CONVERSIONS,
 		TABLE(vms, 2), .trend = exits_of,
-		.measures = MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | MEASURE_POLICY,
+		.measures = MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | MEASURE_POLICY |
+			    MEASURE_GMEM,
 		.metrics = 1 << METRIC_EXITS | 1 << METRIC_CONVERSIONS | 1 << METRIC_ZAPS,
 	},
 	[SHEET_VCPUS] = {
@@ -413,5 +438,5 @@ const struct sheet sheets[] = {
 const char *const measures[] = {
 	"exits", "conversions", "requests", "zaps", "policy", "vcpus", "reasons", "exit_ns", "user_exits", "faults",
 	"late", "ahead", "zap_ns", "huge", "stats", "zap_count", "chains", "chain_exits", "chain_faults", "map",
-	"map_attributes", "map_conversions", "map_faults", NULL,
+	"map_attributes", "map_conversions", "map_faults", "gmem", NULL,
 };

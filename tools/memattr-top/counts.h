@@ -51,6 +51,16 @@ struct top_stats_of_vm {
 	struct top_stats last;	/* at its end */
 };
 
+/* What the guest_memfds of a VM's memslots hold. */
+struct top_gmem {
+	__u64 birth;		/* of the VM; another one: nobody has looked yet */
+	__u64 pages;
+	__u64 private_at_first;	/* pages that were private when the files were created; in place only */
+};
+
+/* Of all VMs together. */
+#define GMEM_FILES	16384
+
 /* What a VM's counts are divided into. */
 enum top_part_kind {
 	PART_VCPU,	/* by number: exits */

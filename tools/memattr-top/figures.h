@@ -35,6 +35,7 @@ enum measure {
 	MEASURE_MAP_ATTRIBUTES	= 1 << 20,
 	MEASURE_MAP_CONVERSIONS	= 1 << 21,
 	MEASURE_MAP_FAULTS	= 1 << 22,
+	MEASURE_GMEM		= 1 << 23,	/* memory that guest_memfds hold */
 };
 
 /* The metrics. hooks.c lists hooks for all but METRIC_REASONS and METRIC_STATS, which are read. */
@@ -67,6 +68,9 @@ struct numbers {
 	uint64_t latency_ns;	/* the sum of all that are in the histogram */
 };
 
+/* Nobody has looked at this VM yet, or the kernel does not tell. */
+#define GMEM_NOT_KNOWN (-1)
+
 struct top_vm {
 	struct snapshot_vm vm;
 	char policy[VM_POLICY_NAME_LEN];	/* empty: none */
@@ -82,6 +86,8 @@ struct top_vm {
 	struct numbers numbers;
 	uint64_t huge_pages;		/* mapped at the moment */
 	int64_t private_pages;		/* of those that conversions have changed */
+	int64_t gmem_pages;		/* that guest_memfds hold, or GMEM_NOT_KNOWN */
+	int64_t gmem_private_pages;	/* of these; the same */
 	struct histogram latency;	/* ns, of conversions */
 	struct histogram zap_latency;	/* ns, of zaps */
 };

@@ -7,6 +7,7 @@
 
 #include "exits.bpf.h"
 #include "faults.bpf.h"
+#include "gmem.bpf.h"
 #include "stats.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
