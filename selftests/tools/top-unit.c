@@ -17,7 +17,7 @@
 #include "unit-rows.h"
 
 #define ALL (MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | \
-	     MEASURE_POLICY)
+	     MEASURE_POLICY | MEASURE_STATS | MEASURE_GMEM)
 #define MAX_ERROR 0.07
 
 static void check_h2_value(uint64_t value)
@@ -197,6 +197,8 @@ static void test_not_measured(void **state)
 		{ MEASURE_CONVERSIONS, { "to_priv", "to_shared", "eff_pg" } },
 		{ MEASURE_REQUESTS, { "req_pg", "denied", "p50", "p99", "held", "failed" } },
 		{ MEASURE_ZAPS, { "zap_pg" } },
+		{ MEASURE_GMEM, { "gmem", "gmem_priv" } },
+		{ MEASURE_STATS, { "gmem_priv" } },
 	};
 	struct snapshot *s = snapshot_after(1);
 

@@ -134,6 +134,8 @@ static int attach(struct collector *c)
 	for (size_t i = 0; i < c->table.list.count; i++)
 		if (c->table.list.vms[i].id > c->bpf->bss->last_old_id)
 			c->bpf->bss->last_old_id = c->table.list.vms[i].id;
+	stats_read_old(c->bpf->progs.read_old_stats);
+	bpf_program__set_autoattach(c->bpf->progs.read_old_stats, false);
 	optional_open(&c->optional, &c->hooks, c->bpf->obj);
 	/* Until somebody says what is wanted, it is the view of VMs. */
 	collector_want(c, 0, NULL);
@@ -291,6 +293,9 @@ static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
 		.zaps = from->zaps,
 		.zap_pages = from->zap_pages,
 		.zap_ns = from->zap_ns,
+		.by_ioctl = from->by_ioctl,
+		.by_gmem = from->by_gmem,
+		.undone = from->undone,
 		.huge_mapped = from->huge_mapped,
 		.latency_ns = from->latency_ns,
 	};
@@ -386,6 +391,7 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 {
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
+	c->bpf->bss->last_interval_ns = c->before ? c->before->time_ns : 0;
 	c->can_read_stats = !stats_read(&c->stats);
 	c->can_read_gmem = !gmem_read(&c->gmem);
 	s->measured = measured(c);

@@ -36,6 +36,7 @@ enum measure {
 	MEASURE_MAP_CONVERSIONS	= 1 << 21,
 	MEASURE_MAP_FAULTS	= 1 << 22,
 	MEASURE_GMEM		= 1 << 23,	/* memory that guest_memfds hold */
+	MEASURE_WAYS		= 1 << 24,	/* conversions by the way that they come, and those that undo another */
 };
 
 /* The metrics. hooks.c lists hooks for all but METRIC_REASONS and METRIC_STATS, which are read. */
@@ -47,6 +48,7 @@ enum metric {
 	METRIC_USER_EXITS,
 	METRIC_FAULTS,
 	METRIC_AHEAD,
+	METRIC_WAYS,
 	METRIC_REASONS,		/* at each exit */
 	METRIC_STATS,		/* for each snapshot */
 	METRIC_VM_END,
@@ -59,6 +61,7 @@ struct numbers {
 	uint64_t to_private, to_shared, noop;
 	uint64_t denied, failed, held;
 	uint64_t requested_pages, effective_pages;
+	uint64_t by_ioctl, by_gmem, undone;
 	uint64_t zaps, zap_pages, zap_ns;
 	uint64_t huge_lost, huge_mapped;
 	uint64_t widened_pages;
