@@ -46,6 +46,9 @@ SCREEN *screen_open(void)
 	nodelay(stdscr, TRUE);
 	set_escdelay(ESCAPE_DELAY_MS);
 	curs_set(0);
+	/* A press counts at once, without a wait for what may follow it. */
+	mouseinterval(0);
+	mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
 	colours = (!no_color || !no_color[0]) && has_colors();
 	if (colours) {
 		start_color();
