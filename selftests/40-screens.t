@@ -76,7 +76,7 @@ sub views_of {
 sub golden_screens {
 	for my $name (sort keys %tool) {
 		for my $view (views_of($name)) {
-			for my $size ('80x24', '120x40') {
+			for my $size ('80x24', '120x40', '300x100') {
 				my $file = "selftests/tools/screens/$name-$view-$size.txt";
 				my $command = "$tool{$name} -d 0.1 --view $view --replay " . record_of($name);
 				my $screen = screen_of($size, $command, qr/END OF RECORD/);
@@ -296,8 +296,7 @@ drilling();
 pressed_keys();
 stopped();
 for my $name (sort keys %tool) {
-	# A view that is not a table is a picture.
-	figure_names($name, $_) for grep { !/^(?:map)$/ } views_of($name);
+	figure_names($name, $_) for views_of($name);
 }
 unknown();
 files();

@@ -2,6 +2,7 @@
 #include "figures.h"
 
 #include "looks.h"
+#include "memmap_view.h"
 #include "rows.h"
 
 #define PAGE_BYTES	4096
@@ -27,10 +28,10 @@ static const struct field vm_fields[] = {
 	FIELD_NUMBER(held),
 	FIELD_NUMBER(requested_pages),
 	FIELD_NUMBER(effective_pages),
-	FIELD_NUMBER(zap_pages),
 	FIELD_NUMBER(by_ioctl),
 	FIELD_NUMBER(by_gmem),
 	FIELD_NUMBER(undone),
+	FIELD_NUMBER(zap_pages),
 	FIELD_NUMBER(latency_ns),
 	FIELD(FIELD_HISTOGRAM, struct top_vm, "latency", latency),
 	FIELD_NUMBER(zaps),
@@ -256,17 +257,17 @@ static const struct column conversions[] = {
 	TO_SHARED,
 	{ "noop", "NOOP", NUMBER(noop), .needs = MEASURE_REQUESTS,
 	  .help = "requests that succeeded and changed nothing: all pages were so already" },
-	DENIED,
 	{ "undone", "UNDO", NUMBER(undone), .needs = MEASURE_WAYS,
 	  .help = "conversions that took back the last one of the same range, of this interval or the last" },
+	DENIED,
 	POLICY,
 	HELD,
 	FAILED,
-	MEDIAN,
 	{ "by_ioctl", "IOCTL", NUMBER(by_ioctl), .needs = MEASURE_WAYS,
 	  .help = "conversions by an ioctl of the VM that changed something" },
 	{ "by_gmem", "INPLC", NUMBER(by_gmem), .needs = MEASURE_WAYS,
 	  .help = "the same, in place, by an ioctl of a guest_memfd" },
+	MEDIAN,
 	TAIL,
 	{ "priv_pg", "PRVPG", UNIT_LEVEL, .from = FROM_ROW, .number = private_pages, .needs = MEASURE_STATS,
 	  .help = "pages that are private now, because conversions made them so" },
@@ -429,6 +430,8 @@ const struct sheet sheets[] = {
 	[SHEET_MAP] = {
 		.word = "map", .noun = "VM", .subject = "memory",
 		.help = "what of a VM's memory is private, changes, faults",
+		.columns = map_columns, .column_count = sizeof(map_columns) / sizeof(*map_columns), .fixed = 3, .sort = 2,
+		.figures_size = sizeof(char), .figures = fill_map_run, .next_part = map_next_run,
 		.draw = map_draw, .key = map_key,
 		.keys = "arrows Move  z Z Zoom  n Slot  c Age/faults",
 		.measures = MEASURE_MAP | MEASURE_MAP_ATTRIBUTES | MEASURE_MAP_CONVERSIONS | MEASURE_MAP_FAULTS,

@@ -190,6 +190,10 @@ int chain_draw_below(int y, int end, const struct snapshot *now, const struct ar
 		     const struct snapshot_vm *only);
 void chain_json_end(struct json *json, const struct snapshot *now, const struct args *args);
 
+/* memmap_columns.c */
+extern const struct column map_columns[6];
+void fill_map_run(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
+
 /* memmap_draw.c */
 void map_draw(int y, int end, const struct pair *pair, const struct snapshot_vm *vm);
 bool map_key(int key, const struct pair *pair, const struct snapshot_vm *vm);
