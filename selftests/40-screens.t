@@ -76,7 +76,7 @@ sub views_of {
 sub golden_screens {
 	for my $name (sort keys %tool) {
 		for my $view (views_of($name)) {
-			for my $size ('80x24', '120x40') {
+			for my $size ('80x24', '120x40', '300x100') {
 				my $file = "selftests/tools/screens/$name-$view-$size.txt";
 				my $command = "$tool{$name} -d 0.1 --view $view --replay " . record_of($name);
 				my $screen = screen_of($size, $command, qr/END OF RECORD/);
@@ -162,7 +162,7 @@ sub pressed_keys {
 sub keys_of {
 	my ($text, $separator) = @_;
 	my ($heading) = split /\n/, $text;
-	return [ map { lc s/(?:\/s|_us|_ns|_%|_percent)$//r } grep { !/^(?:TIME|time|interval_ns|ended)$/ }
+	return [ map { lc s/(?:\/s|_us|_ns|_%|_percent|_bytes)$//r } grep { !/^(?:TIME|time|interval_ns|ended)$/ }
 		 split $separator, $heading ];
 }
 
@@ -175,7 +175,7 @@ sub figure_names {
 	is_deeply(keys_of($batch, qr/ +/), $keys, 'batch output has the same, under the same names');
 	my ($document) = split /\n/, (run($tool{$name}, '-j', '--replay', record_of($name)))[1];
 	my @objects = map { ($_, ref $_->{$view} ? @{ $_->{$view} } : ()) } @{ decode_json($document)->{vms} };
-	my %json = map { (s/_(?:ns|percent)$//r => 1) } map { keys %$_ } @objects;
+	my %json = map { (s/_(?:ns|percent|bytes)$//r => 1) } map { keys %$_ } @objects;
 	my @missing = grep { !$json{$_} && $_ ne 'vcpu' } @$keys;
 	is("@missing", '', 'and JSON');
 	my ($columns) = read_file("docs/man/$name.8") =~ /^\.SH COLUMNS\n(.*?)^\.SH /ms;
@@ -296,8 +296,7 @@ drilling();
 pressed_keys();
 stopped();
 for my $name (sort keys %tool) {
-	# A view that is not a table is a picture.
-	figure_names($name, $_) for grep { !/^(?:map)$/ } views_of($name);
+	figure_names($name, $_) for views_of($name);
 }
 unknown();
 files();

@@ -202,6 +202,12 @@ sub many {
 	start_live(80, 24, $TOP);
 	press('End');
 	see(qr/ 1100 VMs /, 'and on the screen');
+	my $top_row = sub { ($_[0] =~ /POLICY\n *\d+ (\S+)/)[0] // '' };
+	my $before = $top_row->(screen());
+	click(65, 20, 10);
+	ok(comes(sub { my $now = $top_row->($_[0]); length $now && $now ne $before }), 'the wheel scrolls');
+	click(64, 20, 10);
+	ok(comes(sub { $top_row->($_[0]) eq $before }), 'and back');
 }
 
 # --- live ---
@@ -219,8 +225,24 @@ sub see_order {
 		diag($rows->(screen()), ":\n", screen());
 }
 
-my $NARROW = qr/^    PID NAME      EXITS TREND >PRIV >SHRD EFFPG ZAPPG  DENY   P50   P99 POLICY$/m;
-my $WIDE = qr/^ +PID NAME +EXITS\/s TREND +>PRIV\/s +>SHRD\/s +EFFPG\/s +ZAPPG\/s +DENY\/s +P50 +P99 POLICY +REQPG\/s +HELD\/s +FAIL\/s LEFT$/m;
+# Of two VMs, aaa and bbb.
+sub mouse {
+	my @lines = split /\n/, screen();
+	my ($heading) = grep { $lines[$_] =~ /PID NAME/ } 0 .. $#lines;
+	$heading //= 0;
+	click(0, 9, $heading);
+	see_order('aaa bbb', 'a click on a heading: by name');
+	click(0, 9, $heading);
+	see_order('bbb aaa', 'and another one: the other way round');
+	click(0, 30, $heading + 2);
+	press('Enter');
+	see(qr/ of aaa /, 'a click on a row marks it, and Enter leads there');
+	press('Escape');
+	see(qr/ 2 VMs /, 'Esc: back');
+}
+
+my $NARROW = qr/^    PID NAME      EXITS TREND  GMEM GPRIV >PRIV >SHRD  DENY   P50   P99 POLICY$/m;
+my $WIDE = qr/^ +PID NAME +EXITS\/s TREND +GMEM GPRIV +>PRIV\/s +>SHRD\/s +DENY\/s +P50 +P99 POLICY +EFFPG\/s +ZAPPG\/s +REQPG\/s +HELD\/s +FAIL\/s LEFT$/m;
 my $COLOUR = qr/\e\[(?:\d+;)*[349][0-7]/;
 
 sub live {
@@ -251,11 +273,11 @@ sub live {
 	see(qr/^VM end +fentry:kvm_/m, 'behind the end of a VM');
 	see(qr/^BPF cost \d+\.\d+% of a CPU, [1-9]\d* ns\/event$/m, 'the own cost');
 	press('x');
-	press('>');
+	press('>', '>', '>');
 	see_order('aaa bbb', '>: by conversions to private');
 	press('R');
 	see_order('bbb aaa', 'R: the other way round');
-	press('<', '<');
+	press('<', '<', '<', '<');
 	see_order('bbb aaa', '<: by name, from the end');
 	press('R');
 	see_order('aaa bbb', 'R: from A');
@@ -267,6 +289,8 @@ sub live {
 	press('F6', 'Up', 'Enter');
 	see_gone(qr/Sort by/, 'Enter: takes the choice');
 	see_order('bbb aaa', 'it is by process');
+
+	mouse();
 
 	press('h');
 	see(qr/^q Ctrl-C   quit.*^[12] +vms: .*^[2-9] +conversions: /ms, 'h: keys and views');
@@ -309,14 +333,14 @@ sub live {
 	see_order('aaa', 'space: goes on, the VM that ended is dropped');
 	press('t');
 
-	resize(140, 30);
-	see($WIDE, '140x30: wide headings');
+	resize(150, 30);
+	see($WIDE, '150x30: wide headings');
 	resize(41, 8);
-	see(qr/^ +PID NAME +EXITS TREND >PRIV >SHRD\n.* aaa /ms, '41x8: what fits');
+	see(qr/^ +PID NAME +EXITS TREND +GMEM GPRIV\n.* aaa /ms, '41x8: what fits');
 	resize(40, 8);
-	see(qr/^ +PID NAME +EXITS TREND >PRIV$/m, '40x8: no column is cut');
+	see(qr/^ +PID NAME +EXITS TREND +GMEM$/m, '40x8: no column is cut');
 	press('Right', 'Right', 'Right');
-	see(qr/^ +PID NAME +>SHRD EFFPG ZAPPG$/m, 'right: further columns');
+	see(qr/^ +PID NAME +GPRIV >PRIV >SHRD$/m, 'right: further columns');
 	press('Left', 'Left', 'Left');
 	resize(12, 2);
 	see(qr/^ +PID NAME\n *\d+ aaa/, '12x2: the heading and a VM');
@@ -344,7 +368,7 @@ sub live {
 sub live_stock {
 	my $guest = start_guest('--name', 'stock', qw(--count 10));
 	start_live(80, 24, $TOP);
-	see(qr/ stock +0 +\S+ +0 +0 +0 +0 +n\/a +n\/a +n\/a n\/a$/m, 'n/a on the screen as well');
+	see(qr/ stock +0 +\S+ +- +n\/a +0 +0 +n\/a +n\/a +n\/a n\/a$/m, 'n/a on the screen as well');
 	see(qr/fentry conversions\(\*\) zaps/, 'and a mark at figures that are not quite right');
 	press('i');
 	see(qr/\(\*\) counts once per memslot/, 'that i explains');

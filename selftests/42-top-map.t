@@ -213,11 +213,6 @@ sub start_map {
 	press('8');
 }
 
-sub click {
-	my ($button, $x, $y) = @_;
-	tmux('send-keys -H 1b 5b 4d', map { sprintf '%x', $_ + 32 } $button, $x + 1, $y + 1);
-}
-
 sub map_of_vm {
 	my $vm = start_vm();
 	# The memslot has gfns 0x1000 to 0x1fff.
@@ -242,6 +237,27 @@ sub map_of_vm {
 	press('Z', 'Z', 'Z');
 	see(qr/^cell 32K /m, 'Z: zooms out');
 	return $vm;
+}
+
+# The same as a list of runs.
+sub listed_map {
+	my $vm = start_vm();
+	my $top = start($TOP, qw(-j -d 0.2 --view map -p), $vm->{pid});
+	close $top->{in};
+	# From the first interval on, it counts.
+	readline $top->{out};
+	vm_ok($vm, "private 0x1000 $_") for 0x100, 0x200;
+	vm_ok($vm, 'shared 0x1010 0x10');
+	my ($end, @runs) = (time + PATIENCE_S);
+	while (time < $end && @runs != 4) {
+		my $document = decode_json(readline($top->{out}) // last);
+		@runs = map { join ' ', @$_{qw(gpa_start gpa_end kind memslot)} } @{ ($document->{vms}[0] // {})->{map} // [] };
+	}
+	is(join('; ', @runs), join('; ', map { join ' ', $_->[0] << 12, $_->[1] << 12, $_->[2], 0 }
+	   [0x1000, 0x1010, 'private'], [0x1010, 0x1020, 'shared'], [0x1020, 0x1200, 'private'], [0x1200, 0x2000, 'shared']),
+	   'JSON: the map as runs');
+	is(stop($top, 'INT'), 0, 'which ends with 0');
+	end_vm($vm);
 }
 
 sub keys_of_map {
@@ -311,10 +327,97 @@ sub map_of_guest {
 
 # --- what is not there ---
 
-sub programs {
+# BPF objects of the host.
+sub objects {
+	my $kind = shift;
 	my $bpftool = read_file('build/deps.mk') =~ /^BPFTOOL *:?= *(.*)$/m ? $1 : 'bpftool';
-	my @programs = @{ decode_json((run($bpftool, '-j', 'prog', 'list'))[1]) };
-	return join ' ', sort grep { /^(?:chain|map)_/ } map { $_->{name} // '' } @programs;
+	return @{ decode_json((run($bpftool, '-j', $kind, 'list'))[1] || '[]') };
+}
+
+sub programs {
+	return join ' ', sort grep { /^(?:chain|map)_/ } map { $_->{name} // '' } objects('prog');
+}
+
+sub counts_of_objects {
+	return join ' ', map { my $kind = $_; "$kind " . scalar(my @all = objects($kind)) } qw(prog map link);
+}
+
+# Nothing that it could do about it is left to a tool that is killed.
+sub killed {
+	my $guest = start_guest(qw(--name killed --scenario churn --mem 8 --rate 100 --duration 1000));
+	my $before = counts_of_objects();
+	go_guest($guest);
+	for (['9', qr/ killed +fault +[1-9]/, 'chains'], ['8', qr/^0x100000000 +[PM]/m, 'the map']) {
+		my ($key, $seen, $name) = @$_;
+		start_on_screen(qr/EXITS/, 80, 24, $TOP, '-d 0.2');
+		press($key);
+		press('n', 'n') if $key eq '8';
+		see($seen, "$name, of a guest that converts");
+		isnt(counts_of_objects(), $before, 'takes BPF objects');
+		my ($pid) = (run('pgrep', '-x', 'memattr-top'))[1] =~ /^(\d+)$/;
+		kill KILL => $pid // die 'no memattr-top';
+		# The kernel frees them some time after their last user has gone.
+		my ($end, $after) = (time + PATIENCE_S, '');
+		while (($after = counts_of_objects()) ne $before && time < $end) {
+			select undef, undef, undef, 0.1;
+		}
+		is($after, $before, 'and nothing of it is left when it is killed');
+	}
+	kill TERM => $guest->{pid};
+	stop($guest);
+}
+
+# Somebody sets the clock: intervals are as long as before.
+sub clock_steps {
+	my $top = start($TOP, qw(-j -d 0.5));
+	close $top->{in};
+	my @documents = map { decode_json(readline($top->{out}) // '{}') } 1 .. 2;
+	for my $step ('+1 hour', '-2 hours') {
+		my $from = $documents[-1]{time};
+		run('date', '-s', $step);
+		my $sign = $step =~ /^\+/ ? 1 : -1;
+		while (defined(my $line = readline($top->{out}))) {
+			push @documents, decode_json($line);
+			last if $sign * ($documents[-1]{time} - $from) > 1800;
+		}
+		push @documents, decode_json(readline($top->{out}) // '{}');
+		cmp_ok($sign * ($documents[-1]{time} - $from), '>', 1800, "date -s '$step': the time of day follows");
+	}
+	# Even on a busy machine.
+	my @wrong = grep { !$_->{interval_ns} || $_->{interval_ns} > 1800e9 } @documents;
+	is(scalar @wrong, 0, 'no interval took a step') or diag(join ' ', map { $_->{interval_ns} // 'none' } @documents);
+	is(stop($top, 'INT'), 0, 'the tool goes on, and ends with 0');
+	my ($now) = (run('date', '+%H'))[1] =~ /(\d+)/;
+	start_on_screen(qr/EXITS/, 80, 24, $TOP, '-d 0.2');
+	run('date', '-s', '+3 hours');
+	my $later = sprintf '%02d:', ($now + 3) % 24;
+	my $even_later = sprintf '%02d:', ($now + 4) % 24;
+	see(qr/^memattr-top (?:$later|$even_later)/m, 'the screen has the new time');
+	press('q');
+	see_end('q: ends');
+}
+
+# Of two VMs, the one whose view is open ends.
+sub ended_in_view {
+	my $stays = start_guest(qw(--name stays --scenario churn --rate 50 --duration 1000));
+	for my $view (2 .. 7, 9) {
+		my $guest = start_guest(qw(--name goes --scenario churn --rate 50 --duration 1000));
+		go_guest($guest);
+		go_guest($stays) if $view == 2;
+		start_on_screen(qr/EXITS/, 80, 24, $TOP, '-d 0.2') if $view == 2;
+		see(qr/ goes .* stays | stays .* goes /s, 'two VMs');
+		press('f', split(//, 'goes'), 'Enter', 'Down', 'Enter', $view);
+		see(qr/ of goes .*^ *\d+ goes /ms, "$view: the view of one");
+		kill TERM => $guest->{pid};
+		stop($guest);
+		see(qr/^goes has ended; Esc: back$/m, 'which ends: says so');
+		press('Escape', '1', 'r');
+	}
+	see(qr/ 1 VM .* stays /s, 'the other one is still there');
+	press('q');
+	see_end('q: ends');
+	kill TERM => $stays->{pid};
+	stop($stays);
 }
 
 # Nothing is even loaded that nobody looks at.
@@ -375,8 +478,15 @@ my %parts = (
 		keys_of_map();
 		replayed_map();
 		end_vm($vm);
+		listed_map();
 		map_of_guest();
 		off();
+	},
+	'what happens while it runs' => sub {
+		start_tmux();
+		killed();
+		ended_in_view();
+		clock_steps();
 	},
 	'the part in place' => sub {
 		start_tmux();
@@ -393,5 +503,6 @@ run_parts(PART_S, \%parts, sub {
 	unit_tests_ok('build/selftests/tools/map-unit', 'map-unit, which needs no kernel');
 	in_vm('the part on the stock kernel', 'stock', PART_S);
 	in_vm('the part on the patched kernel', $ENV{MEMATTR_KERNEL} // 'patched', PART_S);
+	in_vm('what happens while it runs', $ENV{MEMATTR_KERNEL} // 'patched', PART_S);
 	in_vm('the part in place', [$ENV{MEMATTR_KERNEL} // 'patched', '--append', 'kvm.gmem_in_place_conversion=1'], PART_S);
 });

@@ -17,7 +17,7 @@ chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
 my $TOP = 'build/bin/memattr-top';
 
 # On a loaded machine everything that runs in one VM takes less; only a failure waits this long.
-use constant PART_S => 200;
+use constant PART_S => 300;
 
 # Runs a guest to its end under memattr-top: what the last interval says of its VM, and what the guest says.
 sub watch {
@@ -156,6 +156,100 @@ sub huge {
 	cmp_ok($vm->{huge_new}, '>', 0, 'there were some');
 }
 
+# --- conversions: which way, and there and back ---
+
+# Each vCPU flips one chunk; a guest that boots goes one way.
+sub to_and_fro {
+	my ($way, @mode) = @_;
+	my ($vm, $said) = watch(start_guest(@mode, qw(--name flip --scenario ping-pong --count 200)));
+	is($vm->{undone}, $said->{conversions} - 1, 'each conversion but the first undoes one');
+	is("$vm->{by_ioctl} $vm->{by_gmem}", $way eq 'by_ioctl' ? "$said->{conversions} 0" : "0 $said->{conversions}",
+	   "all of them $way");
+	($vm, $said) = watch(start_guest(@mode, qw(--name accept --scenario boot-accept --mem 16)));
+	ok($said->{conversions}, 'a guest accepts its memory');
+	is($vm->{$way}, $said->{conversions}, "$way, too");
+	is($vm->{undone}, 0, 'and nothing is undone');
+}
+
+# --- a VM that is older than memattr-top ---
+
+# Its first event is a conversion, of which KVM's statistics tell before it.
+sub first_conversion {
+	my $vm = start('build/selftests/policy/vmsh');
+	$vm->{in}->autoflush(1);
+	readline $vm->{out};
+	my $loader = load_policy('build/bpf/seal.bpf.o', '--pid', $vm->{pid}, '--budget-us', 1000000);
+	my @cases = (['private 0x1000 16', 'ok', '1 0 16'], ['shared 0x1000 4', 'EPERM', '1 1 0'],
+		     ['private 0x1100 4', 'ok', '1 0 4']);
+	for my $case (@cases) {
+		my ($command, $answer, $counted) = @$case;
+		my $top = start($TOP, qw(-j --totals -d 600));
+		close $top->{in};
+		while (($top->{said} .= readline($top->{err}) // last) !~ /statistics: /) {}
+		my $begin_ns = stat_of($vm, 'memattr_policy_ns');
+		print { $vm->{in} } "$command\n";
+		is(readline($vm->{out}), "$answer\n", "the first event since the start: $command");
+		my $policy_ns = stat_of($vm, 'memattr_policy_ns') - $begin_ns;
+		stop($top, 'INT');
+		my ($of_vm) = grep { $_->{pid} == $vm->{pid} } @{ (eval { decode_json($top->{text}) } // {})->{vms} // [] };
+		is(join(' ', @{ $of_vm // {} }{qw(calls refused zap_pg)}), $counted, 'calls, refusals and zaps of it alone');
+		is($of_vm->{call_time_ns}, $policy_ns, 'and its time');
+	}
+	close $vm->{in};
+	stop($vm);
+	stop($loader, 'TERM');
+}
+
+# --- the memory that guest_memfd holds ---
+
+my $WALK = 'build/selftests/policy/walk';
+
+# A VM by hand with 16 MiB.
+sub start_walk {
+	my $vm = start($WALK, 4096);
+	$vm->{in}->autoflush(1);
+	like(readline($vm->{out}) // '', qr/^vms \d+$/, 'a VM by hand');
+	return $vm;
+}
+
+# What memattr-top says of a VM, in pages, after commands: "HELD PRIVATE".
+sub held {
+	my ($vm, @commands) = @_;
+	my $top = start($TOP, qw(-j --totals -d 600));
+	close $top->{in};
+	while (($top->{said} .= readline($top->{err}) // last) !~ /statistics: /) {}
+	for (@commands) {
+		print { $vm->{in} } "$_\n";
+		my $answer = readline($vm->{out}) // '';
+		like($answer, qr/^(?:ok|\d+ \d+ \d+)$/, "the VM: $_");
+	}
+	stop($top, 'INT');
+	my ($of_vm) = grep { $_->{pid} == $vm->{pid} } @{ (eval { decode_json($top->{text}) } // {})->{vms} // [] };
+	return join ' ', map { defined $_ ? $_ / 4096 : 'n/a' } @{ $of_vm // {} }{qw(gmem_bytes gmem_priv_bytes)};
+}
+
+# With two backings, what guest_memfd holds and is not private is held twice.
+sub held_memory {
+	my $private = shift;
+	my $vm = start_walk();
+	is(held($vm, 'private 0 512', 'write 0 300'), $private ? '300 300' : '300 n/a', 'pages that the guest has touched');
+	is(held($vm, 'write 0 512', 'allocate 2000 50'), $private ? '562 512' : '562 n/a', 'and those that the VMM allocated');
+	is(held($vm, 'shared 0 512', 'private 0 10', 'split 1000', 'write 0 20'), $private ? '562 10' : '562 n/a',
+	   'a conversion frees nothing, and two memslots hold their file once');
+	is(held($vm, 'punch 0 512', 'read 0 1'), $private ? '51 10' : '51 n/a', 'a hole does');
+	close $vm->{in};
+	stop($vm);
+}
+
+# In place, all of it is held once, and only a part of it is private.
+sub held_in_place {
+	my $vm = start_walk();
+	is(held($vm, 'write 0 300', 'read 0 1'), '300 0', 'in place: shared memory is held, too');
+	is(held($vm, 'private 100 100', 'read 100 10'), '300 100', 'what of it turned private');
+	close $vm->{in};
+	stop($vm);
+}
+
 # --- what nobody looks at ---
 
 # Programs that count what the first view does not show are not attached.
@@ -192,7 +286,7 @@ sub not_available {
 	delete @$vm{qw(cgroup container)};
 	is(nulls($vm), join(' ', sort qw(req_pg denied p50_ns p99_ns policy held failed left noop widen_pg priv_pg zap_time_ns
 		zap_p50_ns zap_p99_ns huge_lost huge_new calls call_time_ns budget_percent refused host_refused ahead_pg
-		unused_pg ejected)), 'what is n/a of the VM, and only that');
+		unused_pg ejected gmem_priv_bytes undone by_ioctl by_gmem)), 'what is n/a of the VM, and only that');
 	is(join('; ', map { nulls($_) } @{ $vm->{vcpus} }), '; ', 'nothing of vCPUs');
 	is(join('; ', map { nulls($_) } grep { $_->{reason} !~ /^user/ } @{ $vm->{reasons} }), '; ; ; ',
 	   'nothing of four reasons');
@@ -220,17 +314,26 @@ my %parts = (
 		statistics();
 		refusals();
 		huge();
+		to_and_fro('by_ioctl');
+		first_conversion();
+		held_memory(1);
 		first_view_alone();
 	},
 	'views on the stock kernel' => sub {
 		my ($vm, $said) = exact();
 		faults($vm, $said);
 		not_available($vm);
+		held_memory(0);
 		no_fentry();
+	},
+	'views in place' => sub {
+		held_in_place();
+		to_and_fro('by_gmem', '--in-place');
 	},
 );
 
 run_parts(PART_S, \%parts, sub {
 	in_vm('views on the stock kernel', 'stock', PART_S);
 	in_vm('views on the patched kernel', $ENV{MEMATTR_KERNEL} // 'patched', PART_S);
+	in_vm('views in place', [$ENV{MEMATTR_KERNEL} // 'patched', '--append', 'kvm.gmem_in_place_conversion=1'], PART_S);
 });

@@ -86,7 +86,7 @@ $(addprefix $(TESTS)/tools/,engine-unit.o map-unit.o top-unit.o): TESTS_CFLAGS +
 $(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
 # What memattr-top makes of snapshots, without a kernel.
 TOP_VIEWS := $(addprefix tools/memattr-top/,chain_columns.c chain_lists.c chain_ranges.c columns.c exit_names.c memmap_draw.c \
-	memmap_lists.c memmap_ranges.c memmap_view.c parts.c) tools/common/screen.c
+	memmap_columns.c memmap_lists.c memmap_ranges.c memmap_view.c parts.c) tools/common/screen.c
 TOP_UNIT_TESTS := $(addprefix $(TESTS)/tools/,engine-unit map-unit top-unit)
 $(TOP_UNIT_TESTS): $(TOP_VIEWS:%.c=$(B)/%.o)
 $(TOP_UNIT_TESTS): TOOLS_LIBS += -lncursesw -ltinfo

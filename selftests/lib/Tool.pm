@@ -13,7 +13,7 @@ use Symbol 'gensym';
 use Test::More;
 
 our @EXPORT = qw(PATIENCE_S run fails_with usage_ok needs_ok unit_tests_ok read_file write_file start stop start_guest go_guest load_policy lines in_vm run_parts
-	start_tmux end_tmux tmux tmux_line screen comes see see_gone see_end press resize start_on_screen unload_kvm);
+	start_tmux end_tmux tmux tmux_line screen comes see see_gone see_end press click resize start_on_screen unload_kvm);
 
 # These change what programs print.
 delete @ENV{qw(ARGP_HELP_FMT NO_COLOR COLUMNS LINES CMOCKA_MESSAGE_OUTPUT)};
@@ -291,6 +291,15 @@ sub see_gone {
 
 sub press {
 	tmux('send-keys', map { "'$_'" } @_);
+}
+
+# A button of the mouse at a place that counts from 0: 0 the left one, 64 and 65 the wheel up and down.
+sub click {
+	my ($button, $x, $y) = @_;
+	# Terminals tell when a button is released, too.
+	for my $event ($button, $button < 64 ? 3 : ()) {
+		tmux('send-keys -H 1b 5b 4d', map { sprintf '%x', $_ + 32 } $event, $x + 1, $y + 1);
+	}
 }
 
 sub resize {

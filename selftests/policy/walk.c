@@ -10,6 +10,7 @@
  *				Conversions are those of KVM_SET_MEMORY_ATTRIBUTES2 if KVM converts in place
  *	before GAP PAGES	as private, but of the GAP pages before its memory, too
  *	more PAGES		a memslot of private memory right behind its own
+ *	split PAGES		two memslots in the place of its own, the first with so many pages
  *	allocate FIRST PAGES	of guest_memfd
  *	punch FIRST PAGES
  *	prefault FIRST PAGES	KVM_PRE_FAULT_MEMORY, as often as it takes
@@ -43,6 +44,7 @@
 
 static uint64_t pages = GIB_PAGES;
 static int gmem_fd;
+static void *shared_memory;
 static bool in_place;
 static struct vcpu *vcpu;
 
@@ -137,6 +139,15 @@ static int add_more(uint64_t count)
 	set_slot(PLAIN_SLOT, page_gpa(pages), count * PAGE,
 		 map_memory(page_gpa(pages), count * PAGE), create_gmem(vm.fd, count * PAGE));
 	return try_set(vm.fd, pages, pages + count, true);
+}
+
+/* Both are of the same guest_memfd. */
+static int split(uint64_t first)
+{
+	set_slot(WORK_SLOT, AREA_GPA, 0, shared_memory, -1);
+	set_slot(WORK_SLOT, AREA_GPA, first * PAGE, shared_memory, gmem_fd);
+	return try_set_gmem_slot(vm.fd, PLAIN_SLOT, page_gpa(first), (pages - first) * PAGE,
+				 (char *)shared_memory + first * PAGE, gmem_fd, first * PAGE);
 }
 
 static bool accept_memory(uint64_t first, uint64_t count)
@@ -244,6 +255,8 @@ static void command(const char *line)
 		answer(enter_signalled());
 	else if (sscanf(line, "more %llu", &a) == 1 && a)
 		answer_errno(add_more(a));
+	else if (sscanf(line, "split %llu", &a) == 1 && a && a < pages)
+		answer_errno(split(a));
 	else if (sscanf(line, "every %llu %llu %llu", &step, &a, &b) == 3 && step && is_range(a, b))
 		answer(go_through(guest_read, a, b, step));
 	else if (sscanf(line, "%*s %llu %llu", &a, &b) != 2 || !is_range(a, b))
@@ -298,8 +311,8 @@ int main(int argc, char **argv)
 	in_place = converts_in_place();
 	gmem_fd = check(try_create_gmem(vm.fd, pages * PAGE, in_place ? GUEST_MEMFD_FLAG_MMAP |
 					GUEST_MEMFD_FLAG_INIT_SHARED : 0), "KVM_CREATE_GUEST_MEMFD");
-	set_slot(WORK_SLOT, AREA_GPA, pages * PAGE,
-		 argc > 3 ? map_shared(argv[3]) : map_memory(AREA_GPA, pages * PAGE), gmem_fd);
+	shared_memory = argc > 3 ? map_shared(argv[3]) : map_memory(AREA_GPA, pages * PAGE);
+	set_slot(WORK_SLOT, AREA_GPA, pages * PAGE, shared_memory, gmem_fd);
 	warm_up(vcpu);
 
 	printf("vms %d\n", vm.fd);

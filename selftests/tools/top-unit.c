@@ -17,7 +17,7 @@
 #include "unit-rows.h"
 
 #define ALL (MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | \
-	     MEASURE_POLICY)
+	     MEASURE_POLICY | MEASURE_STATS | MEASURE_GMEM)
 #define MAX_ERROR 0.07
 
 static void check_h2_value(uint64_t value)
@@ -197,6 +197,8 @@ static void test_not_measured(void **state)
 		{ MEASURE_CONVERSIONS, { "to_priv", "to_shared", "eff_pg" } },
 		{ MEASURE_REQUESTS, { "req_pg", "denied", "p50", "p99", "held", "failed" } },
 		{ MEASURE_ZAPS, { "zap_pg" } },
+		{ MEASURE_GMEM, { "gmem", "gmem_priv" } },
+		{ MEASURE_STATS, { "gmem_priv" } },
 	};
 	struct snapshot *s = snapshot_after(1);
 
@@ -294,6 +296,14 @@ static void assert_count(double count, const char *expected)
 	assert_string_equal(text, expected);
 }
 
+static void assert_bytes(double bytes, const char *expected)
+{
+	char text[32];
+
+	format_bytes(text, sizeof(text), bytes);
+	assert_string_equal(text, expected);
+}
+
 static void assert_ns(double ns, const char *expected)
 {
 	char text[32];
@@ -324,10 +334,18 @@ static void test_formats(void **state)
 	assert_ns(12345, "12us");
 	assert_ns(999600, "1.0ms");
 	assert_ns(2.5e9, "2.5s");
+	assert_bytes(0, "0");
+	assert_bytes(1023, "1023");
+	assert_bytes(4096, "4K");
+	assert_bytes(1.5 * (1 << 20), "1.5M");
+	assert_bytes(1023.6 * (1 << 20), "1.0G");
+	assert_bytes(1 << 30, "1G");
 
 	/* They fit the columns of the narrowest layout. */
 	for (double n = 0.001; n < 1.8e19; n *= 1.01) {
 		format_count(text, sizeof(text), n);
+		assert_true(strlen(text) <= 5);
+		format_bytes(text, sizeof(text), n);
 		assert_true(strlen(text) <= 5);
 		if (n < 9e12) {
 			format_ns(text, sizeof(text), n);

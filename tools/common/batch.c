@@ -15,7 +15,7 @@
 
 const char *unit_suffix(enum cell_unit unit)
 {
-	return unit == UNIT_NS ? "_ns" : unit == UNIT_PERCENT ? "_percent" : "";
+	return unit == UNIT_NS ? "_ns" : unit == UNIT_PERCENT ? "_percent" : unit == UNIT_BYTES ? "_bytes" : "";
 }
 
 const char *column_text(const struct column *column, const struct row *row)
@@ -154,6 +154,24 @@ struct batch {
 	bool empty;
 };
 
+/* Only one VM is looked at so closely as a picture needs it: the first one. */
+static const struct snapshot_vm *vm_of_picture(const struct batch *b)
+{
+	if (!b->tool->sheets[b->args->sheet].draw)
+		return NULL;
+	for (size_t i = 0; b->now && i < b->now->lists[0].count; i++)
+		if (vm_is_of(snapshot_item(b->now, 0, i), b->args->pid))
+			return snapshot_item(b->now, 0, i);
+	return NULL;
+}
+
+/* JSON has all views. */
+static void want(const struct batch *b)
+{
+	source_want(b->source, b->args->format == &json_format ? ~0U : b->tool->sheets[b->args->sheet].measures,
+		    vm_of_picture(b));
+}
+
 /* Waits for the end of an interval, and prints it. Returns 0 or -errno; sets @ended if there is no other one. */
 static int next_interval(struct batch *b, bool *ended)
 {
@@ -164,6 +182,7 @@ static int next_interval(struct batch *b, bool *ended)
 
 	*ended = !b->clock->wait_until(deadline_ns);
 	interval_next(&b->interval, b->clock->now_ns());
+	want(b);
 	next = source_next(b->source, &b->why);
 	if (!next) {
 		*ended = true;
@@ -239,9 +258,7 @@ int batch_run(const struct tool *tool, struct source *source, const struct args 
 	};
 	int err = output_open(&b.out, "-"), status;
 
-	/* JSON has all views. */
-	source_want(source, args->format == &json_format ? ~0U : tool->sheets[args->sheet].measures,
-		    NULL);
+	want(&b);
 	b.now = err ? NULL : source_next(source, &b.why);
 	interval_start(&b.interval, clock->now_ns(), args->delay_s);
 	source->interval = &b.interval;

@@ -22,6 +22,8 @@ void cell_text(const struct cell *cell, enum cell_unit unit, char *text, size_t 
 		snprintf(text, size, "%.0f", cell->number);
 	else if (unit == UNIT_PERCENT)
 		snprintf(text, size, "%.1f", cell->number);
+	else if (unit == UNIT_BYTES)
+		format_bytes(text, size, cell->number);
 	else if (unit == UNIT_NS)
 		format_ns(text, size, cell->number);
 	else
@@ -30,7 +32,7 @@ void cell_text(const struct cell *cell, enum cell_unit unit, char *text, size_t 
 
 static bool is_whole(enum cell_unit unit, bool totals)
 {
-	return unit == UNIT_NAME || unit == UNIT_LEVEL || (unit == UNIT_COUNT && totals);
+	return unit == UNIT_NAME || unit == UNIT_LEVEL || unit == UNIT_BYTES || (unit == UNIT_COUNT && totals);
 }
 
 void cell_print(FILE *out, const struct cell *cell, enum cell_unit unit, bool totals, int width)

@@ -21,6 +21,7 @@ enum cell_unit {
 	UNIT_NAME,	/* the number says who, not how much */
 	UNIT_COUNT,	/* or a rate */
 	UNIT_LEVEL,	/* a count at this moment, never a rate */
+	UNIT_BYTES,	/* at this moment */
 	UNIT_PERCENT,
 	UNIT_NS,
 };

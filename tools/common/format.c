@@ -22,6 +22,22 @@ void format_count(char *text, size_t size, double count)
 		snprintf(text, size, "%.*f", count >= 9.95 || count == (int)count ? 0 : 1, count);
 }
 
+void format_bytes(char *text, size_t size, double bytes)
+{
+	static const char units[] = " KMGTPE";
+	const char *unit = units;
+
+	/* 1023.5 would round to 1024 of a unit. */
+	while (bytes >= 1023.5 && unit[1]) {
+		bytes /= 1024;
+		unit++;
+	}
+	if (unit == units)
+		snprintf(text, size, "%.0f", bytes);
+	else
+		snprintf(text, size, "%.*f%c", bytes < 9.95 && bytes != (int)bytes ? 1 : 0, bytes, *unit);
+}
+
 void format_ns(char *text, size_t size, double ns)
 {
 	static const char * const units[] = { "ns", "us", "ms", "s" };

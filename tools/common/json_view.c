@@ -106,7 +106,7 @@ static void vm_object(struct json *json, const struct tool *tool, const struct r
 	json_bool(json, "ended", vm->ended);
 	/* First what is said of the whole VM. */
 	for (int i = 0; i < tool->sheet_count; i++) {
-		if (tool->sheets[i].next_part || tool->sheets[i].draw)
+		if (tool->sheets[i].next_part)
 			continue;
 		struct row row = row_make(&walks[i], vm, ALL_PARTS);
 

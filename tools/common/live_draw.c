@@ -204,13 +204,30 @@ static void settle_mark(struct live *live, const struct rows *rows)
 	}
 }
 
+/* Says why there is no row. */
+static void empty_text(const struct live *live, char *text, size_t size)
+{
+	char name[4 * TITLE_NAME];
+
+	if (live->place.one_vm && !live_vm(live)) {
+		cut_middle(name, sizeof(name), live->place.vm.name, TITLE_NAME);
+		snprintf(text, size, "%s has ended; Esc: back", name);
+	} else if (!live_vm(live)) {
+		live->tool->empty_text(text, size, live->now, live->args->pid);
+	} else if (live->view.filter[0]) {
+		snprintf(text, size, "there is nothing of a VM with '%s' in its name; r: all VMs again", live->view.filter);
+	} else {
+		snprintf(text, size, "nothing of this kind has happened so far");
+	}
+}
+
 /* What to wait for, and why there is nothing to show. Returns the next line. */
 static int draw_empty(const struct live *live, int y, size_t rows)
 {
 	char text[160];
 
 	if (!rows) {
-		live->tool->empty_text(text, sizeof(text), live->now, live->args->pid);
+		empty_text(live, text, sizeof(text));
 		put(y++, 0, text);
 	}
 	if (!live->before && !live->view.totals) {
@@ -272,6 +289,7 @@ static void draw_rows(struct live *live, int y, const struct rows *rows)
 {
 	int shown = 0;
 
+	live->rows_y = y;
 	live->page = LINES - y - (LINES >= LINES_FOR_TITLE);
 	settle_mark(live, rows);
 	for (; shown < live->page && live->first_row + shown < rows->count; shown++) {

@@ -12,6 +12,7 @@ static int draw_keys(const struct live *live, int y)
 		"+ -        longer, shorter delay   R     reverse the order",
 		"t          totals or per second    i     what the figures rest on",
 		"f /        only some VMs           r     show all again, begin totals again",
+		"click      mark a row, or sort     wheel scroll",
 		"[ ] { }    in a record: 10 or 100  W     save delay, view, order for the",
 		"           intervals back, on            next start",
 	};

@@ -7,6 +7,16 @@
 #include "live_state.h"
 #include "saved.h"
 
+#define WHEEL_ROWS	3
+
+static void mark_row(struct live *live, long row)
+{
+	if (row >= (long)live->row_count)
+		row = (long)live->row_count - 1;
+	live->marked_row = row > 0 ? row : 0;
+	live->mark = (struct mark){ .set = true, .vm.pid = NOWHERE };
+}
+
 static void move_mark(struct live *live, long by)
 {
 	long to = (long)live->marked_row + by;
@@ -14,10 +24,47 @@ static void move_mark(struct live *live, long by)
 	/* The first key shows where the mark is. */
 	if (!live->mark.set)
 		to = by > 0 ? 0 : (long)live->marked_row;
-	if (to >= (long)live->row_count)
-		to = (long)live->row_count - 1;
-	live->marked_row = to > 0 ? to : 0;
-	live->mark = (struct mark){ .set = true, .vm.pid = NOWHERE };
+	mark_row(live, to);
+}
+
+/* The mark stays in its place on the screen, where there is more to scroll. */
+static void scroll_rows(struct live *live, long by)
+{
+	long first = (long)live->first_row + by;
+
+	mark_row(live, (long)live->marked_row + by);
+	live->first_row = first > 0 ? first : 0;
+}
+
+static void click_heading(struct live *live, int x)
+{
+	struct table *table = &live->view.table;
+	int column = table_column_at(table, x);
+
+	if (column < 0 || table->columns[column].unsorted)
+		return;
+	if (column == table->sort)
+		live->view.reverse = !live->view.reverse;
+	table->sort = column;
+}
+
+static void use_mouse(struct live *live)
+{
+	MEVENT event;
+	int row;
+
+	if (getmouse(&event) != OK || !live->view.has_table)
+		return;
+	row = event.y - live->rows_y;
+	if (event.bstate & BUTTON4_PRESSED) {
+		scroll_rows(live, -WHEEL_ROWS);
+	} else if (event.bstate & BUTTON5_PRESSED) {
+		scroll_rows(live, WHEEL_ROWS);
+	} else if (row == -1) {
+		click_heading(live, event.x);
+	} else if (row >= 0 && row < live->page && live->first_row + row < live->row_count) {
+		mark_row(live, (long)live->first_row + row);
+	}
 }
 
 /* What is new on the screen begins to be collected: a snapshot at once is the start of its first interval. */
@@ -34,7 +81,6 @@ static void show(struct live *live, struct place place)
 	live->mark.part = ALL_PARTS;
 	live->place = place;
 	live->view.has_table = !sheet_of(live)->draw;
-	mousemask(sheet_of(live)->draw ? ALL_MOUSE_EVENTS : 0, NULL);
 	if (!live->source.replay)
 		live->view.interval.deadline_ns = monotonic_ns();
 }
@@ -161,6 +207,8 @@ void live_key(struct live *live, int key)
 		live->view.mode = VIEW_BASIS;
 	else if (key == 'l')
 		live->view.mode = VIEW_PAGE;
+	else if (key == KEY_MOUSE)
+		use_mouse(live);
 	else if (key == KEY_UP || key == KEY_DOWN)
 		move_mark(live, key == KEY_UP ? -1 : 1);
 	else if (key == KEY_PPAGE || key == KEY_NPAGE)

@@ -55,6 +55,7 @@ struct live {
 	struct mark mark;
 	size_t row_count;	/* when it was drawn last, as is */
 	int page;		/* rows that fit the screen */
+	int rows_y;		/* the line of the first one, below the heading */
 };
 
 static inline const struct sheet *sheet_of(const struct live *live)

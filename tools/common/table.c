@@ -26,6 +26,18 @@ void table_place(struct table *table)
 	}
 }
 
+int table_column_at(const struct table *table, int x)
+{
+	for (int i = 0; i < table->count; i++) {
+		const struct table_column *column = &table->columns[i];
+
+		/* The blank after a column is its own, too. */
+		if (column->x >= 0 && x >= column->x && x <= column->x + column->width)
+			return i;
+	}
+	return -1;
+}
+
 void table_heading(const struct table *table, int y)
 {
 	attron(A_REVERSE);

@@ -26,6 +26,9 @@ struct table {
 /* Places each column for which there is room. Call it after any change to the columns. */
 void table_place(struct table *table);
 
+/* Returns the column at this place of a line, or -1. */
+int table_column_at(const struct table *table, int x);
+
 void table_heading(const struct table *table, int y);
 void table_cell(const struct table *table, int y, int column, chtype attributes, const char *text);
 

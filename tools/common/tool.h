@@ -39,7 +39,7 @@ struct sheet {
 	/* Adds what JSON has beyond the columns; may be NULL. */
 	void (*json_row)(struct json *json, const struct row *row);
 
-	/* Draws something else than a table, of @vm or of all VMs for NULL; and its keys, false: not one of them. */
+	/* On the screen, draws something else than a table, of @vm or of all VMs for NULL; and its keys, false: not one of them. */
 	void (*draw)(int y, int end, const struct pair *pair, const struct snapshot_vm *vm);
 	bool (*key)(int key, const struct pair *pair, const struct snapshot_vm *vm);
 	const char *keys;	/* in the last line; NULL: only those of the tool */

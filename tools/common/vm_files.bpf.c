@@ -7,8 +7,7 @@
 #include <stdbool.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
-#include <linux/magic.h>
-
+#include "kvm_of_file.bpf.h"
 #include "vm_files_record.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -23,38 +22,9 @@ struct dentry {
 	struct qstr d_name;
 };
 
-struct path {
-	struct dentry *dentry;
-};
-
-struct super_block {
-	unsigned long s_magic;
-};
-
-struct inode {
-	struct super_block *i_sb;
-};
-
-struct file {
-	struct path f_path;
-	struct inode *f_inode;
-	void *private_data;
-};
-
 struct task_struct {
 	int tgid;
 	struct mm_struct *mm;
-};
-
-struct bpf_iter_meta {
-	struct seq_file *seq;
-};
-
-struct bpf_iter__task_file {
-	struct bpf_iter_meta *meta;
-	struct task_struct *task;
-	__u32 fd;
-	struct file *file;
 };
 
 struct kvm {
@@ -62,41 +32,7 @@ struct kvm {
 	int userspace_pid;
 	struct dentry *debugfs_dentry;
 };
-
-struct kvm_vcpu {
-	struct kvm *kvm;
-};
-
-struct kvm_gmem {
-	struct kvm *kvm;
-};
 #pragma clang attribute pop
-
-#define NAME_LEN 16
-
-static bool is_name(const char *name, const char *expected, __u32 len)
-{
-	return !bpf_strncmp(name, len, expected);
-}
-
-/* Anybody can create a file of such a name, but not in this file system. */
-static struct kvm *kvm_of(struct file *file)
-{
-	void *data = BPF_CORE_READ(file, private_data);
-	char name[NAME_LEN] = "";
-
-	if (!data || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != ANON_INODE_FS_MAGIC)
-		return NULL;
-	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
-	if (is_name(name, "kvm-vm", NAME_LEN) || is_name(name, "kvm-vm-stats", NAME_LEN))
-		return data;
-	/* "kvm-vcpu:3", "kvm-vcpu-stats:3" */
-	if (is_name(name, "kvm-vcpu", sizeof("kvm-vcpu") - 1))
-		return BPF_CORE_READ((struct kvm_vcpu *)data, kvm);
-	if (is_name(name, "[kvm-gmem]", NAME_LEN))
-		return BPF_CORE_READ((struct kvm_gmem *)data, kvm);
-	return NULL;
-}
 
 SEC("iter/task_file")
 int list_vm_files(struct bpf_iter__task_file *it)
@@ -106,7 +42,7 @@ int list_vm_files(struct bpf_iter__task_file *it)
 	struct file *file = it->file;
 	struct kvm *kvm;
 
-	kvm = task && file ? kvm_of(file) : NULL;
+	kvm = task && file ? kvm_of_file(file) : NULL;
 	if (!kvm)
 		return 0;
 	record.kvm = (__u64)kvm;

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "cpus.h"
 #include "exit_kinds.h"
+#include "gmem.h"
 #include "hooks.h"
 #include "kvm_core.h"
 #include "looks.h"
@@ -37,10 +38,11 @@ struct collector {
 	int cpu_count;
 	struct series_maps series;
 	struct stats stats;
+	struct gmem gmem;
 	struct optional optional;
 	unsigned int wanted;	/* enum measure */
 
-	bool has_reasons, can_read_stats;
+	bool has_reasons, can_read_stats, can_read_gmem;
 	struct snapshot_hook reasons_hook;
 	bool has_policies;	/* the kernel has policies, and debugfs shows them */
 	struct exit_kinds kinds;
@@ -119,6 +121,8 @@ static int attach(struct collector *c)
 		err = series_open(&c->series);
 	if (!err)
 		err = stats_open(&c->stats, c->bpf->maps.stats, bpf_program__fd(c->bpf->progs.read_all_stats));
+	if (!err)
+		err = gmem_open(&c->gmem, c->bpf->maps.gmem, bpf_program__fd(c->bpf->progs.read_all_gmem));
 	if (err)
 		return err;
 	c->counts = map_shared(c->bpf->maps.counts);
@@ -130,6 +134,8 @@ static int attach(struct collector *c)
 	for (size_t i = 0; i < c->table.list.count; i++)
 		if (c->table.list.vms[i].id > c->bpf->bss->last_old_id)
 			c->bpf->bss->last_old_id = c->table.list.vms[i].id;
+	stats_read_old(c->bpf->progs.read_old_stats);
+	bpf_program__set_autoattach(c->bpf->progs.read_old_stats, false);
 	optional_open(&c->optional, &c->hooks, c->bpf->obj);
 	/* Until somebody says what is wanted, it is the view of VMs. */
 	collector_want(c, 0, NULL);
@@ -186,6 +192,7 @@ void collector_close(void *collector)
 	vm_table_close(&c->table);
 	series_close(&c->series);
 	stats_close(&c->stats);
+	gmem_close(&c->gmem);
 	optional_close(&c->optional);
 	if (c->bpf) {
 		unmap_shared(c->bpf->maps.counts, c->counts);
@@ -286,12 +293,16 @@ static int read_counts(struct collector *c, struct top_vm *vm, uint32_t slot)
 		.zaps = from->zaps,
 		.zap_pages = from->zap_pages,
 		.zap_ns = from->zap_ns,
+		.by_ioctl = from->by_ioctl,
+		.by_gmem = from->by_gmem,
+		.undone = from->undone,
 		.huge_mapped = from->huge_mapped,
 		.latency_ns = from->latency_ns,
 	};
 	for (int cpu = 0; cpu < c->cpu_count; cpu++)
 		vm->numbers.exits += c->cpus[cpu].exits[slot];
 	stats_fill(&c->stats, vm, slot, &c->table.owners[slot], c->bpf->bss->has_memattr_stats);
+	gmem_fill(&c->gmem, vm, slot, c->bpf->bss->has_memattr_stats);
 	err = histogram_set_first(&vm->latency, from->latency, TOP_BUCKETS);
 	return err ?: histogram_set_first(&vm->zap_latency, from->zap_latency, TOP_BUCKETS);
 }
@@ -334,6 +345,7 @@ static int add_idle(struct collector *c, struct snapshot *s)
 		if (!vm)
 			return -ENOMEM;
 		vm_table_identify(&vm->vm, listed, 0, false);
+		vm->gmem_pages = vm->gmem_private_pages = GMEM_NOT_KNOWN;
 		read_policy(c, vm, listed);
 	}
 	return 0;
@@ -349,6 +361,8 @@ static unsigned int measured(const struct collector *c)
 		measures |= MEASURE_REASONS;
 	if (c->can_read_stats)
 		measures |= MEASURE_HUGE | (c->bpf->bss->has_memattr_stats ? MEASURE_STATS | MEASURE_ZAPS : 0);
+	if (c->can_read_gmem && c->bpf->bss->has_gmem)
+		measures |= MEASURE_GMEM;
 	return measures;
 }
 
@@ -377,7 +391,9 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 {
 	s->time_ns = monotonic_ns();
 	s->wall = time(NULL);
+	c->bpf->bss->last_interval_ns = c->before ? c->before->time_ns : 0;
 	c->can_read_stats = !stats_read(&c->stats);
+	c->can_read_gmem = !gmem_read(&c->gmem);
 	s->measured = measured(c);
 	s->unwanted = optional_missing(&c->optional);
 	if (!c->bpf->bss->divide_exits)

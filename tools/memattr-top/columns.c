@@ -2,7 +2,10 @@
 #include "figures.h"
 
 #include "looks.h"
+#include "memmap_view.h"
 #include "rows.h"
+
+#define PAGE_BYTES	4096
 
 #define FIELD_NUMBER(member)	FIELD(FIELD_UNSIGNED, struct top_vm, #member, numbers.member)
 
@@ -25,6 +28,9 @@ static const struct field vm_fields[] = {
 	FIELD_NUMBER(held),
 	FIELD_NUMBER(requested_pages),
 	FIELD_NUMBER(effective_pages),
+	FIELD_NUMBER(by_ioctl),
+	FIELD_NUMBER(by_gmem),
+	FIELD_NUMBER(undone),
 	FIELD_NUMBER(zap_pages),
 	FIELD_NUMBER(latency_ns),
 	FIELD(FIELD_HISTOGRAM, struct top_vm, "latency", latency),
@@ -44,6 +50,8 @@ static const struct field vm_fields[] = {
 	FIELD(FIELD_UNSIGNED, struct top_vm, "budget_us", budget_us),
 	FIELD(FIELD_UNSIGNED, struct top_vm, "huge_pages", huge_pages),
 	FIELD(FIELD_SIGNED, struct top_vm, "private_pages", private_pages),
+	FIELD(FIELD_SIGNED, struct top_vm, "gmem_pages", gmem_pages),
+	FIELD(FIELD_SIGNED, struct top_vm, "gmem_private_pages", gmem_private_pages),
 };
 
 #define FIELD_PART(member)	FIELD(FIELD_UNSIGNED, struct top_part, #member, numbers.member)
@@ -132,6 +140,22 @@ static bool private_pages(const struct row *row, double *number)
 	return *number >= 0;
 }
 
+static bool gmem_bytes(const struct row *row, double *number)
+{
+	int64_t pages = ((const struct top_vm *)row->vm)->gmem_pages;
+
+	*number = (double)pages * PAGE_BYTES;
+	return pages >= 0;
+}
+
+static bool gmem_private_bytes(const struct row *row, double *number)
+{
+	int64_t pages = ((const struct top_vm *)row->vm)->gmem_private_pages;
+
+	*number = (double)pages * PAGE_BYTES;
+	return pages >= 0;
+}
+
 static bool part_number(const struct row *row, double *number)
 {
 	*number = row->part;
@@ -205,14 +229,18 @@ static const struct column vms[] = {
 	COLUMN_NAME(9),
 	{ "exits", "EXITS", NUMBER(exits), .needs = MEASURE_EXITS, .help = "VM exits" },
 	COLUMN_TREND("exits of the last 120 intervals, each VM by its own scale"),
+	{ "gmem", "GMEM", UNIT_BYTES, .from = FROM_ROW, .number = gmem_bytes, .needs = MEASURE_GMEM,
+	  .help = "memory that its guest_memfds hold, which RSS does not show" },
+	{ "gmem_priv", "GPRIV", UNIT_BYTES, .from = FROM_ROW, .number = gmem_private_bytes,
+	  .needs = MEASURE_GMEM | MEASURE_STATS, .help = "of this memory, what is private; at most" },
 	TO_PRIVATE,
 	TO_SHARED,
-	EFFECTIVE,
-	ZAPPED,
 	DENIED,
 	MEDIAN,
 	TAIL,
 	POLICY,
+	EFFECTIVE,
+	ZAPPED,
 	REQUESTED,
 	HELD,
 	FAILED,
@@ -229,10 +257,16 @@ static const struct column conversions[] = {
 	TO_SHARED,
 	{ "noop", "NOOP", NUMBER(noop), .needs = MEASURE_REQUESTS,
 	  .help = "requests that succeeded and changed nothing: all pages were so already" },
+	{ "undone", "UNDO", NUMBER(undone), .needs = MEASURE_WAYS,
+	  .help = "conversions that took back the last one of the same range, of this interval or the last" },
 	DENIED,
 	POLICY,
 	HELD,
 	FAILED,
+	{ "by_ioctl", "IOCTL", NUMBER(by_ioctl), .needs = MEASURE_WAYS,
+	  .help = "conversions by an ioctl of the VM that changed something" },
+	{ "by_gmem", "INPLC", NUMBER(by_gmem), .needs = MEASURE_WAYS,
+	  .help = "the same, in place, by an ioctl of a guest_memfd" },
 	MEDIAN,
 	TAIL,
 	{ "priv_pg", "PRVPG", UNIT_LEVEL, .from = FROM_ROW, .number = private_pages, .needs = MEASURE_STATS,
@@ -357,7 +391,8 @@ const struct sheet sheets[] = {
 	[SHEET_VMS] = {
 		.word = "vms", .noun = "VM", .help = "what KVM does for each VM", .enter = SHEET_CONVERSIONS,
 		TABLE(vms, 2), .trend = exits_of,
-		.measures = MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | MEASURE_POLICY,
+		.measures = MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS | MEASURE_POLICY |
+			    MEASURE_GMEM,
 		.metrics = 1 << METRIC_EXITS | 1 << METRIC_CONVERSIONS | 1 << METRIC_ZAPS,
 	},
 	[SHEET_VCPUS] = {
@@ -374,8 +409,9 @@ const struct sheet sheets[] = {
 		.word = "conversions", .noun = "VM", .subject = "conversions",
 		.help = "what was asked for, and what came of it",
 		TABLE(conversions, 2), .trend = requests_of,
-		.measures = MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_POLICY | MEASURE_STATS,
-		.metrics = 1 << METRIC_CONVERSIONS,
+		.measures = MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_POLICY | MEASURE_STATS |
+			    MEASURE_WAYS,
+		.metrics = 1 << METRIC_CONVERSIONS | 1 << METRIC_WAYS,
 	},
 	[SHEET_ZAPS] = {
 		.word = "zaps", .noun = "VM", .subject = "zaps", .help = "what conversions unmap, and huge pages",
@@ -394,6 +430,8 @@ const struct sheet sheets[] = {
 	[SHEET_MAP] = {
 		.word = "map", .noun = "VM", .subject = "memory",
 		.help = "what of a VM's memory is private, changes, faults",
+		.columns = map_columns, .column_count = sizeof(map_columns) / sizeof(*map_columns), .fixed = 3, .sort = 2,
+		.figures_size = sizeof(char), .figures = fill_map_run, .next_part = map_next_run,
 		.draw = map_draw, .key = map_key,
 		.keys = "arrows Move  z Z Zoom  n Slot  c Age/faults",
 		.measures = MEASURE_MAP | MEASURE_MAP_ATTRIBUTES | MEASURE_MAP_CONVERSIONS | MEASURE_MAP_FAULTS,
@@ -413,5 +451,5 @@ const struct sheet sheets[] = {
 const char *const measures[] = {
 	"exits", "conversions", "requests", "zaps", "policy", "vcpus", "reasons", "exit_ns", "user_exits", "faults",
 	"late", "ahead", "zap_ns", "huge", "stats", "zap_count", "chains", "chain_exits", "chain_faults", "map",
-	"map_attributes", "map_conversions", "map_faults", NULL,
+	"map_attributes", "map_conversions", "map_faults", "gmem", "ways", NULL,
 };

@@ -27,6 +27,8 @@ struct top_counts {
 	__u64 zap_pages;
 	__u64 latency_ns;	/* the sum of what @latency counts */
 	__u64 zap_ns;
+	__u64 by_ioctl, by_gmem;	/* what changed at least one page, by the VM's ioctl and by guest_memfd's */
+	__u64 undone;		/* of these, what took back another one */
 	__u64 huge_mapped;	/* huge pages that faults and memory mapped ahead have mapped */
 	__u64 latency[TOP_BUCKETS];	/* ns, of to_private and to_shared */
 	__u64 zap_latency[TOP_BUCKETS];	/* ns, of zaps */
@@ -50,6 +52,17 @@ struct top_stats_of_vm {
 	struct top_stats now;	/* when they were asked for */
 	struct top_stats last;	/* at its end */
 };
+
+/* What the guest_memfds of a VM's memslots hold. */
+struct top_gmem {
+	__u64 birth;		/* of the VM; another one: nobody has looked yet */
+	__u64 pages;
+	__u64 private_at_first;	/* pages that were private when the files were created; in place only */
+};
+
+/* Of all VMs together: files, and ranges that were converted last. */
+#define GMEM_FILES	16384
+#define WAYS_RANGES	16384
 
 /* What a VM's counts are divided into. */
 enum top_part_kind {
@@ -126,9 +139,7 @@ struct top_cpu {
 	__u32 vcpu_epoch;
 	__u32 vcpu_series;
 	__u64 lost;		/* events of VMs without a slot, or without a series */
-	/* What the conversion whose event gives a VM its slot has added to KVM's statistics already. */
-	__u64 own_zapped_pages, own_refused;
-	__u64 pad[1];		/* exits start on a cache line of their own */
+	__u64 pad[3];		/* exits start on a cache line of their own */
 	__u64 exits[VM_SLOTS];
 	struct top_cached cached[SERIES_CACHE];
 };

@@ -35,6 +35,8 @@ enum measure {
 	MEASURE_MAP_ATTRIBUTES	= 1 << 20,
 	MEASURE_MAP_CONVERSIONS	= 1 << 21,
 	MEASURE_MAP_FAULTS	= 1 << 22,
+	MEASURE_GMEM		= 1 << 23,	/* memory that guest_memfds hold */
+	MEASURE_WAYS		= 1 << 24,	/* conversions by the way that they come, and those that undo another */
 };
 
 /* The metrics. hooks.c lists hooks for all but METRIC_REASONS and METRIC_STATS, which are read. */
@@ -46,6 +48,7 @@ enum metric {
 	METRIC_USER_EXITS,
 	METRIC_FAULTS,
 	METRIC_AHEAD,
+	METRIC_WAYS,
 	METRIC_REASONS,		/* at each exit */
 	METRIC_STATS,		/* for each snapshot */
 	METRIC_VM_END,
@@ -58,6 +61,7 @@ struct numbers {
 	uint64_t to_private, to_shared, noop;
 	uint64_t denied, failed, held;
 	uint64_t requested_pages, effective_pages;
+	uint64_t by_ioctl, by_gmem, undone;
 	uint64_t zaps, zap_pages, zap_ns;
 	uint64_t huge_lost, huge_mapped;
 	uint64_t widened_pages;
@@ -66,6 +70,9 @@ struct numbers {
 	uint64_t prefaulted_pages, prefaulted_unused;
 	uint64_t latency_ns;	/* the sum of all that are in the histogram */
 };
+
+/* Nobody has looked at this VM yet, or the kernel does not tell. */
+#define GMEM_NOT_KNOWN (-1)
 
 struct top_vm {
 	struct snapshot_vm vm;
@@ -82,6 +89,8 @@ struct top_vm {
 	struct numbers numbers;
 	uint64_t huge_pages;		/* mapped at the moment */
 	int64_t private_pages;		/* of those that conversions have changed */
+	int64_t gmem_pages;		/* that guest_memfds hold, or GMEM_NOT_KNOWN */
+	int64_t gmem_private_pages;	/* of these; the same */
 	struct histogram latency;	/* ns, of conversions */
 	struct histogram zap_latency;	/* ns, of zaps */
 };
@@ -180,6 +189,10 @@ long chain_next_link(const struct snapshot *s, const struct snapshot_vm *vm, lon
 int chain_draw_below(int y, int end, const struct snapshot *now, const struct args *args,
 		     const struct snapshot_vm *only);
 void chain_json_end(struct json *json, const struct snapshot *now, const struct args *args);
+
+/* memmap_columns.c */
+extern const struct column map_columns[6];
+void fill_map_run(void *figures, const struct pair *pair, const struct snapshot_vm *vm, long part);
 
 /* memmap_draw.c */
 void map_draw(int y, int end, const struct pair *pair, const struct snapshot_vm *vm);

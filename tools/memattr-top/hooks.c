@@ -46,6 +46,9 @@ static const struct hook hooks[] = {
 		.metric = METRIC_AHEAD, .measures = MEASURE_AHEAD,
 		.site = { HOOK_TP_BTF, "kvm_prefault_map" }, .programs = { "prefault_map" },
 	}, {
+		.metric = METRIC_WAYS, .measures = MEASURE_WAYS,
+		.site = { HOOK_TP_BTF, "kvm_memattr_convert" }, .programs = { "count_way" },
+	}, {
 		.metric = METRIC_VM_END,
 		.site = { HOOK_FENTRY, "kvm_arch_destroy_vm" }, .programs = { "end_vm" },
 	},
@@ -59,6 +62,7 @@ static const char * const metric_names[] = {
 	[METRIC_USER_EXITS] = "user exits",
 	[METRIC_FAULTS] = "faults",
 	[METRIC_AHEAD] = "mapped ahead",
+	[METRIC_WAYS] = "reversals",
 	[METRIC_VM_END] = "VM end",
 };
 

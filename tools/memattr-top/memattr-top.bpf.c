@@ -7,7 +7,9 @@
 
 #include "exits.bpf.h"
 #include "faults.bpf.h"
+#include "gmem.bpf.h"
 #include "stats.bpf.h"
+#include "ways.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -67,27 +69,10 @@ static __u64 spent_ns(const struct kvm_memattr_convert_event *ev)
 	return is_in_place(ev) ? ns + ev->take_ns : ns;
 }
 
-/* The event comes after KVM has counted the conversion, and it can be the first one of its VM. */
-static __always_inline struct top_counts *counts_of_conversion(struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
-{
-	struct top_cpu *cpu = kvm && ev ? this_cpu() : NULL;
-	struct top_counts *found;
-
-	if (!cpu)
-		return NULL;
-	if (is_here(cpu, kvm, epoch))
-		return counts_of(kvm);
-	cpu->own_refused = ev->verdict != 0;
-	cpu->own_zapped_pages = ev->ret ? 0 : ev->effective_pages;
-	found = counts_of(kvm);
-	cpu->own_refused = cpu->own_zapped_pages = 0;
-	return found;
-}
-
 SEC("tp_btf/kvm_memattr_convert")
 int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
 {
-	struct top_counts *counts = counts_of_conversion(kvm, ev);
+	struct top_counts *counts = counts_of(kvm);
 	__u64 ns;
 
 	if (!counts || !ev)

@@ -10,42 +10,15 @@
 #include <bpf/bpf_tracing.h>
 
 #include "memmap_block.h"
+#include "memslots.bpf.h"
 #include "pieces.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 #define PAGE_SHIFT	12
-#define KVM_MEM_SLOTS_HASH_BITS	7
-/* No VM has more memslots. */
-#define MEMMAP_SLOTS_MAX	32767
 
 /* Only the members that are read are declared; their offsets come from the running kernel's BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct hlist_node {
-	struct hlist_node *next;
-};
-
-struct hlist_head {
-	struct hlist_node *first;
-};
-
-struct kvm_memory_slot {
-	struct hlist_node id_node[2];
-	__u64 base_gfn;
-	unsigned long npages;
-	short id;
-};
-
-struct kvm_memslots {
-	__u64 generation;
-	struct hlist_head id_hash[1 << KVM_MEM_SLOTS_HASH_BITS];
-	int node_idx;
-};
-
-struct kvm {
-	struct kvm_memslots *memslots[1];
-};
-
 struct kvm_vcpu {
 	struct kvm *kvm;
 };
@@ -199,18 +172,9 @@ int BPF_PROG(map_fault_stock, struct kvm_vcpu *vcpu, __u64 gpa)
 	return vcpu ? add_fault(vcpu, gpa, 0) : 0;
 }
 
-/* A walk through the hash of memslots, bucket by bucket. */
-struct walk {
-	struct kvm_memslots *memslots;
-	struct hlist_node *node;	/* NULL: the bucket has no more */
-	__u64 node_offset;		/* of the node in a memslot */
-	__u32 bucket;			/* the next one */
-	__u32 count;
-};
-
-static void list_slot(__u32 at, struct kvm_memory_slot *slot)
+static void at_slot(struct slot_walk *walk, struct kvm_memory_slot___walk *slot)
 {
-	struct memmap_slot *to = bpf_map_lookup_elem(&memslots, &at);
+	struct memmap_slot *to = bpf_map_lookup_elem(&memslots, &walk->count);
 
 	if (!to)
 		return;
@@ -219,50 +183,14 @@ static void list_slot(__u32 at, struct kvm_memory_slot *slot)
 	to->id = BPF_CORE_READ(slot, id);
 }
 
-static struct hlist_node *first_node(struct kvm_memslots *memslots, __u32 bucket)
-{
-	struct hlist_head *heads = (void *)memslots + bpf_core_field_offset(memslots->id_hash);
-
-	return BPF_CORE_READ(heads + bucket, first);
-}
-
-static long walk_on(__u32 i, struct walk *walk)
-{
-	struct hlist_node *node = walk->node;
-
-	if (node) {
-		list_slot(walk->count++, (void *)node - walk->node_offset);
-		walk->node = BPF_CORE_READ(node, next);
-		return 0;
-	}
-	if (walk->bucket == 1 << KVM_MEM_SLOTS_HASH_BITS)
-		return 1;
-	walk->node = first_node(walk->memslots, walk->bucket++);
-	return 0;
-}
-
-/*
- * Lists the memslots of the shown VM, but those of system management mode, when the collector runs it. Nothing keeps
- * KVM from replacing them meanwhile. Then the addresses that are read may have been freed, which does no harm, but
- * what was found is useless.
- */
+/* Lists the memslots of the shown VM when the collector runs it. */
 SEC("syscall")
 int list_memslots(void *ctx)
 {
-	struct kvm *kvm = (void *)shown_kvm;
-	struct kvm_memslots *active = BPF_CORE_READ(kvm, memslots[0]);
-	struct walk walk = { .memslots = active };
-	struct kvm_memory_slot *none = NULL;
+	struct slot_walk walk = {};
+	int err = walk_slots((void *)shown_kvm, &walk);
 
-	if (!active)
-		return -ENOENT;
-	walk.node_offset = bpf_core_field_offset(none->id_node);
-	if (BPF_CORE_READ(active, node_idx))
-		walk.node_offset += bpf_core_type_size(struct hlist_node);
-	generation = BPF_CORE_READ(active, generation);
-	bpf_loop((1 << KVM_MEM_SLOTS_HASH_BITS) + MEMMAP_SLOTS_MAX, walk_on, &walk, 0);
+	generation = walk.generation;
 	slot_count = walk.count;
-	if (BPF_CORE_READ(kvm, memslots[0]) != active || BPF_CORE_READ(active, generation) != generation)
-		return -EAGAIN;
-	return 0;
+	return err;
 }

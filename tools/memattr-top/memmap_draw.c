@@ -216,7 +216,7 @@ static void use_mouse(uint64_t memory_end)
 		move_cursor(-screen.columns, memory_end);
 	else if (event.bstate & BUTTON5_PRESSED)
 		move_cursor(screen.columns, memory_end);
-	if (!(event.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED)) || event.x < LABEL_WIDTH ||
+	if (!(event.bstate & BUTTON1_PRESSED) || event.x < LABEL_WIDTH ||
 	    event.x >= LABEL_WIDTH + screen.columns || event.y < screen.y || event.y >= screen.y + screen.lines)
 		return;
 	at = (event.y - screen.y) * screen.columns + event.x - LABEL_WIDTH;

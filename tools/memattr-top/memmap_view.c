@@ -58,6 +58,21 @@ const struct map_run *map_run_at(const struct snapshot *s, uint64_t birth, uint6
 	return NULL;
 }
 
+long map_next_run(const struct snapshot *s, const struct snapshot_vm *vm, long at)
+{
+	size_t next = at == ALL_PARTS ? find(s, LIST_RUNS, vm->birth, 0) : (size_t)at + 1;
+
+	for (; next < s->lists[LIST_RUNS].count; next++) {
+		const struct span *run = span_at(s, LIST_RUNS, next);
+
+		if (run->birth != vm->birth)
+			break;
+		if (run->gfn_start != run->gfn_end)
+			return (long)next;
+	}
+	return ALL_PARTS;
+}
+
 uint64_t map_end(const struct snapshot *s, uint64_t birth)
 {
 	for (size_t at = find(s, LIST_RUNS, birth, UINT64_MAX); at; at--) {

@@ -48,6 +48,9 @@ unsigned int map_cell_kind(const struct map_cell *cell);
 int map_heat_by_age(const struct map_cell *cell, uint64_t now_ns);
 int map_heat_by_faults(const struct map_cell *cell, double seconds);
 
+/* Goes through the runs of a VM: returns the place in the list of the next one after @at, or ALL_PARTS. */
+long map_next_run(const struct snapshot *s, const struct snapshot_vm *vm, long at);
+
 /* Finds the run that a gfn is in, or NULL. */
 const struct map_run *map_run_at(const struct snapshot *s, uint64_t birth, uint64_t gfn);
 

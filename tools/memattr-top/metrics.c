@@ -141,6 +141,24 @@ static bool ejections(const struct snapshot *s, const void *item, uint64_t *valu
 	return vm->policy_counted;
 }
 
+static bool gmem_bytes(const struct snapshot *s, const void *item, uint64_t *value)
+{
+	int64_t pages = ((const struct top_vm *)item)->gmem_pages;
+
+	(void)s;
+	*value = pages;
+	return pages >= 0;
+}
+
+static bool gmem_private_bytes(const struct snapshot *s, const void *item, uint64_t *value)
+{
+	int64_t pages = ((const struct top_vm *)item)->gmem_private_pages;
+
+	(void)s;
+	*value = pages;
+	return pages >= 0;
+}
+
 /* --- parts of VMs --- */
 
 /* To userspace, which is also an exit from the guest for another reason. */
@@ -258,6 +276,11 @@ static const struct family families[] = {
 	{ "memattr_vm_conversion_seconds", FAMILY_HISTOGRAM, IN_SECONDS, .needs = MEASURE_REQUESTS,
 	  .at = offsetof(struct top_vm, latency), .sum_at = offsetof(struct top_vm, numbers.latency_ns),
 	  .help = "Time that a conversion took in KVM." },
+
+	{ "memattr_vm_guest_memfd_bytes", FAMILY_GAUGE, IN_BYTES, .needs = MEASURE_GMEM, .value = gmem_bytes,
+	  .help = "Memory that the VM's guest_memfds hold." },
+	{ "memattr_vm_guest_memfd_private_bytes", FAMILY_GAUGE, IN_BYTES, .needs = MEASURE_GMEM | MEASURE_STATS,
+	  .value = gmem_private_bytes, .help = "Of that, memory that is private, at most." },
 
 	{ "memattr_vm_policy", FAMILY_INFO, .needs = MEASURE_POLICY, .value = has_policy, .labels = policy_labels,
 	  .help = "The policy that governs the VM." },

@@ -5,7 +5,8 @@
 
 #include "figures.h"
 
-static const enum metric metrics[] = { METRIC_ZAPS, METRIC_EXIT_NS, METRIC_USER_EXITS, METRIC_FAULTS, METRIC_AHEAD };
+static const enum metric metrics[] = { METRIC_ZAPS, METRIC_EXIT_NS, METRIC_USER_EXITS, METRIC_FAULTS, METRIC_AHEAD,
+				     METRIC_WAYS };
 
 #define METRICS (sizeof(metrics) / sizeof(*metrics))
 

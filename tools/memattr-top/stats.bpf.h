@@ -3,6 +3,9 @@
 #ifndef MEMATTR_TOP_STATS_BPF_H
 #define MEMATTR_TOP_STATS_BPF_H
 
+#include <stdbool.h>
+
+#include "kvm_of_file.bpf.h"
 #include "slots.bpf.h"
 
 struct {
@@ -14,6 +17,14 @@ struct {
 } stats SEC(".maps");
 
 #define STAT(kvm, member) BPF_CORE_READ(kvm, member.counter)
+
+/* By KVM's number: what VMs had counted when the tool started. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, VM_SLOTS);
+	__type(key, __u64);
+	__type(value, struct top_stats);
+} old_stats SEC(".maps");
 
 _Bool has_memattr_stats;	/* the kernel has those of the series */
 __u64 last_old_id;	/* of the VMs that were there before the tool; those of later ones are greater */
@@ -38,24 +49,30 @@ static void read_stats(struct kvm *kvm, struct top_stats *to)
 	to->prefaulted_unused = STAT(kvm, memattr_stat.prefaulted_unused);
 }
 
+/* Only what has happened since the tool's start counts. The event that gives a VM its slot comes after KVM's counts. */
+static void read_first(struct kvm *kvm, __u64 id, struct top_stats *first)
+{
+	struct top_stats *old = bpf_map_lookup_elem(&old_stats, &id);
+
+	if (!old) {
+		read_stats(kvm, first);
+		return;
+	}
+	*first = *old;
+	bpf_map_delete_elem(&old_stats, &id);
+}
+
 static void vm_begins(struct kvm *kvm, __u32 slot)
 {
 	struct top_stats_of_vm *of_vm = bpf_map_lookup_elem(&stats, &slot);
+	__u64 id = bpf_core_field_exists(kvm->id) ? BPF_CORE_READ(kvm, id) : 0;
 
 	if (!of_vm)
 		return;
 	of_vm->first = (struct top_stats){};
 	/* Everything that a new VM has done counts. */
-	if (!bpf_core_field_exists(kvm->id) || BPF_CORE_READ(kvm, id) <= last_old_id) {
-		struct top_cpu *cpu = this_cpu();
-
-		read_stats(kvm, &of_vm->first);
-		/* So does the conversion by which an older one gets known. */
-		if (cpu && of_vm->first.zapped_pages >= cpu->own_zapped_pages)
-			of_vm->first.zapped_pages -= cpu->own_zapped_pages;
-		if (cpu && of_vm->first.refused >= cpu->own_refused)
-			of_vm->first.refused -= cpu->own_refused;
-	}
+	if (id <= last_old_id)
+		read_first(kvm, id, &of_vm->first);
 	of_vm->now = of_vm->first;
 }
 
@@ -81,6 +98,24 @@ static long read_slot(__u32 slot, void *unused)
 	/* If the VM has ended, its memory may be something else by now. */
 	if (!*ended)
 		of_vm->now = now;
+	return 0;
+}
+
+/* The collector has it run before any event counts. A descriptor keeps its VM. */
+SEC("iter/task_file")
+int read_old_stats(struct bpf_iter__task_file *it)
+{
+	struct file *file = it->file;
+	struct kvm *kvm = file ? kvm_of_file(file) : NULL;
+	struct top_stats now;
+	__u64 id;
+
+	if (!kvm || !bpf_core_field_exists(kvm->id))
+		return 0;
+	id = BPF_CORE_READ(kvm, id);
+	read_stats(kvm, &now);
+	/* Another descriptor may have been found before, and is as good. */
+	bpf_map_update_elem(&old_stats, &id, &now, BPF_NOEXIST);
 	return 0;
 }
 

@@ -24,6 +24,8 @@ struct stats {
 int stats_open(struct stats *stats, const struct bpf_map *map, int program);
 void stats_close(struct stats *stats);
 
+/* Has the kernel note what each VM has counted so far. Call it before the programs are attached. */
+void stats_read_old(const struct bpf_program *program);
 /* Has the kernel read them now. Returns 0 or -errno. */
 int stats_read(const struct stats *stats);
 /* Says whether huge pages that get mapped are counted from now on. */
