@@ -93,6 +93,13 @@ sub test_same {
 	same('sparse', [qw(--no-thp)], @args, qw(sparse --mem 1 --count 50));
 }
 
+sub test_same_in_place {
+	my @args = qw(--in-place --vcpus 2 --scenario);
+
+	same('churn in place', [qw(--in-place --replay-speed 0)], @args, qw(churn --mem 4 --count 40));
+	same('boot-accept in place', [qw(--in-place --replay-speed 0)], @args, qw(boot-accept --mem 2 --chunk 64K));
+}
+
 # Lines as perf prints them.
 sub conversion {
 	my ($thread, $time, $vm, $gfn, $pages, $old, $new, $ret) = @_;
@@ -135,7 +142,7 @@ sub test_counts {
 	guest_ok('every line is replayed or counted', 0,
 		 ['$_{replay}{lines} == 16', '$_{replay}{conversions} == 3', '$_{replay}{touches} == 2',
 		  '$_{replay}{by_no_vcpu} == 1', '$_{conversions} == 3', '$_{converted_pages} == 19', '$_{vcpus} == 2',
-		  '$_{mem_bytes} == 1 << 20', '$_{replay}{left_out}{failed_conversions} == 1',
+		  '$_{mem_bytes} == 2 << 20', '$_{replay}{left_out}{failed_conversions} == 1',
 		  '$_{replay}{left_out}{unmapped_faults} == 1', '$_{replay}{left_out}{outside_events} == 2',
 		  '$_{replay}{left_out}{other_vm_events} == 1', '$_{replay}{left_out}{other_events} == 1',
 		  '$_{replay}{left_out}{unreadable_lines} == 5'], '--replay', $file, '--replay-speed', 0);
@@ -193,13 +200,21 @@ sub test_usage {
 	like(qx(true | $guest --replay /dev/stdin 2>&1), qr/write it to a file first/, 'a pipe cannot be read twice');
 }
 
-run_parts(LIMIT_S, { same => \&test_same, counts => sub { test_counts(); test_order() }, million => \&test_million }, sub {
+sub test_all {
+	test_same();
+	test_counts();
+	test_order();
+	test_million(@_);
+}
+
+my %parts = (all => \&test_all, in_place => \&test_same_in_place);
+
+run_parts(LIMIT_S, \%parts, sub {
 	my $kernel = $ENV{MEMATTR_KERNEL} // 'patched';
 	my $folder = tempdir(CLEANUP => 1);
 
 	test_usage();
-	in_vm('same', $kernel, LIMIT_S);
-	in_vm('counts', $kernel, LIMIT_S);
 	write_million("$folder/million");
-	in_vm('million', [$kernel, '--with', "$folder/million"], LIMIT_S, "$folder/million");
+	in_vm('all', [$kernel, '--with', "$folder/million"], LIMIT_S, "$folder/million");
+	in_vm('in_place', [$kernel, '--append', 'kvm.gmem_in_place_conversion=1'], LIMIT_S);
 });

@@ -184,6 +184,7 @@ static void check_options(struct argp_state *state, struct options *opt)
 		[PING_PONG] = GUEST_PAGE_SIZE,
 		[SPARSE] = GUEST_PAGE_SIZE,
 		[SWEEP] = 2 * MIB,
+		[REPLAY] = 0,
 	};
 	uint64_t chunks;
 

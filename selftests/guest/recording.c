@@ -130,7 +130,7 @@ static bool read_head(const char *line, const char *end, struct recorded_event *
 static bool read_conversion(const char *fields, struct recorded_event *event)
 {
 	const char *gfns = fields, *attributes = fields, *ret = fields;
-	uint64_t start, end, old, new;
+	uint64_t start, end, old, new, error;
 
 	if (!find_field(&gfns, " gfns [") || !take_number(&gfns, &start) || !take_word(&gfns, ", ") ||
 	    !take_number(&gfns, &end) || start > end || end > GFN_MAX)
@@ -145,7 +145,8 @@ static bool read_conversion(const char *fields, struct recorded_event *event)
 	event->private = new & ATTRIBUTE_PRIVATE;
 	event->was_private = old & ATTRIBUTE_PRIVATE;
 	event->write = false;
-	event->done = take_word(&ret, "0 ");
+	/* An error has a sign. */
+	event->done = take_number(&ret, &error) && !error;
 	return true;
 }
 

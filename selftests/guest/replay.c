@@ -16,7 +16,7 @@
 #define READ_SIZE	(1 << 20)	/* a recording may be on a network */
 #define QUEUE_STEPS	4096	/* how far the reader is ahead of a vCPU, at most */
 #define PAGES_MAX	(WORK_SIZE_MAX / GUEST_PAGE_SIZE)
-#define MIB_PAGES	((1ull << 20) / GUEST_PAGE_SIZE)
+#define HUGE_PAGES	((2ull << 20) / GUEST_PAGE_SIZE)
 #define GROW_PAGES	(1ull << 18)	/* 1 GiB of guest memory */
 
 #define HOW_TO_RECORD "perf record -e kvm:kvm_memattr_convert,kvm:kvm_stage2_fault -p PID, and then: perf script >FILE"
@@ -214,7 +214,8 @@ static int read_layout(struct replay *replay, struct options *opt)
 			       replay->counts.lines, replay->counts.outside_events, opt->replay_base,
 			       HOW_TO_RECORD);
 	fill_gaps(replay);
-	opt->mem_bytes = (replay->last_page + MIB_PAGES - 1) / MIB_PAGES * MIB_PAGES * GUEST_PAGE_SIZE;
+	/* The last pages may have been part of a huge one. */
+	opt->mem_bytes = (replay->last_page + HUGE_PAGES - 1) / HUGE_PAGES * HUGE_PAGES * GUEST_PAGE_SIZE;
 	opt->vcpus = replay->vcpus ? replay->vcpus : 1;
 	/* The VM cannot grow any more, even if the file does. */
 	replay->page_limit = opt->mem_bytes / GUEST_PAGE_SIZE;
@@ -245,7 +246,8 @@ int replay_open(struct vm *vm, struct options *opt)
 			       strerror(errno));
 	if (read_layout(replay, opt))
 		return -1;
-	rewind(replay->file);
+	if (fseek(replay->file, 0, SEEK_SET))
+		return vm_fail(vm, EXIT_USAGE, "%s: %s", opt->replay, strerror(errno));
 	replay->counts = (struct replay_counts){};
 	return 0;
 }

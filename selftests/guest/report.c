@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "json.h"
+#include "kvmstat.h"
 #include "replay.h"
 #include "vmm.h"
 
@@ -159,6 +160,12 @@ static void json_work(struct json *json, const struct counts *sum)
 	json_real(json, "system_cpu_s", seconds_of(&usage.ru_stime));
 }
 
+/* What the guest has of huge pages at the end. */
+static void json_mappings(struct json *json, const struct vm *vm)
+{
+	json_u64(json, "huge_mappings", kvm_stat(vm->vm_fd, "pages_2m"));
+}
+
 static void report_json(const struct vm *vm, const struct counts *sum, const char *ended)
 {
 	const uint64_t conversions = sum->to_shared + sum->to_private;
@@ -190,6 +197,7 @@ static void report_json(const struct vm *vm, const struct counts *sum, const cha
 	snprintf(sequence, sizeof(sequence), "%016" PRIx64, sum->sequence);
 	json_string(&json, "sequence", sequence);
 	json_work(&json, sum);
+	json_mappings(&json, vm);
 	json_footprint(&json, vm);
 	if (vm->replay)
 		json_replay(&json, vm);
