@@ -176,7 +176,7 @@ static void check_replay(struct argp_state *state, const struct options *opt)
 		argp_error(state, "--replay-base: 0x%lx is not a multiple of 1 GiB", opt->replay_base);
 }
 
-static void check_options(struct argp_state *state, struct options *opt)
+static void check_scenario(struct argp_state *state, struct options *opt)
 {
 	static const uint64_t default_chunk[] = {
 		[BOOT_ACCEPT] = 2 * MIB,
@@ -184,29 +184,17 @@ static void check_options(struct argp_state *state, struct options *opt)
 		[PING_PONG] = GUEST_PAGE_SIZE,
 		[SPARSE] = GUEST_PAGE_SIZE,
 		[SWEEP] = 2 * MIB,
-		[REPLAY] = 0,
 	};
 	uint64_t chunks;
 
-	check_backing(state, opt);
-	if (opt->replay) {
-		check_replay(state, opt);
-		return;
-	}
-	if (opt->scenario == REPLAY)
-		argp_error(state, "--scenario: to replay a recording, give --replay FILE");
-	if (opt->replay_speed != 1 || opt->replay_vm || opt->replay_base != WORK_GPA)
-		argp_error(state, "--replay-speed, --replay-vm and --replay-base need --replay");
-	if (!opt->mem_bytes)
-		opt->mem_bytes = DEFAULT_MEM_MIB * MIB;
-	if (!opt->vcpus)
-		opt->vcpus = 1;
 	if (!opt->chunk_bytes)
 		opt->chunk_bytes = default_chunk[opt->scenario];
 	if (opt->scenario == SPARSE && opt->chunk_bytes != GUEST_PAGE_SIZE)
 		argp_error(state, "--chunk: sparse converts single pages");
 	if (opt->scenario != BOOT_ACCEPT && opt->touch_every != 1)
 		argp_error(state, "--touch-every is for boot-accept");
+	if (opt->replay_speed != 1 || opt->replay_vm || opt->replay_base != WORK_GPA)
+		argp_error(state, "--replay-speed, --replay-vm and --replay-base need --replay");
 	if (!opt->count && !opt->duration_s && opt->scenario != BOOT_ACCEPT && opt->scenario != SWEEP)
 		opt->count = DEFAULT_COUNT;
 
@@ -217,6 +205,20 @@ static void check_options(struct argp_state *state, struct options *opt)
 	if (chunks < opt->vcpus + (opt->scenario == PING_PONG))
 		argp_error(state, "%lu MiB hold %lu chunks: too few for %s with %u vCPUs",
 			   opt->mem_bytes / MIB, chunks, scenario_names[opt->scenario], opt->vcpus);
+}
+
+static void check_options(struct argp_state *state, struct options *opt)
+{
+	check_backing(state, opt);
+	if (opt->replay) {
+		check_replay(state, opt);
+	} else if (opt->scenario == REPLAY) {
+		argp_error(state, "--scenario: to replay a recording, give --replay FILE");
+	} else {
+		opt->mem_bytes = opt->mem_bytes ?: DEFAULT_MEM_MIB * MIB;
+		opt->vcpus = opt->vcpus ?: 1;
+		check_scenario(state, opt);
+	}
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)

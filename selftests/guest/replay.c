@@ -263,6 +263,11 @@ static uint64_t run_end(const struct replay *replay, uint64_t start, uint64_t en
 	return page;
 }
 
+bool replay_starts_shared(const struct replay *replay)
+{
+	return replay->first_states[0] == FIRST_SHARED;
+}
+
 int replay_set_up(struct vm *vm)
 {
 	struct replay *replay = vm->replay;

@@ -7,6 +7,7 @@
 #ifndef REPLAY_H
 #define REPLAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct options;
@@ -35,6 +36,8 @@ struct replay_counts {
  */
 int replay_open(struct vm *vm, struct options *opt);
 
+/* Whether the memory's first pages are shared then, and so probably most of them. */
+bool replay_starts_shared(const struct replay *replay);
 /* Gives the memory of the new VM the attributes that it had when the recording began. */
 int replay_set_up(struct vm *vm);
 /* Begins to read ahead. To be called when the run has begun. */

@@ -149,13 +149,20 @@ static int create_two_backings(struct vm *vm)
 	return 0;
 }
 
+static bool starts_shared(const struct vm *vm)
+{
+	if (vm->opt->scenario == REPLAY)
+		return replay_starts_shared(vm->replay);
+	return vm->opt->scenario == BOOT_ACCEPT;
+}
+
 /* All pages are in the guest_memfd. This process can use its mapping of those that are shared. */
 static void create_one_backing(struct vm *vm)
 {
 	const struct options *opt = vm->opt;
 	uint64_t flags = GUEST_MEMFD_FLAG_MMAP;
 
-	if (opt->scenario == BOOT_ACCEPT)
+	if (starts_shared(vm))
 		flags |= GUEST_MEMFD_FLAG_INIT_SHARED;
 	vm->gmem_fd = try_create_gmem(vm->vm_fd, opt->mem_bytes, flags);
 	if (vm->gmem_fd < 0) {
@@ -227,7 +234,7 @@ int vm_set_initial(struct vm *vm, uint64_t first, uint64_t pages, bool private)
 {
 	struct page_state *states = control_at(vm, page_states_gpa(vm->opt));
 	/* Nothing is private yet, but for a guest_memfd that has no flag INIT_SHARED. */
-	bool created_private = vm->opt->in_place && vm->opt->scenario != BOOT_ACCEPT;
+	bool created_private = vm->opt->in_place && !starts_shared(vm);
 
 	if (private != created_private &&
 	    convert_initially(vm, WORK_GPA + first * GUEST_PAGE_SIZE, pages * GUEST_PAGE_SIZE, private))
