@@ -31,6 +31,8 @@ ok "policies" completes 'memattr-policy load ' "${policies[@]}"
 ok "policies by their beginning" completes 'memattr-policy update rate' ratelimit
 ok "options of a command" completes 'memattr-policy load ratelimit --p' --pid --pin
 ok "parameters" completes 'memattr-policy load ratelimit --all to_' to_private= to_shared=
+ok "what can be compared" completes 'memattr-policy compare none cur' current
+ok "options of a comparison" completes 'memattr-policy compare none --s' --seconds --svg
 ok "parameters of audit" completes 'memattr-policy audit min' min_pages=
 ok "options of a tool" completes 'memattr-top --bat' --batch
 ok "options for metrics" completes 'memattr-top --lis' --listen

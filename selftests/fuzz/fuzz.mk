@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# The parsers of the tools under sanitizers, with inputs that are wrong. Included by the top Makefile after
+# The parsers of the tools, and of memattr-guest, under sanitizers, with inputs that are wrong. Included by the top Makefile after
 # selftests/store/store.mk, whose SANITIZE it uses.
 
 FUZZ := $(TESTS)/fuzz
@@ -11,14 +11,14 @@ FUZZ_COMMON := $(patsubst $(B)/%.o,%.c,$(TOOLS_COMMON) $(TOOLS_ENGINE)) $(addpre
 	selftests/lib/tap.c
 FUZZ_SOURCES := $(FUZZ_COMMON) $(addprefix selftests/fuzz/,parsers.c trace.c) \
 	$(addprefix tools/memattr-policy/,boot_rules.c params.c policy.c why_holders.c) \
-	$(addprefix tools/prefault-trace/,columns.c details.c figures.c kinds.c symbols.c use.c)
+	$(addprefix tools/prefault-trace/,columns.c details.c figures.c kinds.c symbols.c use.c) selftests/guest/recording.c
 # memattr-top has other columns.
 FUZZ_TOP_SOURCES := $(FUZZ_COMMON) selftests/fuzz/top.c tools/memattr-top/metrics.c $(TOP_VIEWS)
 
 FUZZ_OBJS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(FUZZ_SOURCES))
 FUZZ_TOP_OBJS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(FUZZ_TOP_SOURCES))
 FUZZ_CFLAGS = -O1 $(SANITIZE) -fno-omit-frame-pointer -Wno-format-truncation -I$(B)/tools/common \
-	-Itools/memattr-policy -Itools/$(FUZZ_TOOL) -I$(B)/tools/$(FUZZ_TOOL) -Iselftests/lib
+	-Itools/memattr-policy -Itools/$(FUZZ_TOOL) -I$(B)/tools/$(FUZZ_TOOL) -Iselftests/lib -Iselftests/guest
 FUZZ_TOOL := prefault-trace
 $(FUZZ)/obj/selftests/fuzz/top.o $(FUZZ)/obj/tools/memattr-top/%.o: FUZZ_TOOL := memattr-top
 

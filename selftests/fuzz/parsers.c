@@ -17,6 +17,7 @@
 #include "params.h"
 #include "policy.h"
 #include "process.h"
+#include "recording.h"
 #include "records.h"
 #include "symbols.h"
 #include "tap.h"
@@ -283,6 +284,30 @@ static struct sample record_samples[] = {
 	       "snapshot 1 1\nvm 1 a b\nseries 1 80:1,81:2 1:2\nslow 1 a b\nend\nsnapshot 1 2\nend\n"),
 };
 
+/* --- what perf prints --- */
+
+static const struct sample recording_samples[] = {
+	SAMPLE("       CPU 1/KVM   104 [001]     8.419828:    kvm:kvm_stage2_fault: vm_id 79939 vm_pid 98 vcpu 1 "
+	       "gpa 0x1002f7000 error_code 0x2000100000004 level 1 prefaulted 0 ret 5 ns 18517"),
+	SAMPLE("       CPU 0/KVM   103 [000]     8.421234: kvm:kvm_memattr_convert: vm_id 79939 vm_pid 98 "
+	       "gfns [0x100390, 0x100394) ino 0 pages [0, 0) reason 0 attributes 0x8 -> 0 requested 4 effective 4 "
+	       "policy none verdict 0 ret 0 lock_ns 48412 policy_ns 0 take_ns 0 zap_ns 1815426 store_ns 687525"),
+	SAMPLE("a kvm:b 98/103   8.421234567: kvm:kvm_memattr_convert: vm_id 1 gfns [0, 0) attributes 0 -> 0x8 ret -11 "),
+	SAMPLE("vmm 7 [000] 1.5: kvm:kvm_exit: reason npf"),
+};
+
+static bool parse_recording(const char *input, size_t len)
+{
+	struct recorded_event event = {};
+
+	(void)len;
+	if (recorded_parse(input, &event) < RECORDED_CONVERSION)
+		return true;
+	return (event.time_ns >= 0 && event.gpa % 4096 == 0 && event.gpa < UINT64_MAX - event.pages * 4096) ||
+	       complain("time %lld, gpa 0x%llx, %llu pages", (long long)event.time_ns,
+			(unsigned long long)event.gpa, (unsigned long long)event.pages);
+}
+
 /* --- what people write --- */
 
 static const struct sample parameter_samples[] = {
@@ -373,6 +398,7 @@ const struct parser parsers[] = {
 	PARSER("record", record_samples, parse_record),
 	PARSER("mmu_prefault_stat", use_samples, parse_use),
 	PARSER("cpus", cpu_samples, parse_cpus),
+	PARSER("perf script", recording_samples, parse_recording),
 	PARSER("kallsyms", symbol_samples, parse_symbols),
 	PARSER("policies.d", rule_samples, parse_rules),
 	PARSER("parameter", parameter_samples, parse_parameter),

@@ -33,8 +33,9 @@
 #define PORT_RAN		0x12	/* the scenario is over, the final check begins */
 #define PORT_CHECKED		0x13	/* the final check is over, the vCPU has ended */
 #define PORT_MISMATCH		0x14	/* see guest_vcpu.mismatch */
+#define PORT_STEPS		0x15	/* the steps in guest_vcpu.steps are done, the next ones please */
 
-enum scenario { BOOT_ACCEPT, CHURN, PING_PONG, SPARSE, SWEEP };
+enum scenario { BOOT_ACCEPT, CHURN, PING_PONG, SPARSE, SWEEP, REPLAY };
 
 enum stop { RUN_ON, STOP_AND_CHECK, STOP_NOW };
 
@@ -66,6 +67,17 @@ struct page_state {
 	uint32_t private_tag;
 	uint32_t private;
 };
+
+/* A step of a replay. */
+enum step_kind { STEP_TO_SHARED, STEP_TO_PRIVATE, STEP_READ, STEP_WRITE };
+
+struct guest_step {
+	uint64_t page;			/* its index in the work memory */
+	uint32_t pages;
+	uint32_t kind;
+};
+
+#define STEPS_MAX		192	/* what a vCPU's page has room for */
 
 /* One page per vCPU, at VCPU_GPA + id * GUEST_PAGE_SIZE. */
 struct guest_vcpu {
@@ -103,7 +115,13 @@ struct guest_vcpu {
 		uint32_t tag;
 		uint32_t private;
 	} mismatch;
+
+	/* Written by the VMM when the guest asks for steps; 0: there are no more. */
+	uint32_t step_count;
+	struct guest_step steps[STEPS_MAX];
 };
+
+_Static_assert(sizeof(struct guest_vcpu) <= GUEST_PAGE_SIZE, "a vCPU has one page");
 
 static inline uint64_t mix64(uint64_t x)
 {

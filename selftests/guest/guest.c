@@ -357,6 +357,34 @@ static void run_sparse(struct guest *g)
 	}
 }
 
+static void run_step(struct guest *g, const struct guest_step *step)
+{
+	switch ((enum step_kind)step->kind) {
+	case STEP_TO_SHARED:
+	case STEP_TO_PRIVATE:
+		convert(g, step->page, step->pages, step->kind == STEP_TO_PRIVATE);
+		break;
+	case STEP_READ:
+		(void)*word_at(step->page, 0);
+		break;
+	case STEP_WRITE:
+		*word_at(step->page, 0) = gpa_of(step->page);
+		break;
+	}
+}
+
+/* The VMM tells what was recorded. */
+static void run_replay(struct guest *g)
+{
+	struct guest_vcpu *v = g->vcpu;
+
+	do {
+		ring(PORT_STEPS, 0);
+		for (uint32_t i = 0; i < v->step_count; i++)
+			run_step(g, &v->steps[i]);
+	} while (v->step_count);
+}
+
 /* Whatever was written and neither overwritten nor dropped is still there. */
 static void check_all(struct guest *g)
 {
@@ -402,9 +430,14 @@ __attribute__((section(".text.start"), noreturn)) void start(struct guest_vcpu *
 	case SWEEP:
 		run_sweep(&g);
 		break;
+	case REPLAY:
+		run_replay(&g);
+		break;
 	}
 	ring(PORT_RAN, 0);
-	check_all(&g);
+	/* What a replay writes is not meant to be found again. */
+	if (v->scenario != REPLAY)
+		check_all(&g);
 	for (;;)
 		ring(PORT_CHECKED, 0);
 }

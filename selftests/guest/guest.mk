@@ -10,7 +10,7 @@ GUEST_CFLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -nostdlib -f
 	-mcmodel=small -mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
 	-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns
 
-GUEST_OBJS := $(addprefix $(GUEST_B)/,memattr-guest.o vm.o vcpu.o footprint.o report.o guest-image.o)
+GUEST_OBJS := $(addprefix $(GUEST_B)/,memattr-guest.o vm.o vcpu.o footprint.o recording.o replay.o report.o guest-image.o)
 
 .PHONY: guest
 guest: $(B)/bin/memattr-guest

@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "replay.h"
 #include "testvm.h"
 #include "vmm.h"
 
@@ -57,7 +58,7 @@ static const char doc[] =
 
 enum {
 	OPT_CHUNK = 256, OPT_COUNT, OPT_CORRUPT, OPT_DURATION, OPT_IN_PLACE, OPT_JSON, OPT_KEEP, OPT_MEM,
-	OPT_NAME, OPT_NO_THP, OPT_RATE, OPT_SCENARIO, OPT_SEED, OPT_THP, OPT_TOUCH_EVERY,
+	OPT_NAME, OPT_NO_THP, OPT_RATE, OPT_REPLAY, OPT_REPLAY_BASE, OPT_REPLAY_SPEED, OPT_REPLAY_VM, OPT_SCENARIO, OPT_SEED, OPT_THP, OPT_TOUCH_EVERY,
 	OPT_VCPUS, OPT_WAIT,
 };
 
@@ -68,6 +69,14 @@ static const struct argp_option options[] = {
 	{ "vcpus", OPT_VCPUS, "N", 0, "1 (default) to 64", 0 },
 	{ "chunk", OPT_CHUNK, "BYTES", 0, "size of a conversion, 4K to 1G", 0 },
 	{ "rate", OPT_RATE, "N", 0, "at most N conversions/s in all; 0 (default): no limit", 0 },
+	{ "replay", OPT_REPLAY, "FILE", 0,
+	  "instead of a scenario: do again what perf recorded of a VM; see memattr-guest(1)", 0 },
+	{ "replay-speed", OPT_REPLAY_SPEED, "N", 0,
+	  "N times as fast as recorded (1); 0: as fast as it goes", 0 },
+	{ "replay-vm", OPT_REPLAY_VM, "NUMBER", 0,
+	  "the VM with KVM's NUMBER (the first one in the recording)", 0 },
+	{ "replay-base", OPT_REPLAY_BASE, "GPA", 0,
+	  "where the memory to replay begins in the recording, a multiple of 1 GiB (0x100000000)", 0 },
 	{ "seed", OPT_SEED, "N", 0, "for the order of pages and their content (1)", 0 },
 	{ "duration", OPT_DURATION, "S", 0, "end after S seconds", 0 },
 	{ "count", OPT_COUNT, "N", 0,
@@ -154,7 +163,20 @@ static void check_backing(struct argp_state *state, const struct options *opt)
 		argp_error(state, "--inject-corruption: to-shared and to-private are for --in-place");
 }
 
-static void check_options(struct argp_state *state, struct options *opt)
+/* The recording tells the layout of the VM, and what to do. */
+static void check_replay(struct argp_state *state, const struct options *opt)
+{
+	if (opt->scenario != REPLAY)
+		argp_error(state, "--replay takes the place of --scenario");
+	if (opt->mem_bytes || opt->vcpus || opt->chunk_bytes || opt->count || opt->rate || opt->touch_every != 1 ||
+	    opt->corruption)
+		argp_error(state, "--mem, --vcpus, --chunk, --count, --rate, --touch-every and "
+			   "--inject-corruption do not go with --replay: the recording tells what to do");
+	if (opt->replay_base % CHUNK_MAX)
+		argp_error(state, "--replay-base: 0x%lx is not a multiple of 1 GiB", opt->replay_base);
+}
+
+static void check_scenario(struct argp_state *state, struct options *opt)
 {
 	static const uint64_t default_chunk[] = {
 		[BOOT_ACCEPT] = 2 * MIB,
@@ -165,13 +187,14 @@ static void check_options(struct argp_state *state, struct options *opt)
 	};
 	uint64_t chunks;
 
-	check_backing(state, opt);
 	if (!opt->chunk_bytes)
 		opt->chunk_bytes = default_chunk[opt->scenario];
 	if (opt->scenario == SPARSE && opt->chunk_bytes != GUEST_PAGE_SIZE)
 		argp_error(state, "--chunk: sparse converts single pages");
 	if (opt->scenario != BOOT_ACCEPT && opt->touch_every != 1)
 		argp_error(state, "--touch-every is for boot-accept");
+	if (opt->replay_speed != 1 || opt->replay_vm || opt->replay_base != WORK_GPA)
+		argp_error(state, "--replay-speed, --replay-vm and --replay-base need --replay");
 	if (!opt->count && !opt->duration_s && opt->scenario != BOOT_ACCEPT && opt->scenario != SWEEP)
 		opt->count = DEFAULT_COUNT;
 
@@ -182,6 +205,20 @@ static void check_options(struct argp_state *state, struct options *opt)
 	if (chunks < opt->vcpus + (opt->scenario == PING_PONG))
 		argp_error(state, "%lu MiB hold %lu chunks: too few for %s with %u vCPUs",
 			   opt->mem_bytes / MIB, chunks, scenario_names[opt->scenario], opt->vcpus);
+}
+
+static void check_options(struct argp_state *state, struct options *opt)
+{
+	check_backing(state, opt);
+	if (opt->replay) {
+		check_replay(state, opt);
+	} else if (opt->scenario == REPLAY) {
+		argp_error(state, "--scenario: to replay a recording, give --replay FILE");
+	} else {
+		opt->mem_bytes = opt->mem_bytes ?: DEFAULT_MEM_MIB * MIB;
+		opt->vcpus = opt->vcpus ?: 1;
+		check_scenario(state, opt);
+	}
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -224,6 +261,19 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_RATE:
 		opt->rate = parse_real(state, "rate", arg, 1e9);
+		break;
+	case OPT_REPLAY:
+		opt->replay = arg;
+		opt->scenario = REPLAY;
+		break;
+	case OPT_REPLAY_BASE:
+		opt->replay_base = parse_number(state, "replay-base", arg, 0, UINT64_MAX);
+		break;
+	case OPT_REPLAY_SPEED:
+		opt->replay_speed = parse_real(state, "replay-speed", arg, 1e6);
+		break;
+	case OPT_REPLAY_VM:
+		opt->replay_vm = parse_number(state, "replay-vm", arg, 1, UINT64_MAX);
 		break;
 	case OPT_SCENARIO:
 		opt->scenario = parse_name(state, "scenario", arg, scenario_names);
@@ -338,9 +388,9 @@ int main(int argc, char **argv)
 	static const struct argp argp = { options, parse_option, NULL, doc, NULL, NULL, NULL };
 	struct options opt = {
 		.scenario = CHURN,
-		.mem_bytes = DEFAULT_MEM_MIB * MIB,
 		.touch_every = 1,
-		.vcpus = 1,
+		.replay_speed = 1,
+		.replay_base = WORK_GPA,
 		.seed = 1,
 		.name = "memattr-guest",
 	};
@@ -352,7 +402,7 @@ int main(int argc, char **argv)
 	prctl(PR_SET_NAME, opt.name);
 	signal_fd = open_signals();
 
-	if (vm_create(&vm, &opt)) {
+	if ((opt.replay && replay_open(&vm, &opt)) || vm_create(&vm, &opt)) {
 		report_failure(&vm);
 		return vm.failure;
 	}
@@ -375,6 +425,8 @@ int main(int argc, char **argv)
 	ended = wait_for_end(&vm, signal_fd);
 	for (unsigned int id = 0; id < opt.vcpus; id++)
 		pthread_join(vm.vcpus[id].thread, NULL);
+	if (vm.replay)
+		replay_end(&vm);
 	report(&vm, ended);
 	return vm.failure;
 }

@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 
 #include "json.h"
+#include "kvmstat.h"
+#include "replay.h"
 #include "vmm.h"
 
 static void sum_counts(const struct vm *vm, struct counts *sum)
@@ -70,6 +72,7 @@ const char *const scenario_names[] = {
 	[PING_PONG] = "ping-pong",
 	[SPARSE] = "sparse",
 	[SWEEP] = "sweep",
+	[REPLAY] = "replay",
 	NULL
 };
 
@@ -94,6 +97,28 @@ static void json_options(struct json *json, const struct options *opt)
 	json_real(json, "rate", opt->rate);
 	json_bool(json, "keep", opt->keep);
 	json_bool(json, "in_place", opt->in_place);
+}
+
+static void json_replay(struct json *json, const struct vm *vm)
+{
+	const struct replay_counts *counts = replay_counts(vm->replay);
+
+	json_object(json, "replay");
+	json_string(json, "file", vm->opt->replay);
+	json_real(json, "speed", vm->opt->replay_speed);
+	json_u64(json, "lines", counts->lines);
+	json_u64(json, "conversions", counts->conversions);
+	json_u64(json, "touches", counts->touches);
+	json_u64(json, "by_no_vcpu", counts->by_no_vcpu);
+	json_object(json, "left_out");
+	json_u64(json, "failed_conversions", counts->failed_conversions);
+	json_u64(json, "unmapped_faults", counts->unmapped_faults);
+	json_u64(json, "outside_events", counts->outside_events);
+	json_u64(json, "other_vm_events", counts->other_vm_events);
+	json_u64(json, "other_events", counts->other_events);
+	json_u64(json, "unreadable_lines", counts->unreadable_lines);
+	json_object_end(json);
+	json_object_end(json);
 }
 
 static void json_bytes(struct json *json, const char *key, int64_t bytes)
@@ -135,6 +160,12 @@ static void json_work(struct json *json, const struct counts *sum)
 	json_real(json, "system_cpu_s", seconds_of(&usage.ru_stime));
 }
 
+/* What the guest has of huge pages at the end. */
+static void json_mappings(struct json *json, const struct vm *vm)
+{
+	json_u64(json, "huge_mappings", kvm_stat(vm->vm_fd, "pages_2m"));
+}
+
 static void report_json(const struct vm *vm, const struct counts *sum, const char *ended)
 {
 	const uint64_t conversions = sum->to_shared + sum->to_private;
@@ -166,7 +197,10 @@ static void report_json(const struct vm *vm, const struct counts *sum, const cha
 	snprintf(sequence, sizeof(sequence), "%016" PRIx64, sum->sequence);
 	json_string(&json, "sequence", sequence);
 	json_work(&json, sum);
+	json_mappings(&json, vm);
 	json_footprint(&json, vm);
+	if (vm->replay)
+		json_replay(&json, vm);
 	if (vm->failure)
 		json_failure(&json, vm);
 	json_object_end(&json);
@@ -206,14 +240,36 @@ static void text_work(const struct counts *sum)
 	       seconds_of(&usage.ru_stime));
 }
 
+static void text_replay(const struct vm *vm)
+{
+	const struct replay_counts *counts = replay_counts(vm->replay);
+
+	printf("replayed        %" PRIu64 " conversions (%" PRIu64 " of other threads than vCPUs), %" PRIu64
+	       " touches, from %" PRIu64 " lines of %s\n", counts->conversions, counts->by_no_vcpu,
+	       counts->touches, counts->lines, vm->opt->replay);
+	printf("left out        %" PRIu64 " conversions that failed, %" PRIu64 " faults that mapped nothing, %"
+	       PRIu64 " events outside of the memory,\n"
+	       "                %" PRIu64 " events of other VMs, %" PRIu64 " of other kinds, %" PRIu64
+	       " lines that are no events\n", counts->failed_conversions, counts->unmapped_faults,
+	       counts->outside_events, counts->other_vm_events, counts->other_events,
+	       counts->unreadable_lines);
+}
+
+/* What the run was: only scenarios have chunks. */
+static void text_head(const struct options *opt)
+{
+	printf("%s: %s, %" PRIu64 " MiB", opt->name, scenario_names[opt->scenario], opt->mem_bytes >> 20);
+	if (opt->scenario != REPLAY)
+		printf(", chunks of %" PRIu64 " KiB, seed %" PRIu64, opt->chunk_bytes >> 10, opt->seed);
+	printf(", vCPUs: %u\n", opt->vcpus);
+}
+
 static void report_text(const struct vm *vm, const struct counts *sum, const char *ended)
 {
 	const struct options *opt = vm->opt;
 	double seconds = run_seconds(vm);
 
-	printf("%s: %s, %" PRIu64 " MiB, chunks of %" PRIu64 " KiB, seed %" PRIu64 ", vCPUs: %u\n",
-	       opt->name, scenario_names[opt->scenario], opt->mem_bytes >> 20,
-	       opt->chunk_bytes >> 10, opt->seed, opt->vcpus);
+	text_head(opt);
 	printf("ended           %s\n", ended);
 	printf("backing         %s\n", opt->in_place ? "one guest_memfd, converted in place" :
 	       "anonymous memory for shared pages, a guest_memfd for private ones");
@@ -238,6 +294,8 @@ static void report_text(const struct vm *vm, const struct counts *sum, const cha
 	       sum->guest_verified_pages, sum->host_verified_pages);
 	text_work(sum);
 	text_footprint(vm);
+	if (vm->replay)
+		text_replay(vm);
 }
 
 void report(struct vm *vm, const char *ended)

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "kvmstat.h"
+#include "replay.h"
 #include "testvm.h"
 #include "vmm.h"
 
@@ -109,7 +110,7 @@ static int drop_stale_side(struct vcpu *vcpu, uint64_t gpa, uint64_t pages, bool
 	return drop(vcpu->vm, gpa, pages * GUEST_PAGE_SIZE, !private);
 }
 
-static int try_set_private(struct vm *vm, uint64_t gpa, uint64_t bytes, bool private)
+int try_set_private(struct vm *vm, uint64_t gpa, uint64_t bytes, bool private)
 {
 	uint64_t attributes = private ? PRIVATE : 0;
 
@@ -280,6 +281,9 @@ static int handle_doorbell(struct vcpu *vcpu)
 		return 0;
 	case PORT_CHECKED:
 		return 1;
+	case PORT_STEPS:
+		replay_next(vcpu);
+		return 0;
 	case PORT_MISMATCH:
 		return report_mismatch(vm, guest->mismatch.gpa, guest->mismatch.expected,
 				       guest->mismatch.found, guest->mismatch.tag,

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "replay.h"
 #include "testvm.h"
 #include "vmm.h"
 
@@ -148,13 +149,20 @@ static int create_two_backings(struct vm *vm)
 	return 0;
 }
 
+static bool starts_shared(const struct vm *vm)
+{
+	if (vm->opt->scenario == REPLAY)
+		return replay_starts_shared(vm->replay);
+	return vm->opt->scenario == BOOT_ACCEPT;
+}
+
 /* All pages are in the guest_memfd. This process can use its mapping of those that are shared. */
 static void create_one_backing(struct vm *vm)
 {
 	const struct options *opt = vm->opt;
 	uint64_t flags = GUEST_MEMFD_FLAG_MMAP;
 
-	if (opt->scenario == BOOT_ACCEPT)
+	if (starts_shared(vm))
 		flags |= GUEST_MEMFD_FLAG_INIT_SHARED;
 	vm->gmem_fd = try_create_gmem(vm->vm_fd, opt->mem_bytes, flags);
 	if (vm->gmem_fd < 0) {
@@ -207,36 +215,46 @@ static void fill_page_tables(struct vm *vm)
 	}
 }
 
-static int make_work_private(struct vm *vm)
+static int convert_initially(struct vm *vm, uint64_t gpa, uint64_t bytes, bool private)
 {
 	int tries = 0;
 	int err;
 
-	while ((err = try_set_attributes(vm->vm_fd, WORK_GPA, vm->opt->mem_bytes, PRIVATE)) == EAGAIN &&
-	       ++tries < INITIAL_TRIES)
+	while ((err = try_set_private(vm, gpa, bytes, private)) == EAGAIN && ++tries < INITIAL_TRIES)
 		vm_sleep_until(vm, now_ns() + INITIAL_WAIT_NS);
 	if (err)
 		return vm_fail(vm, EXIT_STUCK,
-			       "KVM does not let all memory become private at the start: %s; "
+			       "KVM does not let memory become %s at the start: %s; "
 			       "is there a policy? memattr-policy list",
-			       strerror(err));
+			       private ? "private" : "shared", strerror(err));
+	return 0;
+}
+
+int vm_set_initial(struct vm *vm, uint64_t first, uint64_t pages, bool private)
+{
+	struct page_state *states = control_at(vm, page_states_gpa(vm->opt));
+	/* Nothing is private yet, but for a guest_memfd that has no flag INIT_SHARED. */
+	bool created_private = vm->opt->in_place && !starts_shared(vm);
+
+	if (private != created_private &&
+	    convert_initially(vm, WORK_GPA + first * GUEST_PAGE_SIZE, pages * GUEST_PAGE_SIZE, private))
+		return -1;
+	for (uint64_t page = first; page < first + pages; page++)
+		states[page].private = private;
 	return 0;
 }
 
 /*
- * Memory that has been accepted already, as VMMs set it up for a guest that runs: everything but
- * boot-accept starts from there. A guest_memfd for conversions in place is created like that.
+ * Memory has been accepted already, as VMMs set it up for a guest that runs, or nothing has, or it
+ * is as the recording tells.
  */
-static int start_private(struct vm *vm)
+static int set_up_memory(struct vm *vm)
 {
-	struct page_state *states = control_at(vm, page_states_gpa(vm->opt));
-	uint64_t pages = vm->opt->mem_bytes / GUEST_PAGE_SIZE;
-
-	if (!vm->opt->in_place && make_work_private(vm))
-		return -1;
-	for (uint64_t page = 0; page < pages; page++)
-		states[page].private = 1;
-	return 0;
+	if (vm->opt->scenario == REPLAY)
+		return replay_set_up(vm);
+	if (vm->opt->scenario == BOOT_ACCEPT)
+		return 0;
+	return vm_set_initial(vm, 0, vm->opt->mem_bytes / GUEST_PAGE_SIZE, true);
 }
 
 static bool cpu_has_vmmcall(void)
@@ -312,7 +330,7 @@ int vm_create(struct vm *vm, const struct options *opt)
 		return -1;
 	memcpy(control_at(vm, IMAGE_GPA), guest_image, guest_image_end - guest_image);
 	fill_page_tables(vm);
-	if (opt->scenario != BOOT_ACCEPT && start_private(vm))
+	if (set_up_memory(vm))
 		return -1;
 	for (unsigned int id = 0; id < opt->vcpus; id++)
 		create_vcpu(vm, id);
@@ -336,5 +354,5 @@ int vm_start(struct vm *vm)
 	vm->started = true;
 	pthread_cond_broadcast(&vm->changed);
 	pthread_mutex_unlock(&vm->lock);
-	return 0;
+	return vm->opt->scenario == REPLAY ? replay_start(vm) : 0;
 }

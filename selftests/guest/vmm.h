@@ -2,7 +2,7 @@
 /*
  * memattr-guest, the host side. memattr-guest.c: options and the run as a whole. vm.c: makes the
  * VM. vcpu.c: runs it and does the conversions. footprint.c: measures the memory it takes.
- * report.c: the summary.
+ * recording.c: reads what perf recorded. replay.c: makes it the guest's steps. report.c: the summary.
  */
 #ifndef VMM_H
 #define VMM_H
@@ -46,6 +46,10 @@ struct options {
 	bool keep;
 	bool in_place;			/* one backing instead of two */
 	enum corruption corruption;
+	const char *replay;		/* a recording */
+	double replay_speed;		/* 0: as fast as it goes */
+	uint64_t replay_vm;		/* KVM's number; 0: the first VM in the recording */
+	uint64_t replay_base;		/* the recorded gpa that is WORK_GPA here */
 	const char *name;
 	bool wait;
 	bool json;
@@ -96,6 +100,7 @@ struct vm {
 	uint64_t control_bytes;
 	uint8_t *work;			/* shared work memory; in place a mapping of the guest_memfd */
 	int64_t unevictable_start_bytes;	/* see footprint.c */
+	struct replay *replay;		/* NULL: a scenario of our own */
 	struct vcpu vcpus[MAX_VCPUS];
 	unsigned int vcpus_alive;
 	int ended_fd;			/* eventfd: the last vCPU thread has ended */
@@ -127,9 +132,13 @@ void measure_footprint(const struct vm *vm, struct footprint *footprint);
 /* vm.c; these return 0, or -1 after vm_fail(). */
 int vm_create(struct vm *vm, const struct options *opt);
 int vm_start(struct vm *vm);
+/* Sets the state of pages of the work memory before the guest runs. */
+int vm_set_initial(struct vm *vm, uint64_t first, uint64_t pages, bool private);
 
 /* vcpu.c */
 void *vcpu_thread(void *arg);
+/* Converts as KVM is set up to do it, and returns 0 or a positive errno. */
+int try_set_private(struct vm *vm, uint64_t gpa, uint64_t bytes, bool private);
 /* Instead of ending the program, a host access that KVM refuses becomes a failure of the VM. */
 void report_bus_errors(void);
 void vm_stop(struct vm *vm, enum stop stop);

@@ -26,8 +26,13 @@ struct options {
 	uint32_t budget_us;
 	unsigned int timeout_s;	/* 0: no limit */
 	char *file;
-	char **settings;	/* name=value */
+	char **settings;	/* name=value; compare: what to compare */
 	int setting_count;
+	/* compare */
+	const char *guest;	/* options of memattr-guest; NULL: a VM that runs anyway */
+	const char *svg;
+	unsigned int seconds;	/* for each run, in such a VM */
+	unsigned int repeat;
 };
 
 /* Each reports its own errors and returns an exit_code. */
@@ -42,6 +47,7 @@ int command_params(const struct options *options);
 int command_apply(const struct options *options);
 int command_watch(const struct options *options);
 int command_doctor(const struct options *options);
+int command_compare(const struct options *options);
 
 /*
  * Blocks the signals that end a command, but for those that this process has been told to ignore,

@@ -97,6 +97,29 @@ out:
 	return ret;
 }
 
+int policy_map_vm_fd(int map_fd, int *vm_fd)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info), key = 0;
+	struct ops_layout layout = {};
+	char *value;
+	int ret;
+
+	ret = ops_layout_read(&layout);
+	if (!ret)
+		ret = bpf_map_get_info_by_fd(map_fd, &info, &len);
+	if (ret)
+		return ret;
+	value = calloc(1, info.value_size);
+	if (!value)
+		return -ENOMEM;
+	ret = bpf_map_lookup_elem(map_fd, &key, value);
+	if (!ret)
+		memcpy(vm_fd, value + layout.vm_fd, sizeof(*vm_fd));
+	free(value);
+	return ret;
+}
+
 static int policy_links_add(struct policy_links *links, const struct policy_link *link)
 {
 	struct policy_link *grown = reallocarray(links->links, links->count + 1, sizeof(*grown));

@@ -38,6 +38,12 @@ int policy_link_of_all(struct policy_link *link);
  */
 int policy_link_read(int fd, struct policy_link *link);
 
+/*
+ * Reads the number of the VM's descriptor in the process that loaded the policy in this map; -1 if it is for all VMs.
+ * Returns 0 or -errno.
+ */
+int policy_map_vm_fd(int map_fd, int *vm_fd);
+
 /* Detaches the policy from what it governs. Returns 0 or -errno. */
 int policy_link_detach(uint32_t id);
 

@@ -29,7 +29,14 @@ enum option_key {
 	KEY_ID,
 	KEY_LINK,
 	KEY_UNTIL_EJECTED,
+	KEY_GUEST,
+	KEY_SECONDS,
+	KEY_REPEAT,
+	KEY_SVG,
 };
+
+#define DEFAULT_REPEAT 3
+#define DEFAULT_SECONDS 10
 
 #define OPTION_PID { "pid", KEY_PID, "PID", 0, "the VM of process PID", 0 }
 #define OPTION_VM \
@@ -101,6 +108,19 @@ static const struct argp_option why_options[] = {
 	{}
 };
 
+static const struct argp_option compare_options[] = {
+	OPTION_PID,
+	OPTION_VM,
+	OPTION_ID,
+	{ "guest", KEY_GUEST, "OPTIONS", 0, "a new memattr-guest for each run, with OPTIONS", 0 },
+	{ "repeat", KEY_REPEAT, "N", 0, "runs with each policy (3)", 0 },
+	{ "seconds", KEY_SECONDS, "S", 0, "how long a run is, in a VM that runs anyway (10)", 0 },
+	{ "svg", KEY_SVG, "FILE", 0, "draw bars into FILE as well", 0 },
+	OPTION_JSON,
+	OPTION_VERBOSE,
+	{}
+};
+
 static const struct argp_option json_options[] = { OPTION_JSON, {} };
 static const struct argp_option no_options[] = { {} };
 
@@ -110,7 +130,7 @@ static const struct command {
 	const struct argp_option *options;
 	const char *args;
 	const char *help;
-	bool takes_file, file_optional, takes_settings, needs_target, needs_vm;
+	bool takes_file, file_optional, takes_settings, needs_target, needs_vm, compares;
 } commands[] = {
 	{
 		.name = "load",
@@ -192,6 +212,15 @@ static const struct command {
 		.takes_file = true,
 		.file_optional = true,
 	}, {
+		.name = "compare",
+		.run = command_compare,
+		.options = compare_options,
+		.args = "POLICY... --guest OPTIONS|--pid PID [--vm FD]|--id NUMBER",
+		.help = "Runs one load under each POLICY in turn, several times, and prints what it cost KVM. The load is a guest that memattr-guest starts anew for each run, or a VM that runs anyway. Afterwards that VM is under the policy that it had before.\v"
+			"POLICY is one word for the shell: a policy as for load, and its parameters, as in 'ratelimit rate=500'; or none, for no policy at all; or current, for what is attached now. OPTIONS is one word as well, as in '--scenario sparse --mem 8' or '--replay recording.txt'.",
+		.takes_settings = true,
+		.compares = true,
+	}, {
 		.name = "doctor",
 		.run = command_doctor,
 		.options = json_options,
@@ -212,6 +241,7 @@ static const char main_doc[] =
 	"  params FILE  list the parameters of a policy\n"
 	"  apply        attach the policies that /etc/memattr/policies.d asks for\n"
 	"  watch        attach them to VMs as they are created\n"
+	"  compare      run one load under several policies, and compare its cost\n"
 	"  doctor       say what this host lacks, and what to do next\n"
 	"\n"
 	"'memattr-policy COMMAND --help' explains a command; see also memattr-policy(8)."
@@ -225,8 +255,8 @@ static const char main_doc[] =
 	"  5   there is a policy already; update: another update came first\n"
 	"  6   the file is not a policy, or the verifier refuses it\n"
 	"  7   why: no conversion failed because of a page in use\n"
-	"  10  load: the kernel ejected the policy\n"
-	"  11  load, why: the VM ended\n";
+	"  10  load, compare: the kernel ejected the policy\n"
+	"  11  load, why, compare: the VM ended\n";
 
 struct parse {
 	const struct command *command;
@@ -268,7 +298,41 @@ static int check_target(const struct parse *parse, struct argp_state *state)
 	return 0;
 }
 
-static error_t parse_number_option(int key, const char *arg, struct options *o, struct argp_state *state)
+static void check_comparison(struct options *o, struct argp_state *state)
+{
+	bool has_vm = o->pid || o->vm_id;
+
+	if (!o->setting_count)
+		argp_error(state, "POLICY is missing");
+	if (!o->guest == !has_vm)
+		argp_error(state, "give --guest, or else --pid or --id");
+	if (o->guest && o->seconds)
+		argp_error(state, "--seconds is for a VM that runs anyway; a guest runs to its end");
+	o->repeat = o->repeat ?: DEFAULT_REPEAT;
+	o->seconds = o->seconds ?: DEFAULT_SECONDS;
+}
+
+static error_t parse_compare_option(int key, char *arg, struct options *o, struct argp_state *state)
+{
+	switch (key) {
+	case KEY_GUEST:
+		o->guest = arg;
+		return 0;
+	case KEY_REPEAT:
+		o->repeat = parse_number(arg, "--repeat", 1, 1000, state);
+		return 0;
+	case KEY_SECONDS:
+		o->seconds = parse_number(arg, "--seconds", 1, 86400, state);
+		return 0;
+	case KEY_SVG:
+		o->svg = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_number_option(int key, char *arg, struct options *o, struct argp_state *state)
 {
 	switch (key) {
 	case KEY_PID:
@@ -290,7 +354,7 @@ static error_t parse_number_option(int key, const char *arg, struct options *o, 
 		o->timeout_s = parse_number(arg, "--timeout", 1, INT_MAX, state);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_compare_option(key, arg, o, state);
 	}
 }
 
@@ -335,6 +399,8 @@ static error_t parse_command(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (parse->command->takes_file && !parse->command->file_optional && !o->file)
 			argp_error(state, "FILE is missing");
+		if (parse->command->compares)
+			check_comparison(o, state);
 		return check_target(parse, state);
 	default:
 		return parse_number_option(key, arg, o, state);

@@ -1,0 +1,101 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0
+#
+# Follows docs/tuning.md: runs its commands, and compares what they count with the figures on the page.
+use strict;
+use warnings;
+use FindBin;
+use JSON::PP ();
+use Test::More;
+use lib "$FindBin::Bin/lib";
+use Tool;
+
+use constant {
+	# By so much a figure without "at least" and "at most" may be off.
+	TOLERANCE => 0.05,
+	SYMPTOMS => 5,
+	LIMIT_S => 400,
+};
+
+chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
+
+# The sections with figures: their commands, and rows of [KEY, BEFORE, AFTER].
+sub symptoms {
+	my @sections;
+
+	for my $text (split /^(?=## )/m, read_file('docs/tuning.md')) {
+		my ($name) = $text =~ /^## (.*)$/m;
+		my @rows = map { [/^\| (\w+) \| (.*\d) \| (.*\d) \|$/] } grep { /^\| \w+ \| .*\d/ } split /\n/, $text;
+		my @commands = map { split /\n/ } $text =~ /^```sh\n(.*?)^```$/msg;
+
+		push @sections, { name => $name, rows => \@rows, commands => \@commands } if @rows;
+	}
+	return @sections;
+}
+
+# perf counts each of the events that it was asked for.
+sub perf_counts {
+	my ($name, $command) = @_;
+	my ($status, $out, $err) = run('sh', '-c', $command);
+	my @events = map { split /,/ } $command =~ /-e (\S+)/g;
+
+	ok($status == 0 && @events, "$name: perf runs") or diag($out, $err);
+	like($err, qr/^ *[1-9][\d,.]* +\Q$_\E /m, "$name: $_") for @events;
+}
+
+sub figure_is {
+	my ($name, $measured, $stated) = @_;
+	my ($bound, $number) = $stated =~ /^(at least |at most )?([\d.]+)$/;
+	my ($min, $max) = ($number * (1 - TOLERANCE), $number * (1 + TOLERANCE));
+
+	$min = 0 if $bound && $bound eq 'at most ';
+	$max = 'inf' if $bound && $bound eq 'at least ';
+	ok(defined $measured && $measured >= $min && $measured <= $max, "$name: $stated")
+		or diag($measured // 'not measured');
+}
+
+sub compare_shows {
+	my ($symptom, $command) = @_;
+	my ($status, $out, $err) = run('sh', '-c', "$command --json --repeat 1");
+	my $result = eval { JSON::PP::decode_json($out) } || [];
+
+	ok($status == 0 && @$result == 2, "$symptom->{name}: compare runs") or diag($out, $err);
+	for (@{$symptom->{rows}}) {
+		my ($key, @stated) = @$_;
+
+		figure_is("$symptom->{name}: $key under $result->[$_]{policy}", $result->[$_]{figures}{$key}{median}, $stated[$_])
+			for 0, 1;
+	}
+}
+
+sub follow {
+	my @symptoms = symptoms();
+
+	$ENV{PATH} = "$FindBin::Bin/../build/bin:$ENV{PATH}";
+	is(scalar @symptoms, SYMPTOMS, 'the page has figures');
+	for my $symptom (@symptoms) {
+		for my $command (@{$symptom->{commands}}) {
+			if ($command =~ /^perf /) {
+				perf_counts($symptom->{name}, $command);
+			} else {
+				compare_shows($symptom, $command);
+			}
+		}
+	}
+}
+
+# The screens that it names exist. Needs no VM.
+sub views_exist {
+	for my $tool (qw(memattr-top prefault-trace)) {
+		my ($views) = qx(build/bin/$tool -b --view '?' 2>&1) =~ /try: --view (.*)/;
+		my %exists = map { $_ => 1 } split /, /, $views // '';
+		my @named = read_file('docs/tuning.md') =~ /`$tool --view (\w+)`/g;
+
+		ok(@named && !grep({ !$exists{$_} } @named), "views of $tool: @named");
+	}
+}
+
+run_parts(LIMIT_S, { follow => \&follow }, sub {
+	views_exist();
+	in_vm('follow', $ENV{MEMATTR_KERNEL} // 'patched', LIMIT_S);
+});
