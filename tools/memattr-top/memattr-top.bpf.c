@@ -5,6 +5,7 @@
  */
 #include <linux/errno.h>
 
+#include "chain.bpf.h"
 #include "exits.bpf.h"
 #include "faults.bpf.h"
 #include "stats.bpf.h"
@@ -37,6 +38,7 @@ struct kvm_memattr_convert_event {
 };
 
 struct kvm_memattr_zap_event {
+	__u64 zap_start, zap_end;
 	__u64 zap_ns;
 };
 #pragma clang attribute pop
@@ -68,46 +70,65 @@ static __u64 spent_ns(const struct kvm_memattr_convert_event *ev)
 }
 
 /* The event comes after KVM has counted the conversion, and it can be the first one of its VM. */
-static __always_inline struct top_counts *counts_of_conversion(struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
+static __always_inline __u32 slot_of_conversion(struct top_cpu *cpu, struct kvm *kvm,
+						const struct kvm_memattr_convert_event *ev)
 {
-	struct top_cpu *cpu = kvm && ev ? this_cpu() : NULL;
-	struct top_counts *found;
+	__u32 slot;
 
-	if (!cpu)
-		return NULL;
-	if (is_here(cpu, kvm, epoch))
-		return counts_of(kvm);
+	if (cpu->kvm == (__u64)kvm)
+		return slot_here(cpu, kvm);
 	cpu->own_refused = ev->verdict != 0;
 	cpu->own_zapped_pages = ev->ret ? 0 : ev->effective_pages;
-	found = counts_of(kvm);
+	slot = slot_here(cpu, kvm);
 	cpu->own_refused = cpu->own_zapped_pages = 0;
-	return found;
+	return slot;
 }
 
-SEC("tp_btf/kvm_memattr_convert")
-int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
+static __always_inline void count_effective(struct top_counts *counts, const struct kvm_memattr_convert_event *ev,
+					    __u64 ns)
 {
-	struct top_counts *counts = counts_of_conversion(kvm, ev);
-	__u64 ns;
+	count_direction(counts, ev->attributes);
+	add(&counts->effective_pages, ev->effective_pages);
+	add(&counts->latency_ns, ns);
+	add(&counts->latency[top_bucket(ns) % TOP_BUCKETS], 1);
+}
 
-	if (!counts || !ev)
-		return 0;
-	ns = spent_ns(ev);
-	add(&counts->requested_pages, requested_pages(ev));
+static __always_inline void count_other(struct top_counts *counts, const struct kvm_memattr_convert_event *ev)
+{
 	if (ev->verdict) {
 		add(&counts->denied, 1);
 	} else if (ev->ret) {
 		add(&counts->failed, 1);
 		if (is_in_place(ev) && ev->ret == -EAGAIN)
 			add(&counts->held, 1);
-	} else if (!ev->effective_pages) {
-		add(&counts->noop, 1);
 	} else {
-		count_direction(counts, ev->attributes);
-		add(&counts->effective_pages, ev->effective_pages);
-		add(&counts->latency_ns, ns);
-		add(&counts->latency[top_bucket(ns) % TOP_BUCKETS], 1);
+		add(&counts->noop, 1);
 	}
+}
+
+SEC("tp_btf/kvm_memattr_convert")
+int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
+{
+	struct top_cpu *cpu = kvm && ev ? this_cpu() : NULL;
+	struct top_counts *counts;
+	struct chain_times times;
+	__u32 slot;
+
+	if (!cpu)
+		return 0;
+	slot = slot_of_conversion(cpu, kvm, ev);
+	counts = counts_at(slot);
+	if (!counts)
+		return 0;
+	add(&counts->requested_pages, requested_pages(ev));
+	if (ev->verdict || ev->ret || !ev->effective_pages) {
+		count_other(counts, ev);
+		return 0;
+	}
+	times = (struct chain_times){ spent_ns(ev), ev->zap_ns };
+	count_effective(counts, ev, times.spent_ns);
+	if (join_chains)
+		chain_convert(kvm, slot, ev->gfn_start, ev->gfn_end, &times);
 	return 0;
 }
 
@@ -122,6 +143,8 @@ int BPF_PROG(count_zap, struct kvm *kvm, const struct kvm_memattr_zap_event *ev)
 	add(&counts->zaps, 1);
 	add(&counts->zap_ns, ev->zap_ns);
 	add(&counts->zap_latency[top_bucket(ev->zap_ns) % TOP_BUCKETS], 1);
+	if (join_chains && join_zaps)
+		chain_zap(ev->zap_start, ev->zap_end);
 	return 0;
 }
 
