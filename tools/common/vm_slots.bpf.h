@@ -78,6 +78,8 @@ struct kvm_vcpu {
 };
 
 struct task_struct {
+	int pid;	/* of the thread */
+	__u64 start_boottime;
 	struct mm_struct *mm;
 	struct task_struct *group_leader;
 	char comm[TASK_COMM_LEN];

@@ -9,53 +9,70 @@
 #include <string.h>
 
 #include "bpf_maps.h"
-#include "chain.skel.h"
-#include "kvm_core.h"
-#include "pf_results.h"
+#include "clock.h"
+#include "figures.h"
+#include "memattr-top.skel.h"
 
-/* The slots are those of memattr-top.bpf.c, which also notes the VMs' ends. */
-static int share_slots(struct chain_bpf *bpf, const struct vm_table *table)
+void chain_open(struct chain *chain, struct memattr_top_bpf *bpf)
+{
+	*chain = (struct chain){ .bpf = bpf };
+	bpf_program__set_autoattach(bpf->progs.chain_exit_of_thread, false);
+}
+
+/* Drops what was collected when somebody looked before. The kernel does not write to any of this now. */
+static int clear(const struct chain *chain)
+{
+	__u64 *keys = calloc(CHAIN_PIECES, sizeof(*keys)), *values = calloc(CHAIN_PIECES, sizeof(*values));
+	int count = keys && values ? map_read_all(chain->bpf->maps.pieces, keys, values, CHAIN_PIECES) : -ENOMEM;
+	__u32 deleted = count > 0 ? count : 0;
+	int err = count < 0 ? count : 0;
+
+	if (deleted)
+		err = bpf_map_delete_batch(bpf_map__fd(chain->bpf->maps.pieces), keys, &deleted, NULL);
+	free(keys);
+	free(values);
+	memset(chain->vms, 0, VM_SLOTS * sizeof(*chain->vms));
+	memset(chain->recents, 0, CHAIN_RECENT * sizeof(*chain->recents));
+	return err;
+}
+
+static bool exits_are_of_threads(const struct chain *chain)
+{
+	const struct hook *hook = chain->hooks.active[CHAIN_EXITS];
+
+	return hook && !strcmp(hook->programs[0], "chain_exit_of_thread");
+}
+
+static int begin(struct chain *chain)
 {
 	int err;
 
-	bpf_program__set_autoload(bpf->progs.end_vm, false);
-	bpf_program__set_autoattach(bpf->progs.chain_zap, false);
-	bpf_map__set_autocreate(bpf->maps.free_slots, false);
-	err = bpf_map__reuse_fd(bpf->maps.vms, bpf_map__fd(table->vms));
-	return err ?: bpf_map__reuse_fd(bpf->maps.slots, bpf_map__fd(table->slots));
-}
-
-static int load(struct chain *chain, const struct vm_table *table)
-{
-	struct kvm_core core;
-	int err = kvm_core_open(&core);
-
-	if (!err) {
-		chain->bpf = chain_bpf__open_opts(core.options);
-		err = chain->bpf ? share_slots(chain->bpf, table) : -errno;
-	}
-	if (!err)
-		err = fallback_select(&chain_fallback, &chain->hooks, chain->bpf->obj);
-	if (!err)
-		err = pf_results_read(&chain->bpf->rodata->ret_pf_fixed, &chain->bpf->rodata->ret_pf_spurious);
-	if (!err)
-		err = chain_bpf__load(chain->bpf);
-	kvm_core_close(&core);
-	if (err)
-		return err;
+	chain->ranges = calloc(1, sizeof(*chain->ranges));
+	if (!chain->ranges)
+		return -ENOMEM;
 	chain->vms = map_shared(chain->bpf->maps.chains);
 	chain->recents = map_shared(chain->bpf->maps.recents);
 	if (!chain->vms || !chain->recents)
 		return -errno;
-	return chain_bpf__attach(chain->bpf);
+	err = clear(chain);
+	if (err)
+		return err;
+	if (exits_are_of_threads(chain)) {
+		chain->exit_of_thread = bpf_program__attach(chain->bpf->progs.chain_exit_of_thread);
+		if (!chain->exit_of_thread)
+			return -errno;
+	}
+	chain->bpf->bss->joined_ns = monotonic_ns();
+	chain->bpf->bss->join_chains = true;
+	return 0;
 }
 
-int chain_start(struct chain *chain, const struct vm_table *table)
+int chain_start(struct chain *chain)
 {
 	struct diag why;
 	int err;
 
-	if (chain->bpf)
+	if (chain->ranges)
 		return 0;
 	if (!chain->probed)
 		fallback_probe(&chain_fallback, &chain->hooks, &why);
@@ -63,8 +80,7 @@ int chain_start(struct chain *chain, const struct vm_table *table)
 	/* Without conversions there are no chains, on a stock kernel for example. */
 	if (!chain->hooks.active[CHAIN_CONVERSIONS])
 		return chain->hooks.errors[CHAIN_CONVERSIONS];
-	chain->ranges = calloc(1, sizeof(*chain->ranges));
-	err = chain->ranges ? load(chain, table) : -ENOMEM;
+	err = begin(chain);
 	if (!err)
 		return 0;
 	chain_stop(chain);
@@ -74,26 +90,39 @@ int chain_start(struct chain *chain, const struct vm_table *table)
 
 void chain_stop(struct chain *chain)
 {
-	if (chain->bpf) {
-		unmap_shared(chain->bpf->maps.chains, chain->vms);
-		unmap_shared(chain->bpf->maps.recents, (void *)chain->recents);
-	}
-	chain_bpf__destroy(chain->bpf);
+	if (!chain->ranges)
+		return;
+	chain->bpf->bss->join_chains = false;
+	bpf_link__destroy(chain->exit_of_thread);
+	unmap_shared(chain->bpf->maps.chains, chain->vms);
+	unmap_shared(chain->bpf->maps.recents, chain->recents);
 	free(chain->ranges);
-	chain->bpf = NULL;
-	chain->vms = NULL;
-	chain->recents = NULL;
-	chain->ranges = NULL;
+	*chain = (struct chain){ .bpf = chain->bpf, .probed = chain->probed, .hooks = chain->hooks };
+}
+
+unsigned int chain_needs(const struct chain *chain)
+{
+	unsigned int measures = MEASURE_FAULTS;
+
+	if (!chain->ranges)
+		return 0;
+	if (!exits_are_of_threads(chain))
+		measures |= MEASURE_USER_EXITS;
+	return chain->bpf->bss->join_zaps ? measures | MEASURE_ZAP_COUNT : measures;
+}
+
+void chain_lacks(struct chain *chain, enum chain_metric metric, int err)
+{
+	if (!chain->hooks.active[metric] || (metric == CHAIN_EXITS && exits_are_of_threads(chain)))
+		return;
+	chain->hooks.active[metric] = NULL;
+	chain->hooks.errors[metric] = err;
 }
 
 void chain_watch_zaps(struct chain *chain, bool has_policies)
 {
-	struct chain_bpf *bpf = chain->bpf;
-
-	if (!bpf || !chain->hooks.active[CHAIN_ZAPS] || has_policies == (bpf->links.chain_zap != NULL))
-		return;
-	bpf_link__destroy(bpf->links.chain_zap);
-	bpf->links.chain_zap = has_policies ? bpf_program__attach(bpf->progs.chain_zap) : NULL;
+	if (chain->ranges)
+		chain->bpf->bss->join_zaps = has_policies;
 }
 
 /* Adds the ranges that have cost most of those VMs that are in the snapshot. */
@@ -145,11 +174,10 @@ int chain_read(struct chain *chain, const struct vm_table *table, struct snapsho
 {
 	int err;
 
-	if (!chain->bpf)
+	if (!chain->ranges)
 		return 0;
 	fallback_look(&chain_fallback, &chain->hooks, chain->bpf->obj);
 	s->measured |= fallback_measures(&chain->hooks);
-	s->lost_events += chain->bpf->bss->lost_events;
 	err = add_items(chain, table, s, items);
 	return err ?: add_worsts(chain, s, worsts);
 }

@@ -41,21 +41,31 @@ enum chain_metric {
 
 extern const struct fallback chain_fallback;
 
-struct chain_bpf;
+struct bpf_link;
+struct memattr_top_bpf;
 
 struct chain {
 	bool probed;
 	struct hooks hooks;
-	struct chain_bpf *bpf;	/* NULL: nobody looks */
+	struct memattr_top_bpf *bpf;	/* the tool's, whose programs also join chains */
+	struct bpf_link *exit_of_thread;	/* NULL: the hook is not in use */
 	struct chain_vm *vms;	/* VM_SLOTS of them, shared with the kernel */
-	const struct chain_recent *recents;	/* CHAIN_RECENT of them, likewise */
-	struct chain_ranges *ranges;
+	struct chain_recent *recents;	/* CHAIN_RECENT of them, likewise */
+	struct chain_ranges *ranges;	/* NULL: nobody looks */
 };
 
-/* Begins to collect; @table has the maps that say which VM has which slot. Returns 0 or -errno. */
-int chain_start(struct chain *chain, const struct vm_table *table);
+/* Call this before the tool's programs are attached. */
+void chain_open(struct chain *chain, struct memattr_top_bpf *bpf);
+/* Begins to collect. Returns 0 or -errno. */
+int chain_start(struct chain *chain);
 /* Ends it, and drops what was collected. It does nothing if nothing is collected. */
 void chain_stop(struct chain *chain);
+
+/* Returns the measures whose hooks chains need besides that of conversions, as enum measure. */
+unsigned int chain_needs(const struct chain *chain);
+
+/* The tool's hook of that metric could not be attached, for @err. */
+void chain_lacks(struct chain *chain, enum chain_metric metric, int err);
 
 /*
  * Says whether any VM has a policy, which may widen zaps. Otherwise what is zapped is what is converted, and nobody has

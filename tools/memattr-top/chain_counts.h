@@ -10,6 +10,9 @@
 #define CHAIN_RECENT	8192
 /* A conversion of a range that is not aligned to its size takes several. */
 #define CHAIN_PIECES	(4 * CHAIN_RECENT)
+/* Threads that have asked for a conversion and not made it yet; if two of them meet, it takes a little longer. */
+#define CHAIN_ASKERS	4096
+
 /* Running totals, of a VM or of one range. */
 struct chain_links {
 	__u64 conversions;	/* that changed something */
@@ -35,6 +38,14 @@ enum chain_followed {
 	CHAIN_NOT_FOLLOWED,
 	CHAIN_FAULTING,		/* the fault's time is being filled in */
 	CHAIN_FOLLOWED,
+};
+
+/* An exit that asked for a conversion. */
+struct chain_exit {
+	__u64 thread;		/* 0: none */
+	__u64 exit_ns;		/* 0: it has been used */
+	__u64 kvm;		/* 0: the hook does not tell, nor does it tell the range */
+	__u64 gfn_start, gfn_end;
 };
 
 /* A recent conversion. */

@@ -7,20 +7,20 @@
 static const struct hook hooks[] = {
 	{
 		.metric = CHAIN_EXITS, .measures = MEASURE_CHAIN_EXITS,
-		.site = { HOOK_FEXIT, "kvm_arch_vcpu_ioctl_run" }, .programs = { "chain_exit" },
+		.site = { HOOK_FEXIT, "kvm_arch_vcpu_ioctl_run" }, .programs = { "count_user_exit" },
 	}, {
 		.metric = CHAIN_EXITS, .measures = MEASURE_CHAIN_EXITS,
 		.site = { HOOK_TP_BTF, "kvm_userspace_exit" }, .programs = { "chain_exit_of_thread" },
 		.note = "joined by thread, not by gfn",
 	}, {
 		.metric = CHAIN_CONVERSIONS, .measures = MEASURE_CHAINS,
-		.site = { HOOK_TP_BTF, "kvm_memattr_convert" }, .programs = { "chain_convert" },
+		.site = { HOOK_TP_BTF, "kvm_memattr_convert" }, .programs = { "count_convert" },
 	}, {
 		.metric = CHAIN_ZAPS,
-		.site = { HOOK_TP_BTF, "kvm_memattr_zap" }, .programs = { "chain_zap" },
+		.site = { HOOK_TP_BTF, "kvm_memattr_zap" }, .programs = { "count_zap" },
 	}, {
 		.metric = CHAIN_FAULTS, .measures = MEASURE_CHAIN_FAULTS,
-		.site = { HOOK_TP_BTF, "kvm_stage2_fault" }, .programs = { "chain_fault" },
+		.site = { HOOK_TP_BTF, "kvm_stage2_fault" }, .programs = { "stage2_fault" },
 	},
 };
 

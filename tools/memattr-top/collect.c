@@ -86,10 +86,31 @@ static int load(struct collector *c)
 		err = bpf_map__set_max_entries(c->bpf->maps.cpus, c->cpu_count);
 	if (!err)
 		err = series_size(&c->series, c->bpf->maps.series, c->bpf->maps.series_ids, c->bpf->maps.free_series);
-	if (!err)
+	if (!err) {
+		/* Exits tell chains nothing here if returns to userspace do. */
+		bpf_program__set_autoload(c->bpf->progs.chain_exit_of_thread, !c->hooks.active[METRIC_USER_EXITS]);
 		err = memattr_top_bpf__load(c->bpf);
+	}
 	kvm_core_close(&core);
 	return err;
+}
+
+/* Chains come from programs that count, too. */
+static const struct {
+	enum chain_metric metric;
+	enum metric counted;
+} chain_sources[] = {
+	{ CHAIN_EXITS, METRIC_USER_EXITS }, { CHAIN_ZAPS, METRIC_ZAPS }, { CHAIN_FAULTS, METRIC_FAULTS },
+};
+
+/* Attaches what is wanted, and what chains need. */
+static void attach_optional(struct collector *c)
+{
+	optional_want(&c->optional, c->wanted | chain_needs(&c->looks.chain));
+	for (size_t i = 0; i < sizeof(chain_sources) / sizeof(*chain_sources); i++)
+		if (!c->hooks.active[chain_sources[i].counted])
+			chain_lacks(&c->looks.chain, chain_sources[i].metric,
+				    c->hooks.errors[chain_sources[i].counted]);
 }
 
 void collector_want(void *collector, unsigned int measures, const struct snapshot_vm *vm)
@@ -98,18 +119,18 @@ void collector_want(void *collector, unsigned int measures, const struct snapsho
 	const unsigned int always = MEASURE_EXITS | MEASURE_CONVERSIONS | MEASURE_REQUESTS | MEASURE_ZAPS;
 	const unsigned int huge = MEASURE_HUGE | MEASURE_FAULTS | MEASURE_AHEAD;
 	struct collector *c = collector;
-	bool divide = measures & MEASURE_DIVIDED;
+	bool divide = measures & (MEASURE_DIVIDED | MEASURE_USER_EXITS);
 
 	measures |= always;
 	c->series.used |= measures & MEASURE_PARTS;
 	if (divide && !c->bpf->bss->divide_exits)
 		series_forget_exits(&c->series);
-	optional_want(&c->optional, measures);
 	c->bpf->bss->divide_exits = divide;
 	/* Only all of these tell which huge pages get mapped. */
 	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
-	looks_want(&c->looks, &c->table, measures, vm, c->cost.stats_fd);
+	looks_want(&c->looks, measures, vm, c->cost.stats_fd);
 	c->wanted = measures;
+	attach_optional(c);
 }
 
 static int attach(struct collector *c)
@@ -137,6 +158,7 @@ static int attach(struct collector *c)
 	stats_read_old(c->bpf->progs.read_old_stats);
 	bpf_program__set_autoattach(c->bpf->progs.read_old_stats, false);
 	optional_open(&c->optional, &c->hooks, c->bpf->obj);
+	chain_open(&c->looks.chain, c->bpf);
 	/* Until somebody says what is wanted, it is the view of VMs. */
 	collector_want(c, 0, NULL);
 	return memattr_top_bpf__attach(c->bpf);
@@ -397,7 +419,7 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 	s->measured = measured(c);
 	s->unwanted = optional_missing(&c->optional);
 	if (!c->bpf->bss->divide_exits)
-		s->unwanted |= MEASURE_VCPUS | MEASURE_REASONS;
+		s->unwanted |= MEASURE_VCPUS | MEASURE_REASONS | MEASURE_USER_EXITS;
 	describe_hooks(c, s);
 }
 
@@ -438,6 +460,8 @@ static int fill_snapshot(struct collector *c, struct snapshot *s)
 	snapshot_sort(s);
 	if (!err)
 		err = looks_read(&c->looks, &c->table, c->has_policies, c->before, s);
+	/* A VM may have got its first policy. */
+	attach_optional(c);
 	snapshot_sort(s);
 	vm_table_release(&c->table);
 	fill_cost(c, s);

@@ -99,10 +99,11 @@ struct top_series {
 	__u64 count;
 	__u64 ns;	/* total: from exit to entry, or of faults */
 
-	/* PART_VCPU: of the exit that has not come to its end. Only the vCPU's thread writes to this series. */
-	__u64 exit_ns;		/* when it began; 0: there is none */
+	/* PART_VCPU. Only the vCPU's thread writes to this series. */
+	__u64 exit_ns;		/* when the exit began that has not come to its end; 0: there is none */
 	__u32 exit_series;	/* that of its reason */
-	__u32 pad;
+	__u32 user_series;	/* that of the last return to userspace, whose reason is @user_part; 0: there was none */
+	__s64 user_part;
 
 	/* PART_FAULT */
 	__u64 late;		/* of the faults, those on pages that had been mapped ahead */
@@ -117,26 +118,28 @@ struct top_series {
 
 /* A CPU's memory of a series that it has looked up. */
 struct top_cached {
-	struct top_series_key key;
-	__u32 epoch;
+	__u64 tag;	/* a struct top_series_key in one number, never 0; 0: nothing is remembered */
 	__u32 id;
+	__u32 pad;
 };
 
+/* These parts take at most 35 bits. */
+#define TAG_OF(slot, kind, part)	((__u64)(slot) << 40 | (__u64)(kind) << 36 | (__u64)(part))
+#define SLOT_OF_TAG(tag)		((__u32)((tag) >> 40))
+#define KIND_OF_TAG(tag)		((__u32)((tag) >> 36 & 0xf))
+#define PART_OF_TAG(tag)		((__s64)((tag) & ((1ULL << 36) - 1)))
+
 /*
- * One per CPU, 10 KiB. Only that CPU writes to it: an exit takes neither an atomic nor a shared
+ * One per CPU, 9 KiB. Only that CPU writes to it: an exit takes neither an atomic nor a shared
  * cache line.
  */
 struct top_cpu {
-	/*
-	 * The VM of the last event on this CPU: saves the lookup for as long as the epoch stays the
-	 * same.
-	 */
-	__u64 kvm;
+	/* What the CPU remembers saves lookups for as long as the epoch stays the same. */
 	__u32 epoch;
-	__u32 slot;
-	/* And the vCPU of the last exit or entry. */
-	__u64 vcpu;
-	__u32 vcpu_epoch;
+	__u32 slot;		/* of the VM of the last event that is not an exit or an entry */
+	__u64 kvm;		/* that VM; 0: not known */
+	__u64 vcpu;		/* of the last exit or entry; 0: not known */
+	__u32 vcpu_slot;
 	__u32 vcpu_series;
 	__u64 lost;		/* events of VMs without a slot, or without a series */
 	__u64 pad[3];		/* exits start on a cache line of their own */

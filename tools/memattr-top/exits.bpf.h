@@ -3,9 +3,10 @@
 #ifndef MEMATTR_TOP_EXITS_BPF_H
 #define MEMATTR_TOP_EXITS_BPF_H
 
+#include "chain.bpf.h"
 #include "parts.bpf.h"
 
-/* The collector turns this on and off: dividing exits costs as much again as counting them. */
+/* The collector turns this on and off: dividing exits, and returns to userspace, costs more than counting them. */
 _Bool divide_exits;
 
 /*
@@ -44,22 +45,27 @@ static __always_inline _Bool read_reason(struct kvm_vcpu *vcpu, __u32 isa, __s64
 	return 0;
 }
 
-/* Only the thread that runs the vCPU calls this, with interrupts off. */
+/* Only the thread that runs the vCPU calls these two, with interrupts off. */
+static __always_inline void come_to_vcpu(struct top_cpu *cpu, struct kvm_vcpu *vcpu)
+{
+	if (cpu->vcpu == (__u64)vcpu)
+		return;
+	cpu->vcpu_slot = slot_of(vcpu->kvm);
+	cpu->vcpu_series = NO_SERIES;
+	cpu->vcpu = (__u64)vcpu;
+}
+
 static __always_inline struct top_series *vcpu_series(struct top_cpu *cpu, struct kvm_vcpu *vcpu)
 {
-	__u32 now = epoch;
+	struct top_series_key key = { .kind = PART_VCPU };
 
-	if (cpu->vcpu != (__u64)vcpu || cpu->vcpu_epoch != now) {
-		struct top_series_key key = { .kind = PART_VCPU, .part = vcpu->vcpu_id };
-
-		cpu->vcpu = (__u64)vcpu;
-		key.slot = slot_of(vcpu->kvm);
-		cpu->vcpu_series = key.slot == NO_SLOT ? NO_SERIES : series_of(&key);
-		/* Without a series: one may have become free by the next event. */
-		cpu->vcpu_epoch = cpu->vcpu_series == NO_SERIES ? 0 : now;
+	if (cpu->vcpu_series == NO_SERIES && cpu->vcpu_slot != NO_SLOT) {
+		key.slot = cpu->vcpu_slot;
+		key.part = vcpu->vcpu_id;
+		/* If there is none now, one may have become free by the next event. */
+		cpu->vcpu_series = series_of(&key);
+		cpu->lost += cpu->vcpu_series == NO_SERIES;
 	}
-	if (cpu->vcpu_series == NO_SERIES)
-		cpu->lost++;
 	return series_at(cpu->vcpu_series);
 }
 
@@ -90,9 +96,12 @@ int BPF_PROG(count_exit, struct kvm_vcpu *vcpu, __u32 isa)
 
 	if (!cpu || !vcpu)
 		return 0;
-	slot = slot_here(cpu, vcpu->kvm);
-	if (slot == NO_SLOT)
+	come_to_vcpu(cpu, vcpu);
+	slot = cpu->vcpu_slot;
+	if (slot == NO_SLOT) {
+		cpu->lost++;
 		return 0;
+	}
 	cpu->exits[slot % VM_SLOTS]++;
 	if (divide_exits)
 		divide_exit(cpu, vcpu, isa, slot);
@@ -109,6 +118,7 @@ int BPF_PROG(end_exit, struct kvm_vcpu *vcpu)
 
 	if (!cpu || !vcpu)
 		return 0;
+	come_to_vcpu(cpu, vcpu);
 	of_vcpu = vcpu_series(cpu, vcpu);
 	/* The vCPU's first entry, or the first one since exits are divided. */
 	if (!of_vcpu || !of_vcpu->exit_ns)
@@ -132,55 +142,59 @@ static __always_inline __s64 user_part(__u32 reason, int error)
 	return PART_EXIT_OF(REASON_USER_ERROR, -error);
 }
 
-/* The series that a thread has used last. A CPU's memory will not do: the program can be preempted. */
-struct user_exit {
-	__u64 kvm;
-	__s64 part;
-	__u32 epoch;
-	__u32 series;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, struct user_exit);
-} user_exits SEC(".maps");
-
-static __u32 user_series(struct kvm *kvm, __s64 part)
+static __noinline __u32 user_series(struct kvm *kvm, __s64 part)
 {
 	struct top_series_key key = { .kind = PART_EXIT, .part = part };
 
-	key.slot = slot_of(kvm);
+	key.slot = kvm ? slot_of(kvm) : NO_SLOT;
 	return key.slot == NO_SLOT ? NO_SERIES : series_of(&key);
 }
 
-static __always_inline void count_user_part(struct kvm *kvm, __s64 part)
+/*
+ * Finds the series of a vCPU whose ioctl comes to its end, or NULL if the last exit or entry on this CPU was another
+ * one's. The program can be preempted, but only by the events of other vCPUs: if the CPU remembers this vCPU after its
+ * series was read, it did so before. A CPU that is in this epoch remembers nothing from before the vCPU was there.
+ */
+static __always_inline struct top_series *series_of_running(struct kvm_vcpu *vcpu)
 {
-	struct user_exit *last = bpf_task_storage_get(&user_exits, bpf_get_current_task_btf(), 0,
-						      BPF_LOCAL_STORAGE_GET_F_CREATE);
-	__u32 id = NO_SERIES, now = epoch;
-	struct top_series *s;
+	volatile struct top_cpu *cpu = find_cpu();
+	__u32 id;
 
-	if (last && last->kvm == (__u64)kvm && last->part == part && last->epoch == now)
-		id = last->series;
+	if (!cpu || cpu->epoch != epoch)
+		return NULL;
+	id = cpu->vcpu_series;
+	return cpu->vcpu == (__u64)vcpu ? series_at(id) : NULL;
+}
+
+static __always_inline void count_user_part(struct kvm_vcpu *vcpu, __s64 part)
+{
+	struct top_series *of_vcpu = series_of_running(vcpu), *of_part;
+	__u32 id;
+
+	if (of_vcpu && of_vcpu->user_part == part)
+		id = of_vcpu->user_series;
 	else
-		id = user_series(kvm, part);
-	s = series_at(id);
-	if (!s) {
+		id = user_series(vcpu->kvm, part);
+	of_part = series_at(id);
+	if (!of_part) {
 		add(&lost_events, 1);
 		return;
 	}
-	add(&s->count, 1);
-	if (last)
-		*last = (struct user_exit){ (__u64)kvm, part, now, id };
+	add(&of_part->count, 1);
+	if (of_vcpu) {
+		of_vcpu->user_part = part;
+		of_vcpu->user_series = id;
+	}
 }
 
 /* Here the tracepoint kvm_userspace_exit follows, which does not tell the VM. */
 SEC("fexit/kvm_arch_vcpu_ioctl_run")
 int BPF_PROG(count_user_exit, struct kvm_vcpu *vcpu, int ret)
 {
-	count_user_part(vcpu->kvm, user_part(vcpu->run->exit_reason, ret));
+	if (divide_exits)
+		count_user_part(vcpu, user_part(vcpu->run->exit_reason, ret));
+	if (join_chains)
+		chain_exit(vcpu);
 	return 0;
 }
 

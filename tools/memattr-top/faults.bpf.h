@@ -3,6 +3,7 @@
 #ifndef MEMATTR_TOP_FAULTS_BPF_H
 #define MEMATTR_TOP_FAULTS_BPF_H
 
+#include "chain.bpf.h"
 #include "parts.bpf.h"
 #include "stage2.bpf.h"
 
@@ -33,17 +34,19 @@ static __always_inline void count_fault(struct top_series *s, __u32 slot, int le
 		count_huge(slot, 1);
 }
 
-/* As slot_here(): only for programs that nothing interrupts which comes here as well. */
-static __always_inline struct top_series *fault_series(struct kvm_vcpu *vcpu, __u32 alias, __u32 level, __u32 *slot)
+/* As this_cpu(): only for programs that nothing interrupts which comes here as well. Returns whether there is a slot. */
+static __always_inline _Bool fault_slot(struct kvm_vcpu *vcpu, struct top_cpu **cpu, __u32 *slot)
 {
-	struct top_cpu *cpu = vcpu ? this_cpu() : NULL;
+	*cpu = vcpu ? this_cpu() : NULL;
+	if (!*cpu)
+		return 0;
+	*slot = slot_here(*cpu, vcpu->kvm);
+	return *slot != NO_SLOT;
+}
 
-	if (!cpu)
-		return NULL;
-	*slot = slot_here(cpu, vcpu->kvm);
-	if (*slot == NO_SLOT)
-		return NULL;
-	return series_at(series_here(cpu, *slot, PART_FAULT, PART_FAULT_OF(alias, level)));
+static __always_inline struct top_series *fault_series(struct top_cpu *cpu, __u32 slot, __u32 alias, __u32 level)
+{
+	return series_at(series_here(cpu, slot, PART_FAULT, PART_FAULT_OF(alias, level)));
 }
 
 SEC("tp_btf/kvm_stage2_fault")
@@ -52,14 +55,19 @@ int BPF_PROG(stage2_fault, struct kvm_vcpu *vcpu, __u64 gpa, __u64 error_code, i
 {
 	int result = result_of(ret);
 	struct top_series *s;
-	__u32 slot = NO_SLOT;
+	struct top_cpu *cpu;
+	__u32 slot;
 
-	s = fault_series(vcpu, alias_of(error_code), mapped_level(level, result), &slot);
-	if (!s)
+	if (!fault_slot(vcpu, &cpu, &slot))
 		return 0;
-	count_fault(s, slot, level, result, ns);
-	if (prefaulted)
-		add(&s->late, 1);
+	s = fault_series(cpu, slot, alias_of(error_code), mapped_level(level, result));
+	if (s) {
+		count_fault(s, slot, level, result, ns);
+		if (prefaulted)
+			add(&s->late, 1);
+	}
+	if (join_chains && (result == RESULT_FIXED || result == RESULT_SPURIOUS))
+		chain_fault(slot, gpa >> PAGE_SHIFT, ns);
 	return 0;
 }
 
@@ -68,9 +76,12 @@ int BPF_PROG(prefault_map, struct kvm_vcpu *vcpu, __u64 gfn, _Bool private, int 
 	     __u64 new_pages)
 {
 	struct top_series *s;
-	__u32 slot = NO_SLOT;
+	struct top_cpu *cpu;
+	__u32 slot;
 
-	s = fault_series(vcpu, private ? ALIAS_PRIVATE : ALIAS_SHARED, level, &slot);
+	if (!fault_slot(vcpu, &cpu, &slot))
+		return 0;
+	s = fault_series(cpu, slot, private ? ALIAS_PRIVATE : ALIAS_SHARED, level);
 	if (!s)
 		return 0;
 	add(&s->ahead_pages, pages);

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "chain.skel.h"
 #include "figures.h"
 #include "memmap.skel.h"
 #include "rows.h"
@@ -21,15 +20,6 @@ static void add_cost(struct snapshot_cost *sum, uint64_t *lost, const struct bpf
 }
 
 /* Totals do not become smaller when nobody looks any more. */
-static void stop_chain(struct looks *looks, int stats_fd)
-{
-	if (!looks->chain.bpf)
-		return;
-	add_cost(&looks->gone, &looks->gone_lost, looks->chain.bpf->obj, stats_fd);
-	looks->gone_lost += looks->chain.bpf->bss->lost_events;
-	chain_stop(&looks->chain);
-}
-
 static void stop_map(struct looks *looks, int stats_fd)
 {
 	if (!looks->map.bpf)
@@ -40,13 +30,12 @@ static void stop_map(struct looks *looks, int stats_fd)
 }
 
 /* If one of them cannot be collected, it is n/a, and the rest is shown all the same. */
-void looks_want(struct looks *looks, const struct vm_table *table, unsigned int measures, const struct snapshot_vm *vm,
-		int stats_fd)
+void looks_want(struct looks *looks, unsigned int measures, const struct snapshot_vm *vm, int stats_fd)
 {
 	if (measures & MEASURES_CHAIN)
-		chain_start(&looks->chain, table);
+		chain_start(&looks->chain);
 	else
-		stop_chain(looks, stats_fd);
+		chain_stop(&looks->chain);
 	looks->vm = vm ? *vm : (struct snapshot_vm){};
 	if (measures & MEASURES_MAP)
 		memmap_probe(&looks->map);
@@ -110,7 +99,7 @@ int looks_read(struct looks *looks, const struct vm_table *table, bool patched, 
 	int err;
 
 	s->lost_events += looks->gone_lost;
-	if (!looks->chain.bpf)
+	if (!looks->chain.ranges)
 		s->unwanted |= MEASURES_CHAIN;
 	if (!looks->map.bpf)
 		s->unwanted |= MEASURES_MAP;
@@ -127,8 +116,6 @@ void looks_cost(const struct looks *looks, struct snapshot *s, int stats_fd)
 {
 	s->cost.ns += looks->gone.ns;
 	s->cost.runs += looks->gone.runs;
-	if (looks->chain.bpf)
-		add_cost(&s->cost, &s->lost_events, looks->chain.bpf->obj, stats_fd);
 	if (looks->map.bpf)
 		add_cost(&s->cost, &s->lost_events, looks->map.bpf->obj, stats_fd);
 }

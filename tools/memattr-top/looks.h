@@ -19,8 +19,7 @@ struct looks {
 };
 
 /* Begins and ends to collect, by enum measure. @vm may be NULL: then the map has nothing to show. */
-void looks_want(struct looks *looks, const struct vm_table *table, unsigned int measures, const struct snapshot_vm *vm,
-		int stats_fd);
+void looks_want(struct looks *looks, unsigned int measures, const struct snapshot_vm *vm, int stats_fd);
 
 /* Adds to a snapshot whose list of VMs is complete and in order. Returns 0 or -errno. */
 int looks_read(struct looks *looks, const struct vm_table *table, bool patched, const struct snapshot *before,

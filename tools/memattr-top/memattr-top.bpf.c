@@ -5,6 +5,7 @@
  */
 #include <linux/errno.h>
 
+#include "chain.bpf.h"
 #include "exits.bpf.h"
 #include "faults.bpf.h"
 #include "gmem.bpf.h"
@@ -39,6 +40,7 @@ struct kvm_memattr_convert_event {
 };
 
 struct kvm_memattr_zap_event {
+	__u64 zap_start, zap_end;
 	__u64 zap_ns;
 };
 #pragma clang attribute pop
@@ -69,30 +71,51 @@ static __u64 spent_ns(const struct kvm_memattr_convert_event *ev)
 	return is_in_place(ev) ? ns + ev->take_ns : ns;
 }
 
-SEC("tp_btf/kvm_memattr_convert")
-int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
+static __always_inline void count_effective(struct top_counts *counts, const struct kvm_memattr_convert_event *ev,
+					    __u64 ns)
 {
-	struct top_counts *counts = counts_of(kvm);
-	__u64 ns;
+	count_direction(counts, ev->attributes);
+	add(&counts->effective_pages, ev->effective_pages);
+	add(&counts->latency_ns, ns);
+	add(&counts->latency[top_bucket(ns) % TOP_BUCKETS], 1);
+}
 
-	if (!counts || !ev)
-		return 0;
-	ns = spent_ns(ev);
-	add(&counts->requested_pages, requested_pages(ev));
+static __always_inline void count_other(struct top_counts *counts, const struct kvm_memattr_convert_event *ev)
+{
 	if (ev->verdict) {
 		add(&counts->denied, 1);
 	} else if (ev->ret) {
 		add(&counts->failed, 1);
 		if (is_in_place(ev) && ev->ret == -EAGAIN)
 			add(&counts->held, 1);
-	} else if (!ev->effective_pages) {
-		add(&counts->noop, 1);
 	} else {
-		count_direction(counts, ev->attributes);
-		add(&counts->effective_pages, ev->effective_pages);
-		add(&counts->latency_ns, ns);
-		add(&counts->latency[top_bucket(ns) % TOP_BUCKETS], 1);
+		add(&counts->noop, 1);
 	}
+}
+
+SEC("tp_btf/kvm_memattr_convert")
+int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_event *ev)
+{
+	struct top_cpu *cpu = kvm && ev ? this_cpu() : NULL;
+	struct top_counts *counts;
+	struct chain_times times;
+	__u32 slot;
+
+	if (!cpu)
+		return 0;
+	slot = slot_here(cpu, kvm);
+	counts = counts_at(slot);
+	if (!counts)
+		return 0;
+	add(&counts->requested_pages, requested_pages(ev));
+	if (ev->verdict || ev->ret || !ev->effective_pages) {
+		count_other(counts, ev);
+		return 0;
+	}
+	times = (struct chain_times){ spent_ns(ev), ev->zap_ns };
+	count_effective(counts, ev, times.spent_ns);
+	if (join_chains)
+		chain_convert(kvm, slot, ev->gfn_start, ev->gfn_end, &times);
 	return 0;
 }
 
@@ -107,6 +130,8 @@ int BPF_PROG(count_zap, struct kvm *kvm, const struct kvm_memattr_zap_event *ev)
 	add(&counts->zaps, 1);
 	add(&counts->zap_ns, ev->zap_ns);
 	add(&counts->zap_latency[top_bucket(ev->zap_ns) % TOP_BUCKETS], 1);
+	if (join_chains && join_zaps)
+		chain_zap(ev->zap_start, ev->zap_end);
 	return 0;
 }
 

@@ -69,24 +69,27 @@ static __noinline __u32 series_of(struct top_series_key *key)
 	return id == NO_SERIES ? add_series(key) : id;
 }
 
-/* As slot_here(): only for programs that nothing interrupts which comes here as well. */
+static __noinline __u32 series_of_tag(__u64 tag)
+{
+	struct top_series_key key = {
+		.slot = SLOT_OF_TAG(tag), .kind = KIND_OF_TAG(tag), .part = PART_OF_TAG(tag),
+	};
+
+	return series_of(&key);
+}
+
+/* As this_cpu(): only for programs that nothing interrupts which comes here as well. */
 static __always_inline __u32 series_here(struct top_cpu *cpu, __u32 slot, __u32 kind, __s64 part)
 {
-	struct top_series_key key = { .slot = slot, .kind = kind, .part = part };
-	/* Knuth's multiplier: the reasons of exits that are frequent are multiples of 16. */
-	__u32 hash = (slot + (kind << 16) + (__u32)part) * 2654435761U;
-	struct top_cached *cached = &cpu->cached[hash >> (32 - SERIES_CACHE_BITS)];
-	__u32 now = epoch;
+	__u64 tag = TAG_OF(slot, kind, part);
+	/* The golden ratio: the reasons of exits that are frequent are multiples of 16. */
+	struct top_cached *cached = &cpu->cached[tag * 0x9e3779b97f4a7c15ULL >> (64 - SERIES_CACHE_BITS)];
 
-	if (cached->key.part != part || *(__u64 *)&cached->key != *(__u64 *)&key || cached->epoch != now) {
-		cached->id = series_of(&key);
-		cached->key = key;
-		cached->epoch = now;
-	}
-	if (cached->id == NO_SERIES) {
-		cpu->lost++;
-		/* One may have become free by the next event. */
-		cached->epoch = 0;
+	if (cached->tag != tag) {
+		cached->id = series_of_tag(tag);
+		/* Without a series: one may have become free by the next event. */
+		cached->tag = cached->id == NO_SERIES ? 0 : tag;
+		cpu->lost += cached->id == NO_SERIES;
 	}
 	return cached->id;
 }

@@ -26,32 +26,45 @@ struct {
 
 __u64 lost_events;	/* events that no CPU's entry counts as lost */
 
-static struct top_cpu *this_cpu(void)
+static __always_inline struct top_cpu *find_cpu(void)
 {
 	__u32 id = bpf_get_smp_processor_id();
-	struct top_cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
 
-	if (!cpu)
-		__sync_fetch_and_add(&lost_events, 1);
-	return cpu;
+	return bpf_map_lookup_elem(&cpus, &id);
 }
 
-static __always_inline _Bool is_here(const struct top_cpu *cpu, const struct kvm *kvm, __u32 now)
+/* What the CPU remembers may be of a VM that is no more. */
+static __noinline int forget_all(struct top_cpu *cpu, __u32 now)
 {
-	return cpu->kvm == (__u64)kvm && cpu->epoch == now;
+	if (!cpu)
+		return 0;
+	cpu->epoch = now;
+	cpu->kvm = cpu->vcpu = 0;
+	__builtin_memset(cpu->cached, 0, sizeof(cpu->cached));
+	return 0;
 }
 
 /*
  * Only for programs that nothing interrupts which comes here as well: those at tracepoints, and those at functions that
- * are called with mmu_lock held. All but a VM's first event skip the lookup.
+ * are called with mmu_lock held.
  */
-static __always_inline __u32 slot_here(struct top_cpu *cpu, struct kvm *kvm)
+static __always_inline struct top_cpu *this_cpu(void)
 {
+	struct top_cpu *cpu = find_cpu();
 	__u32 now = epoch;
 
-	if (!is_here(cpu, kvm, now)) {
+	if (!cpu)
+		__sync_fetch_and_add(&lost_events, 1);
+	else if (cpu->epoch != now)
+		forget_all(cpu, now);
+	return cpu;
+}
+
+/* All but a VM's first event skip the lookup. */
+static __always_inline __u32 slot_here(struct top_cpu *cpu, struct kvm *kvm)
+{
+	if (cpu->kvm != (__u64)kvm) {
 		cpu->kvm = (__u64)kvm;
-		cpu->epoch = now;
 		cpu->slot = slot_of(kvm);
 	}
 	if (cpu->slot == NO_SLOT)
@@ -59,16 +72,17 @@ static __always_inline __u32 slot_here(struct top_cpu *cpu, struct kvm *kvm)
 	return cpu->slot;
 }
 
+static __always_inline struct top_counts *counts_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&counts, &slot);
+}
+
 /* The verifier assumes that every argument of a module's tracepoint may be NULL. */
 static __always_inline struct top_counts *counts_of(struct kvm *kvm)
 {
 	struct top_cpu *cpu = kvm ? this_cpu() : NULL;
-	__u32 slot;
 
-	if (!cpu)
-		return NULL;
-	slot = slot_here(cpu, kvm);
-	return bpf_map_lookup_elem(&counts, &slot);
+	return cpu ? counts_at(slot_here(cpu, kvm)) : NULL;
 }
 
 static __always_inline void add(__u64 *count, __u64 more)
