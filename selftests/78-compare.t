@@ -145,9 +145,10 @@ sub test_running_vm {
 	is_back('after an error', $vm, $before);
 	kill_compare('template', $vm, $before);
 	interrupt_compare('template', $vm, $before);
+	kill_guard('template', $vm, $before);
 	is(stop($loader, 'INT'), 0, 'the loader has noticed nothing');
 	like($loader->{text}, qr/^ratelimit: detached from VM/m, 'it detaches its own policy');
-	stop($vm, 'KILL');
+	end_vm('template', $vm);
 }
 
 # kill -9 in the middle: nobody can clean up, and yet what was there comes back.
@@ -173,6 +174,33 @@ sub interrupt_compare {
 	is(stop($running, 'INT'), 1, 'SIGINT ends it');
 	like($running->{said}, qr/interrupted: there is nothing to compare/, 'it says so');
 	is_back('after SIGINT', $vm, $before);
+}
+
+sub children_of {
+	my $parent = shift;
+	# "PID (NAME) STATE PARENT ..."
+	return grep { read_file("/proc/$_/stat") =~ /\) \S $parent / } map { m{(\d+)$} } glob '/proc/[0-9]*';
+}
+
+# The process that is to put the policy back is killed: compare does it.
+sub kill_guard {
+	my ($policy_name, $vm, $before) = @_;
+	my $running = start(@compare, $policy_name, '--seconds', 1000, '--pid', $vm->{pid});
+
+	ok(wait_for_policy($vm, $policy_name), 'once more the policy to be compared is in force');
+	is(kill('KILL', children_of($running->{pid})), 1, 'what watches over the VM is killed');
+	is(stop($running, 'INT'), 1, 'compare is interrupted');
+	is_back('after both', $vm, $before);
+}
+
+sub end_vm {
+	my ($policy_name, $vm) = @_;
+	my $running = start(@compare, $policy_name, '--seconds', 1000, '--pid', $vm->{pid});
+
+	ok(wait_for_policy($vm, $policy_name), 'a last time the policy to be compared is in force');
+	stop($vm, 'KILL');
+	is(stop($running), 11, 'the VM ends');
+	like($running->{said}, qr/VM \d+-\d+ \(memattr-guest\) has ended/, 'it says so');
 }
 
 sub test_errors {
