@@ -208,6 +208,7 @@ sub test_errors {
 	fails_with('a wrong parameter', 2, qr/nosuch/, @compare, 'ratelimit nosuch=1', '--guest', '--mem 1');
 	fails_with('a guest that does not start', 1, qr/memattr-guest does not start.*mem.*\n.*memattr-guest --help/, @compare, 'none',
 		   '--guest', '--mem 0');
+	fails_with('too many options for a guest', 1, qr/more than \d+ words/, @compare, 'none', '--guest', '--json ' x 65);
 	fails_with('nothing to set', 2, qr/nothing to set/, @compare, 'none a=1', '--guest', '--mem 1');
 	fails_with('no name', 2, qr/names no policy/, @compare, ' ', '--guest', '--mem 1');
 	fails_with('no place for the bars', 1, qr{/nonexistent/x: No such}, @compare, 'none', '--svg', '/nonexistent/x', '--guest',
