@@ -145,9 +145,10 @@ sub test_running_vm {
 	is_back('after an error', $vm, $before);
 	kill_compare('template', $vm, $before);
 	interrupt_compare('template', $vm, $before);
+	kill_guard('template', $vm, $before);
 	is(stop($loader, 'INT'), 0, 'the loader has noticed nothing');
 	like($loader->{text}, qr/^ratelimit: detached from VM/m, 'it detaches its own policy');
-	stop($vm, 'KILL');
+	end_vm('template', $vm);
 }
 
 # kill -9 in the middle: nobody can clean up, and yet what was there comes back.
@@ -175,11 +176,39 @@ sub interrupt_compare {
 	is_back('after SIGINT', $vm, $before);
 }
 
+sub children_of {
+	my $parent = shift;
+	# "PID (NAME) STATE PARENT ..."
+	return grep { read_file("/proc/$_/stat") =~ /\) \S $parent / } map { m{(\d+)$} } glob '/proc/[0-9]*';
+}
+
+# The process that is to put the policy back is killed: compare does it.
+sub kill_guard {
+	my ($policy_name, $vm, $before) = @_;
+	my $running = start(@compare, $policy_name, '--seconds', 1000, '--pid', $vm->{pid});
+
+	ok(wait_for_policy($vm, $policy_name), 'once more the policy to be compared is in force');
+	is(kill('KILL', children_of($running->{pid})), 1, 'what watches over the VM is killed');
+	is(stop($running, 'INT'), 1, 'compare is interrupted');
+	is_back('after both', $vm, $before);
+}
+
+sub end_vm {
+	my ($policy_name, $vm) = @_;
+	my $running = start(@compare, $policy_name, '--seconds', 1000, '--pid', $vm->{pid});
+
+	ok(wait_for_policy($vm, $policy_name), 'a last time the policy to be compared is in force');
+	stop($vm, 'KILL');
+	is(stop($running), 11, 'the VM ends');
+	like($running->{said}, qr/VM \d+-\d+ \(memattr-guest\) has ended/, 'it says so');
+}
+
 sub test_errors {
 	fails_with('a policy that does not exist', 6, qr/no policy 'nosuch'/, @compare, 'nosuch', '--guest', '--mem 1');
 	fails_with('a wrong parameter', 2, qr/nosuch/, @compare, 'ratelimit nosuch=1', '--guest', '--mem 1');
 	fails_with('a guest that does not start', 1, qr/memattr-guest does not start.*mem.*\n.*memattr-guest --help/, @compare, 'none',
 		   '--guest', '--mem 0');
+	fails_with('too many options for a guest', 1, qr/more than \d+ words/, @compare, 'none', '--guest', '--json ' x 65);
 	fails_with('nothing to set', 2, qr/nothing to set/, @compare, 'none a=1', '--guest', '--mem 1');
 	fails_with('no name', 2, qr/names no policy/, @compare, ' ', '--guest', '--mem 1');
 	fails_with('no place for the bars', 1, qr{/nonexistent/x: No such}, @compare, 'none', '--svg', '/nonexistent/x', '--guest',

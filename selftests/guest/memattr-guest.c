@@ -221,6 +221,30 @@ static void check_options(struct argp_state *state, struct options *opt)
 	}
 }
 
+static error_t parse_replay_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *opt = state->input;
+
+	switch (key) {
+	case OPT_REPLAY:
+		opt->replay = arg;
+		opt->scenario = REPLAY;
+		break;
+	case OPT_REPLAY_BASE:
+		opt->replay_base = parse_number(state, "replay-base", arg, 0, UINT64_MAX);
+		break;
+	case OPT_REPLAY_SPEED:
+		opt->replay_speed = parse_real(state, "replay-speed", arg, 1e6);
+		break;
+	case OPT_REPLAY_VM:
+		opt->replay_vm = parse_number(state, "replay-vm", arg, 1, UINT64_MAX);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	static const char *const corruptions[] = {
@@ -262,19 +286,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_RATE:
 		opt->rate = parse_real(state, "rate", arg, 1e9);
 		break;
-	case OPT_REPLAY:
-		opt->replay = arg;
-		opt->scenario = REPLAY;
-		break;
-	case OPT_REPLAY_BASE:
-		opt->replay_base = parse_number(state, "replay-base", arg, 0, UINT64_MAX);
-		break;
-	case OPT_REPLAY_SPEED:
-		opt->replay_speed = parse_real(state, "replay-speed", arg, 1e6);
-		break;
-	case OPT_REPLAY_VM:
-		opt->replay_vm = parse_number(state, "replay-vm", arg, 1, UINT64_MAX);
-		break;
 	case OPT_SCENARIO:
 		opt->scenario = parse_name(state, "scenario", arg, scenario_names);
 		break;
@@ -300,7 +311,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		check_options(state, opt);
 		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_replay_option(key, arg, state);
 	}
 	return 0;
 }

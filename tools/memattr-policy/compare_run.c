@@ -271,9 +271,13 @@ static void guest_child(const struct comparison *c, const int pipes[3][2])
 	dup2(pipes[2][1], STDERR_FILENO);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	while (count < GUEST_WORDS_MAX && (word = strsep(&rest, " ")))
+	while (count < GUEST_WORDS_MAX + 3 && (word = strsep(&rest, " ")))
 		if (*word)
 			words[count++] = word;
+	if (rest) {
+		fprintf(stderr, GUEST ": these are more than %d words\n", GUEST_WORDS_MAX);
+		_exit(EXIT_USAGE);
+	}
 	exec_guest(words);
 }
 

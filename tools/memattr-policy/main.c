@@ -255,7 +255,7 @@ static const char main_doc[] =
 	"  5   there is a policy already; update: another update came first\n"
 	"  6   the file is not a policy, or the verifier refuses it\n"
 	"  7   why: no conversion failed because of a page in use\n"
-	"  10  load, compare: the kernel ejected the policy\n"
+	"  10  load: the kernel ejected the policy; compare: the kernel or somebody did\n"
 	"  11  load, why, compare: the VM ended\n";
 
 struct parse {
