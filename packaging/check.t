@@ -31,6 +31,7 @@ takes()
 	cat "$tmp/answer"
 	grep -q "/$1/.*kvm-amd.ko" "$tmp/answer" && grep -q "/$1/.*kvm.ko" "$tmp/answer"
 }
+has_unit() { find "$root/lib/systemd" "$root/usr/lib/systemd" -name "$1.service" | grep -q .; }
 enabled() { test -L "$root/etc/systemd/system/multi-user.target.wants/$1.service"; }
 # says PATTERN COMMAND: whatever the command's exit status is.
 says()
@@ -63,6 +64,7 @@ check_root()	# RELEASE
 	ok "$1: the doctor finds the kernel's modules" says '"1 installed kernels have patched modules, and none has' \
 		'memattr-policy doctor --json'
 	ok "$1: the units are enabled" eval 'enabled memattr-policies && enabled memattr-watch'
+	ok "$1: but nothing is exported unasked" eval 'has_unit memattr-export && ! enabled memattr-export'
 	cp packaging/examples/10-all.conf "$root/etc/memattr/policies.d"
 	ok "$1: a kernel without modules: apt says so" says 'kernel 6.12.999 has stock KVM' \
 		'apt-get install -y -q /packages/linux-image-6.12.999.deb'
@@ -131,7 +133,7 @@ main()
 	else
 		echo "ok $((tests += 1)) - modules are signed as the kernel's sign-file does it # SKIP $release's headers are not in the cache"
 	fi
-	for unit in memattr-policies memattr-watch; do
+	for unit in memattr-policies memattr-watch memattr-export; do
 		ok "$unit.service: nothing unknown, exposure at most 3.0" unit_is_right $unit
 	done
 	for name in ${RELEASES:-bookworm trixie}; do
