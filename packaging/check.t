@@ -34,6 +34,7 @@ takes()
 	cat "$tmp/answer"
 	grep -q "/$1/.*kvm-amd.ko" "$tmp/answer" && grep -q "/$1/.*kvm.ko" "$tmp/answer"
 }
+has_unit() { find "$root/lib/systemd" "$root/usr/lib/systemd" -name "$1.service" | grep -q .; }
 enabled() { test -L "$root/etc/systemd/system/multi-user.target.wants/$1.service"; }
 # says PATTERN COMMAND: whatever the command's exit status is.
 says()
@@ -79,6 +80,7 @@ check_installation()	# RELEASE
 	ok "$1: the doctor finds the kernel's modules" says '"1 installed kernels have patched modules, and none has' \
 		'memattr-policy doctor --json'
 	ok "$1: the units are enabled" eval 'enabled memattr-policies && enabled memattr-watch'
+	ok "$1: but nothing is exported unasked" eval 'has_unit memattr-export && ! enabled memattr-export'
 	cp packaging/examples/10-all.conf "$root/etc/memattr/policies.d"
 }
 
@@ -117,7 +119,7 @@ check_removal()	# RELEASE
 check_style()	# RELEASE
 {
 	ok "$1: systemd is there" install_debs systemd
-	for unit in memattr-policies memattr-watch; do
+	for unit in memattr-policies memattr-watch memattr-export; do
 		ok "$1: $unit.service: nothing unknown, exposure at most 3.0" unit_is_right $unit
 	done
 	ok "$1: lintian is there" install_debs lintian

@@ -17,7 +17,7 @@ mount -t overlay -o "lowerdir=/,upperdir=$tmp/upper,workdir=$tmp/work" none $roo
 mount -t tmpfs run $root/run
 mount -t tmpfs tmp $root/tmp
 mkdir -p $units $root/old $root/usr/sbin $root/usr/local/lib/memattr $rules
-cp $policy build/bin/memattr-guest $root/usr/sbin
+cp $policy build/bin/memattr-guest build/bin/memattr-top $root/usr/sbin
 cp build/bpf/*.bpf.o $policies/fault.bpf.o $root/usr/local/lib/memattr
 cp packaging/systemd/*.service /lib/systemd/system/systemd-journald.service /lib/systemd/system/systemd-journald*.socket $units
 for target in sysinit basic shutdown sockets default; do
@@ -93,6 +93,25 @@ ok "reload" run 0 within systemctl reload memattr-policies
 ok "the same link governs the guest" governs ".link_id == $link and (.vms | length == 1)"
 ok "restart" run 0 within systemctl restart memattr-policies memattr-watch
 ok "the same link still governs it" governs ".link_id == $link and (.vms | length == 1)"
+
+# --- metrics ---
+exports() { curl -sS --max-time 20 http://127.0.0.1:9123/metrics >$out 2>$err && grep "$1" $out; }
+ok "metrics: nothing listens yet" eval '! exports memattr'
+ok "start" run 0 within systemctl start memattr-export
+ok "they are served" waits_until exports '^memattr_vm_exits_total{.*name="web"'
+ok "with nothing lost" exports '^memattr_lost_events_total 0$'
+ok "every hook of the first view is there" exports '^memattr_vm_policy_info{.*name="web",policy="ratelimit"} 1$'
+mkdir $units/memattr-export.service.d
+printf '%s\n' '[Service]' 'Environment="MEMATTR_EXPORT=--textfile /run/metrics/memattr.prom -d 1"' ReadWritePaths=/run/metrics \
+	>$units/memattr-export.service.d/textfile.conf
+mkdir $root/run/metrics
+ok "a drop-in: a file instead" run 0 within sh -c 'systemctl daemon-reload && systemctl restart memattr-export'
+has_file() { grep '^memattr_vm_exits_total{.*name="web"' $root/run/metrics/memattr.prom; }
+ok "which gets the metrics" waits_until has_file
+ok "stop" run 0 within systemctl stop memattr-export
+ok "it has stopped" unit memattr-export inactive/dead
+
+# --- policies again ---
 rule nosuch
 ok "a file that is wrong: the unit fails" run 1 within systemctl restart memattr-policies
 ok "its state is failed" unit memattr-policies failed/failed

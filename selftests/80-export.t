@@ -232,6 +232,10 @@ sub by_reason {
 	   'exits to userspace');
 	is(sum_of($metrics, 'memattr_vm_faults_total', qr/level=/), $counted->{stage2_faults}, 'faults by alias and level');
 	cmp_ok(sum_of($metrics, 'memattr_vm_faults_total', qr/alias="private"/), '>', 0, 'among them private ones');
+	is(sum_of($metrics, 'memattr_vm_chain_conversions_total', qr/link="convert"/), $counted->{conversions},
+	   'conversions that have chains');
+	is(sum_of($metrics, 'memattr_vm_chain_conversions_total', qr/link="exit"/), $counted->{conversions}, 'an exit for each');
+	cmp_ok(sum_of($metrics, 'memattr_vm_chain_seconds_total', qr/link="fault"/), '>', 0, 'and the time of what follows');
 	cmp_ok(sum_of($metrics, "memattr_vm_${_}_seconds_total", qr/./), '>', 0, "the time of $_") for qw(exit fault zap);
 }
 

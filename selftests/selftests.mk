@@ -71,7 +71,7 @@ $(STOP_UPDATE): selftests/policy/stop-update.c $(B)/tools.flags
 
 # --- tools ---
 TOOL_TESTS := $(addprefix $(TESTS)/tools/,diag-unit dump engine-unit hooks-unit list-vms many-vms map-unit metrics-unit prefault-vmm \
-	probe screen-unit top-unit trace-unit types-unit vm-unit)
+	probe record-size screen-unit top-unit trace-unit types-unit vm-unit)
 
 # A real guest's whole root.
 $(TESTS)/tools/linux/init: selftests/tools/linux-init.c
@@ -82,12 +82,12 @@ $(TESTS)/tools/linux.cpio: $(TESTS)/tools/linux/init
 
 $(TESTS)/tools/dump.o: $(TESTS)/tools/dump.skel.h
 $(TESTS)/tools/dump.o: TESTS_CFLAGS += -I$(TESTS)/tools
-$(addprefix $(TESTS)/tools/,engine-unit.o map-unit.o top-unit.o): TESTS_CFLAGS += -Itools/memattr-top
+$(addprefix $(TESTS)/tools/,engine-unit.o map-unit.o record-size.o top-unit.o): TESTS_CFLAGS += -Itools/memattr-top
 $(TESTS)/tools/hooks-unit.o $(TESTS)/tools/trace-unit.o: TESTS_CFLAGS += -Itools/prefault-trace
 # What memattr-top makes of snapshots, without a kernel.
 TOP_VIEWS := $(addprefix tools/memattr-top/,chain_columns.c chain_lists.c chain_ranges.c columns.c exit_names.c memmap_draw.c \
 	memmap_columns.c memmap_lists.c memmap_ranges.c memmap_view.c parts.c) tools/common/screen.c
-TOP_UNIT_TESTS := $(addprefix $(TESTS)/tools/,engine-unit map-unit top-unit)
+TOP_UNIT_TESTS := $(addprefix $(TESTS)/tools/,engine-unit map-unit record-size top-unit)
 $(TOP_UNIT_TESTS): $(TOP_VIEWS:%.c=$(B)/%.o)
 $(TOP_UNIT_TESTS): TOOLS_LIBS += -lncursesw -ltinfo
 $(TESTS)/tools/trace-unit: $(addprefix $(B)/tools/prefault-trace/,columns.o details.o figures.o kinds.o use.o)
@@ -95,9 +95,9 @@ $(TESTS)/tools/hooks-unit: $(B)/tools/prefault-trace/symbols.o
 $(TESTS)/tools/top-unit: $(B)/tools/memattr-top/own_cost.o
 $(TESTS)/tools/top-unit $(TESTS)/tools/trace-unit: $(TESTS)/tools/unit-rows.o
 UNIT_TESTS := $(addprefix $(TESTS)/tools/,diag-unit engine-unit hooks-unit map-unit metrics-unit top-unit trace-unit types-unit vm-unit)
-$(UNIT_TESTS) $(addprefix $(TESTS)/tools/,list-vms probe): $(TOOLS_COMMON)
+$(UNIT_TESTS) $(addprefix $(TESTS)/tools/,list-vms probe record-size): $(TOOLS_COMMON)
 $(UNIT_TESTS): TOOLS_LIBS += -lcmocka
-ENGINE_TESTS := $(addprefix $(TESTS)/tools/,engine-unit metrics-unit top-unit trace-unit)
+ENGINE_TESTS := $(addprefix $(TESTS)/tools/,engine-unit metrics-unit record-size top-unit trace-unit)
 $(ENGINE_TESTS): $(TOOLS_ENGINE)
 $(ENGINE_TESTS): TOOLS_LIBS += $(TOOLS_ENGINE_LIBS)
 $(TESTS)/tools/screen-unit: $(addprefix $(B)/tools/common/,screen.o text.o)

@@ -296,9 +296,11 @@ sub press {
 # A button of the mouse at a place that counts from 0: 0 the left one, 64 and 65 the wheel up and down.
 sub click {
 	my ($button, $x, $y) = @_;
-	# Terminals tell when a button is released, too.
+	# Terminals tell when a button is released, too, and send each event in one piece: Escape alone is a key.
 	for my $event ($button, $button < 64 ? 3 : ()) {
-		tmux('send-keys -H 1b 5b 4d', map { sprintf '%x', $_ + 32 } $event, $x + 1, $y + 1);
+		my @bytes = (map({ ord } "\e", '[', 'M'), map { $_ + 32 } $event, $x + 1, $y + 1);
+		tmux('set-buffer "' . join('', map { sprintf '\\%03o', $_ } @bytes) . '"');
+		tmux('paste-buffer -r');
 	}
 }
 

@@ -48,23 +48,29 @@ static void click_heading(struct live *live, int x)
 	table->sort = column;
 }
 
+static void use_event(struct live *live, const MEVENT *event)
+{
+	int row = event->y - live->rows_y;
+
+	if (event->bstate & BUTTON4_PRESSED)
+		scroll_rows(live, -WHEEL_ROWS);
+	else if (event->bstate & BUTTON5_PRESSED)
+		scroll_rows(live, WHEEL_ROWS);
+	if (!(event->bstate & MOUSE_CLICK))
+		return;
+	if (row == -1)
+		click_heading(live, event->x);
+	else if (row >= 0 && row < live->page && live->first_row + row < live->row_count)
+		mark_row(live, (long)live->first_row + row);
+}
+
 static void use_mouse(struct live *live)
 {
 	MEVENT event;
-	int row;
 
-	if (getmouse(&event) != OK || !live->view.has_table)
-		return;
-	row = event.y - live->rows_y;
-	if (event.bstate & BUTTON4_PRESSED) {
-		scroll_rows(live, -WHEEL_ROWS);
-	} else if (event.bstate & BUTTON5_PRESSED) {
-		scroll_rows(live, WHEEL_ROWS);
-	} else if (row == -1) {
-		click_heading(live, event.x);
-	} else if (row >= 0 && row < live->page && live->first_row + row < live->row_count) {
-		mark_row(live, (long)live->first_row + row);
-	}
+	while (getmouse(&event) == OK)
+		if (live->view.has_table)
+			use_event(live, &event);
 }
 
 /* What is new on the screen begins to be collected: a snapshot at once is the start of its first interval. */

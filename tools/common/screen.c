@@ -46,10 +46,7 @@ SCREEN *screen_open(void)
 	nodelay(stdscr, TRUE);
 	set_escdelay(ESCAPE_DELAY_MS);
 	curs_set(0);
-	/*
-	 * A press counts at once, without a wait for what may follow it. After an event that the mask leaves out,
-	 * ncurses would keep the next key back until there is more input.
-	 */
+	/* A press counts at once, without a wait for what may follow it. */
 	mouseinterval(0);
 	mousemask(ALL_MOUSE_EVENTS, NULL);
 	colours = (!no_color || !no_color[0]) && has_colors();

@@ -8,6 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * A press and a release that are read at once may be one event, or two for one KEY_MOUSE: call getmouse() until it has
+ * no more.
+ */
+#define MOUSE_CLICK (BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON1_TRIPLE_CLICKED)
 #define ESCAPE		27
 #define CONTROL(key)	((key) & 0x1f)
 

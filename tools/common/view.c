@@ -205,11 +205,19 @@ static bool table_key(struct view *view, int key)
 	return view->has_table && column_key(view, key);
 }
 
+/* After an event of the mouse that it drops, ncurses says that there is no key, and keeps the one that comes next. */
+static int next_key(void)
+{
+	int key = getch();
+
+	return key == ERR ? getch() : key;
+}
+
 int view_key(struct view *view)
 {
 	int key;
 
-	while (view->has_keys && (key = getch()) != ERR) {
+	while (view->has_keys && (key = next_key()) != ERR) {
 		/* A resize is not a key press: it leaves no page and answers no prompt. */
 		if (key == KEY_RESIZE)
 			continue;

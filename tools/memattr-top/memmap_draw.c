@@ -204,24 +204,29 @@ static void show_next_slot(const struct pair *pair, const struct snapshot_vm *vm
 }
 
 /* A click moves the cursor, the wheel moves by lines. */
-static void use_mouse(uint64_t memory_end)
+static void use_event(const MEVENT *event, uint64_t memory_end)
 {
 	uint64_t gfn;
-	MEVENT event;
 	int at;
 
-	if (getmouse(&event) != OK)
-		return;
-	if (event.bstate & BUTTON4_PRESSED)
+	if (event->bstate & BUTTON4_PRESSED)
 		move_cursor(-screen.columns, memory_end);
-	else if (event.bstate & BUTTON5_PRESSED)
+	else if (event->bstate & BUTTON5_PRESSED)
 		move_cursor(screen.columns, memory_end);
-	if (!(event.bstate & BUTTON1_PRESSED) || event.x < LABEL_WIDTH ||
-	    event.x >= LABEL_WIDTH + screen.columns || event.y < screen.y || event.y >= screen.y + screen.lines)
+	if (!(event->bstate & MOUSE_CLICK) || event->x < LABEL_WIDTH ||
+	    event->x >= LABEL_WIDTH + screen.columns || event->y < screen.y || event->y >= screen.y + screen.lines)
 		return;
-	at = (event.y - screen.y) * screen.columns + event.x - LABEL_WIDTH;
+	at = (event->y - screen.y) * screen.columns + event->x - LABEL_WIDTH;
 	gfn = screen.gfn_start + ((uint64_t)at << screen.order);
 	screen.cursor = gfn < memory_end ? gfn : memory_end - 1;
+}
+
+static void use_mouse(uint64_t memory_end)
+{
+	MEVENT event;
+
+	while (getmouse(&event) == OK)
+		use_event(&event, memory_end);
 }
 
 static bool cursor_key(int key, uint64_t memory_end)

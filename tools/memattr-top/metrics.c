@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "chain.h"
 #include "metrics.h"
 
 /* How the screen tells exits to userspace from others. */
@@ -229,6 +230,16 @@ static void fault_labels(struct labels *labels, const struct snapshot *s, const 
 	label_add(labels, "level", level_name(part % LEVEL_COUNT));
 }
 
+/* One link of the chains of a VM. */
+#define CHAIN_COUNT(link, measure, count) \
+	{ "memattr_vm_chain_conversions", FAMILY_COUNTER, .list = LIST_CHAINS, .needs = MEASURE_CHAINS | (measure), \
+	  .at = offsetof(struct chain_item, links.count), .label = "link", .label_value = (link), \
+	  .help = "Conversions that went through a link of their chain." }
+#define CHAIN_SECONDS(link, measure, ns) \
+	{ "memattr_vm_chain_seconds", FAMILY_COUNTER, IN_SECONDS, .list = LIST_CHAINS, .needs = MEASURE_CHAINS | (measure), \
+	  .at = offsetof(struct chain_item, links.ns), .label = "link", .label_value = (link), \
+	  .help = "Time spent in a link of the chains of conversions." }
+
 static const struct family families[] = {
 	{ "memattr_build", FAMILY_INFO, .list = OF_SNAPSHOT, .labels = version_label,
 	  .help = "The version of memattr-top." },
@@ -325,6 +336,15 @@ static const struct family families[] = {
 	  .labels = fault_labels, .help = "Stage-2 faults." },
 	{ "memattr_vm_fault_seconds", FAMILY_COUNTER, IN_SECONDS, .list = LIST_PARTS, .needs = MEASURE_FAULTS,
 	  .value = fault_ns, .labels = fault_labels, .help = "Time that stage-2 faults took." },
+	CHAIN_COUNT("exit", MEASURE_CHAIN_EXITS, exits),
+	CHAIN_COUNT("convert", 0, conversions),
+	CHAIN_COUNT("zap", 0, zaps),
+	CHAIN_COUNT("fault", MEASURE_CHAIN_FAULTS, refaults),
+	CHAIN_SECONDS("exit", MEASURE_CHAIN_EXITS, exit_ns),
+	CHAIN_SECONDS("convert", 0, convert_ns),
+	CHAIN_SECONDS("zap", 0, zap_ns),
+	CHAIN_SECONDS("wait", MEASURE_CHAIN_FAULTS, wait_ns),
+	CHAIN_SECONDS("fault", MEASURE_CHAIN_FAULTS, refault_ns),
 };
 
 const struct metrics top_metrics = { .families = families, .count = sizeof(families) / sizeof(*families) };
