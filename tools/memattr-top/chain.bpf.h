@@ -174,15 +174,14 @@ static __always_inline void note_other_exit(void)
 }
 
 /* At a return to userspace. */
-static __always_inline void chain_exit(struct kvm_vcpu *vcpu)
+static __always_inline void chain_exit(const struct kvm_vcpu *vcpu, const struct kvm_run *run, __u32 reason)
 {
-	struct kvm_run *run = vcpu->run;
-	__u64 gfn;
+	__u64 gpa, gfn;
 
-	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT) {
-		gfn = run->memory_fault.gpa >> PAGE_SHIFT;
-		note_exit((__u64)vcpu->kvm, gfn, (run->memory_fault.gpa + run->memory_fault.size) >> PAGE_SHIFT);
-	} else if (run->exit_reason == KVM_EXIT_HYPERCALL && run->hypercall.nr == KVM_HC_MAP_GPA_RANGE) {
+	if (reason == KVM_EXIT_MEMORY_FAULT) {
+		gpa = run->memory_fault.gpa;
+		note_exit((__u64)vcpu->kvm, gpa >> PAGE_SHIFT, (gpa + run->memory_fault.size) >> PAGE_SHIFT);
+	} else if (reason == KVM_EXIT_HYPERCALL && run->hypercall.nr == KVM_HC_MAP_GPA_RANGE) {
 		gfn = run->hypercall.args[0] >> PAGE_SHIFT;
 		note_exit((__u64)vcpu->kvm, gfn, gfn + run->hypercall.args[1]);
 	} else {

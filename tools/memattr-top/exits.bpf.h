@@ -32,20 +32,20 @@ static __always_inline __u64 read_u64(__u64 address)
 
 static __always_inline _Bool read_reason(struct kvm_vcpu *vcpu, __u32 isa, __s64 *part)
 {
-	__u64 at = (__u64)vcpu;
+	__u32 at = isa == REASON_SVM ? svm_vmcb_at : vmx_exit_reason_at;
+	__u64 found;
 
-	if (isa == REASON_SVM && svm_vmcb_at) {
-		*part = PART_EXIT_OF(REASON_SVM, read_u64(read_u64(at + svm_vmcb_at) + vmcb_exit_code_at));
-		return 1;
-	}
-	if (isa == REASON_VMX && vmx_exit_reason_at) {
-		*part = PART_EXIT_OF(REASON_VMX, read_u64(at + vmx_exit_reason_at) & VMX_BASIC_REASON);
-		return 1;
-	}
-	return 0;
+	if (!at || (isa != REASON_SVM && isa != REASON_VMX))
+		return 0;
+	found = read_u64((__u64)vcpu + at);
+	if (isa == REASON_SVM)
+		*part = PART_EXIT_OF(REASON_SVM, read_u64(found + vmcb_exit_code_at));
+	else
+		*part = PART_EXIT_OF(REASON_VMX, found & VMX_BASIC_REASON);
+	return 1;
 }
 
-/* Only the thread that runs the vCPU calls these two, with interrupts off. */
+/* Only the thread that runs the vCPU calls these three, with interrupts off. */
 static __always_inline void come_to_vcpu(struct top_cpu *cpu, struct kvm_vcpu *vcpu)
 {
 	if (cpu->vcpu == (__u64)vcpu)
@@ -55,17 +55,23 @@ static __always_inline void come_to_vcpu(struct top_cpu *cpu, struct kvm_vcpu *v
 	cpu->vcpu = (__u64)vcpu;
 }
 
+/* If there is none now, one may have become free by the next event. */
+static __noinline int find_vcpu_series(struct top_cpu *cpu, __u32 vcpu_id)
+{
+	struct top_series_key key = { .kind = PART_VCPU, .part = vcpu_id };
+
+	if (!cpu || cpu->vcpu_slot == NO_SLOT)
+		return 0;
+	key.slot = cpu->vcpu_slot;
+	cpu->vcpu_series = series_of(&key);
+	cpu->lost += cpu->vcpu_series == NO_SERIES;
+	return 0;
+}
+
 static __always_inline struct top_series *vcpu_series(struct top_cpu *cpu, struct kvm_vcpu *vcpu)
 {
-	struct top_series_key key = { .kind = PART_VCPU };
-
-	if (cpu->vcpu_series == NO_SERIES && cpu->vcpu_slot != NO_SLOT) {
-		key.slot = cpu->vcpu_slot;
-		key.part = vcpu->vcpu_id;
-		/* If there is none now, one may have become free by the next event. */
-		cpu->vcpu_series = series_of(&key);
-		cpu->lost += cpu->vcpu_series == NO_SERIES;
-	}
+	if (cpu->vcpu_series == NO_SERIES)
+		find_vcpu_series(cpu, vcpu->vcpu_id);
 	return series_at(cpu->vcpu_series);
 }
 
@@ -181,7 +187,7 @@ static __always_inline void count_user_part(struct kvm_vcpu *vcpu, __s64 part)
 		return;
 	}
 	add(&of_part->count, 1);
-	if (of_vcpu) {
+	if (of_vcpu && of_vcpu->user_part != part) {
 		of_vcpu->user_part = part;
 		of_vcpu->user_series = id;
 	}
@@ -191,10 +197,14 @@ static __always_inline void count_user_part(struct kvm_vcpu *vcpu, __s64 part)
 SEC("fexit/kvm_arch_vcpu_ioctl_run")
 int BPF_PROG(count_user_exit, struct kvm_vcpu *vcpu, int ret)
 {
+	const struct kvm_run *run = vcpu->run;
+	/* Each read of what fexit passes is checked, so it is read once. */
+	__u32 reason = run->exit_reason;
+
 	if (divide_exits)
-		count_user_part(vcpu, user_part(vcpu->run->exit_reason, ret));
+		count_user_part(vcpu, user_part(reason, ret));
 	if (join_chains)
-		chain_exit(vcpu);
+		chain_exit(vcpu, run, reason);
 	return 0;
 }
 

@@ -34,7 +34,7 @@ static __always_inline void count_fault(struct top_series *s, __u32 slot, int le
 		count_huge(slot, 1);
 }
 
-/* As this_cpu(): only for programs that nothing interrupts which comes here as well. Returns whether there is a slot. */
+/* As this_cpu(): not for programs that are interrupted by others which come here. Returns whether there is a slot. */
 static __always_inline _Bool fault_slot(struct kvm_vcpu *vcpu, struct top_cpu **cpu, __u32 *slot)
 {
 	*cpu = vcpu ? this_cpu() : NULL;
