@@ -19,6 +19,7 @@
  * failslab.c: what is left of a request that gets no memory (failslab).
  * data.c: guest and host check the data while pages are converted at random (data).
  * backings.c: shared memory that is not the file's stays mapped while holes are punched (backings).
+ * huge.c: hugepages, with kvm.gmem_huge_pages=always (huge, and with the parameter off, huge-backings).
  *
  * Where nothing else is said the parameter must be on, or the part fails.
  */
@@ -49,6 +50,8 @@ static const struct test_part parts[] = {
 	{ "recreated", "ROUNDS", test_recreated },
 	{ "data", "CONVERSIONS", test_data },
 	{ "backings", "", test_backings },
+	{ "huge", "", test_huge },
+	{ "huge-backings", "", test_huge_backings },
 };
 
 int main(int argc, char **argv)

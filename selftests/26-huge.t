@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Hugepages of a guest_memfd, in both modes of conversion: inplace/huge.c. Tests of conversion in place that use much
+# memory are repeated with hugepages. INPLACE_CONVERSIONS=100000 tries more.
+. "$(dirname "$0")/lib/test.sh"
+. selftests/lib/kernels.sh
+# Under the debug kernel's checks everything takes ten times as long.
+case $patched in
+debug) conversions=${INPLACE_CONVERSIONS:-200} rounds=200 ;;
+*) conversions=${INPLACE_CONVERSIONS:-500} rounds=500 ;;
+esac
+
+# mode ON PARTS...: KVM converts in place if ON is 1.
+mode()
+{
+	echo "# kvm.gmem_huge_pages=always kvm.gmem_in_place_conversion=$1"
+	vm_options=(--append "kvm.gmem_huge_pages=always kvm.gmem_in_place_conversion=$1")
+	on_kernel "$patched" inplace/inplace "${@:2}"
+}
+
+mode 0 "mode 0" huge-backings
+mode 1 "mode 1" huge conversions held slots lifetime life poison "races $rounds" "recreated $rounds" "data $conversions"
+finish
