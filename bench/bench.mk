@@ -2,7 +2,7 @@
 # Benchmarks, into $(B)/bench. Included by the top Makefile after selftests/selftests.mk and
 # selftests/store/store.mk, whose library and variables they use.
 
-BENCHES := $(addprefix $(B)/bench/,attributes conversion-cost inplace-cost prefault-cost)
+BENCHES := $(addprefix $(B)/bench/,attributes conversion-cost hugepages-cost inplace-cost prefault-cost)
 
 $(B)/bench/%.o: bench/%.c $(B)/tools.flags | $(KVM_UAPI)/linux/kvm.h
 	@mkdir -p $(@D)
@@ -10,7 +10,7 @@ $(B)/bench/%.o: bench/%.c $(B)/tools.flags | $(KVM_UAPI)/linux/kvm.h
 
 $(BENCHES): %: %.o $(B)/bench/bench.o $(TESTS_LIB)
 	$(TESTS_LINK) -o $@
-$(B)/bench/inplace-cost $(B)/bench/prefault-cost: $(B)/bench/walker.o
+$(B)/bench/hugepages-cost $(B)/bench/inplace-cost $(B)/bench/prefault-cost: $(B)/bench/walker.o
 # Alone in its VM, thus static.
 $(B)/bench/attributes: TOOLS_LIBS := -static
 

@@ -98,6 +98,7 @@ void test_recreated(void);
 void test_data(void);
 void test_backings(void);
 void test_huge(void);
+void test_huge_vms(void);
 void test_huge_backings(void);
 
 #endif

@@ -19,7 +19,8 @@
  * failslab.c: what is left of a request that gets no memory (failslab).
  * data.c: guest and host check the data while pages are converted at random (data).
  * backings.c: shared memory that is not the file's stays mapped while holes are punched (backings).
- * huge.c: hugepages, with kvm.gmem_huge_pages=always (huge, and with the parameter off, huge-backings).
+ * huge.c: hugepages, with kvm.gmem_huge_pages=always (huge, and with conversion in place off, huge-backings);
+ * what many VMs with them leave behind (huge-vms).
  *
  * Where nothing else is said the parameter must be on, or the part fails.
  */
@@ -51,6 +52,7 @@ static const struct test_part parts[] = {
 	{ "data", "CONVERSIONS", test_data },
 	{ "backings", "", test_backings },
 	{ "huge", "", test_huge },
+	{ "huge-vms", "", test_huge_vms },
 	{ "huge-backings", "", test_huge_backings },
 };
 
