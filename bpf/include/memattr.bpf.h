@@ -70,6 +70,9 @@ struct kvm_vm_memattr_stat {
 	atomic64_t memattr_ejections;		/* policies that KVM ejected */
 	atomic64_t prefaulted_pages;		/* pages mapped ahead of the guest */
 	atomic64_t prefaulted_unused;		/* pages mapped ahead and zapped untouched */
+	atomic64_t gmem_huge_allocated;		/* 2 MiB blocks that guest_memfds allocated as a whole */
+	atomic64_t gmem_huge_refused;		/* blocks for which they had to do with small pages */
+	atomic64_t gmem_huge_splits;		/* hugepages of a guest_memfd that were zapped in part */
 };
 
 /* The VM. memattr_vm_key() below is its key in maps. */
