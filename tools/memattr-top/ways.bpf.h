@@ -53,14 +53,23 @@ static void set_range(struct converted_range *range, const struct kvm_memattr_co
 	}
 }
 
-/* Returns whether it takes back what was last done to the same range, in this interval or the one before. */
+/*
+ * Returns whether it takes back what was last done to the same range, in this interval or the one before. Conversions
+ * of one range come one after the other, so that what is known of it is changed where it is: an update costs several
+ * times as much.
+ */
 static _Bool undoes(const struct converted_range *range, __u64 birth, __u64 attributes)
 {
 	struct last_conversion now = { .at_ns = bpf_ktime_get_ns(), .attributes = attributes, .birth = birth };
-	const struct last_conversion *last = bpf_map_lookup_elem(&last_conversions, range);
-	_Bool back = last && last->birth == birth && last->attributes != attributes && last->at_ns >= last_interval_ns;
+	struct last_conversion *last = bpf_map_lookup_elem(&last_conversions, range);
+	_Bool back;
 
-	bpf_map_update_elem(&last_conversions, range, &now, BPF_ANY);
+	if (!last) {
+		bpf_map_update_elem(&last_conversions, range, &now, BPF_ANY);
+		return 0;
+	}
+	back = last->birth == birth && last->attributes != attributes && last->at_ns >= last_interval_ns;
+	*last = now;
 	return back;
 }
 
