@@ -1,8 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What compares two folders of benchmarks' results.
+# The page of benchmarks' results, and what compares two folders of them.
 . "$(dirname "$0")/lib/test.sh"
+
+bench/page >"$tmp/page"
+ok "docs/performance.md is made of the results" cmp "$tmp/page" docs/performance.md
 
 mkdir "$tmp/a" "$tmp/b"
 echo '[{"work": "walk", "cost": 1000, "faults": 3}, {"work": "sparse", "cost": 10}]' >"$tmp/a/some.json"
