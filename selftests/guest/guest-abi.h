@@ -116,7 +116,7 @@ struct guest_vcpu {
 		uint32_t private;
 	} mismatch;
 
-	/* Written by the VMM when the guest asks for steps; 0: there are no more. */
+	/* Written by the VMM when the guest asks for steps; 0 after the last one. */
 	uint32_t step_count;
 	struct guest_step steps[STEPS_MAX];
 };

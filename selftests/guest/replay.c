@@ -35,7 +35,7 @@ struct queue {
 	uint64_t pushed, popped, done;
 };
 
-/* A step of a vCPU, as one word: 0 is no step, for steps are counted from 1. */
+/* A step of a vCPU, as one word. Steps are counted from 1, so that 0 stands for none. */
 #define VCPU_BITS	6
 _Static_assert(MAX_VCPUS <= 1 << VCPU_BITS, "the number of a vCPU fits");
 
@@ -61,7 +61,7 @@ struct replay {
 
 /* --- reading ------------------------------------------------------------- */
 
-/* Reads a line without its end; of one that is too long, the start. False: there are no more. */
+/* Reads a line without its newline, and only the start of a line that is too long. Returns false after the last one. */
 static bool read_line(FILE *file, char *line, size_t size)
 {
 	size_t len;

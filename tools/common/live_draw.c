@@ -204,7 +204,7 @@ static void settle_mark(struct live *live, const struct rows *rows)
 	}
 }
 
-/* Says why there is no row. */
+/* Says why the table is empty. */
 static void empty_text(const struct live *live, char *text, size_t size)
 {
 	char name[4 * TITLE_NAME];

@@ -55,8 +55,8 @@ static void set_range(struct converted_range *range, const struct kvm_memattr_co
 
 /*
  * Returns whether it takes back what was last done to the same range, in this interval or the one before. Conversions
- * of one range come one after the other, so that what is known of it is changed where it is: an update costs several
- * times as much.
+ * of one range come one after the other, so that what is known of it can be changed where it is, without the cost of an
+ * update of the hash.
  */
 static _Bool undoes(const struct converted_range *range, __u64 birth, __u64 attributes)
 {
