@@ -205,12 +205,17 @@ static bool table_key(struct view *view, int key)
 	return view->has_table && column_key(view, key);
 }
 
-/* After an event of the mouse that it drops, ncurses says that there is no key, and keeps the one that comes next. */
+/*
+ * After an event of the mouse that it drops, ncurses says that there is no key, and keeps the one that comes next. The
+ * key that it keeps while it looks for the rest of an event is as the terminal sent it: Enter is a carriage return.
+ */
 static int next_key(void)
 {
 	int key = getch();
 
-	return key == ERR ? getch() : key;
+	if (key == ERR)
+		key = getch();
+	return key == '\r' ? '\n' : key;
 }
 
 int view_key(struct view *view)
