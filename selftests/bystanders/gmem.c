@@ -109,10 +109,15 @@ static const struct {
 	const char *name;
 	void (*act)(uint64_t turn);
 	void *(*companion)(void *arg);
+	unsigned int times;		/* of which the shortest counts */
 } bystanders[] = {
-	{ "prefault", pre_fault_page, do_nothing },
-	{ "fault", fault, do_nothing },
-	{ "memslot", change_memslots, pre_fault_all_the_time },
+	{ "prefault", pre_fault_page, do_nothing, 1 },
+	{ "fault", fault, do_nothing, 1 },
+	/*
+	 * Waits for SRCU are longer at times, whatever the others do: the grace period before has not ended, or the
+	 * worker that ends it has to wait. What the others do makes all waits longer.
+	 */
+	{ "memslot", change_memslots, pre_fault_all_the_time, 3 },
 };
 
 static uint64_t longest_wait_ns(void (*act)(uint64_t turn))
@@ -155,13 +160,27 @@ static uint64_t measure(unsigned int burden, unsigned int bystander, const char 
 	return longest_ns;
 }
 
+static uint64_t measure_shortest(unsigned int burden, unsigned int bystander, const char *policy)
+{
+	uint64_t shortest_ns = UINT64_MAX;
+
+	for (unsigned int i = 0; i < bystanders[bystander].times; i++) {
+		uint64_t longest_ns = measure(burden, bystander, policy);
+
+		if (longest_ns < shortest_ns)
+			shortest_ns = longest_ns;
+	}
+	return shortest_ns;
+}
+
 void measure_gmem(uint64_t mib, const char *policy)
 {
 	busy_pages = mib * MIB_PAGES;
 	for (unsigned int burden = 0; burden < ARRAY_SIZE(burdens); burden++) {
 		for (unsigned int bystander = 0; bystander < ARRAY_SIZE(bystanders); bystander++) {
 			printf("%s-%s %" PRIu64 "\n", burdens[burden].name,
-			       bystanders[bystander].name, measure(burden, bystander, policy));
+			       bystanders[bystander].name,
+			       measure_shortest(burden, bystander, policy));
 		}
 	}
 }
