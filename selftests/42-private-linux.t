@@ -1,0 +1,81 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0
+#
+# Linux runs in private memory, which is converted in place: it boots to its shell, and its module shares buffers
+# with the VMM and makes them private again.
+use strict;
+use warnings;
+use FindBin;
+use JSON::PP;
+use Test::More;
+use lib "$FindBin::Bin/lib";
+use Tool;
+
+# It takes 20 seconds on an idle machine.
+use constant PART_S => 400;
+# What the module does, see private-linux/module.c.
+use constant { BUFFERS => 64, PAGES => 240 };
+
+chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
+my $VMM = 'build/selftests/private-linux/private-linux';
+my $ROOT_DIR = 'build/selftests/private-linux';
+my $BOOT_S = 180;
+
+# Returns what the VMM has counted.
+sub boot {
+	my ($name, $kernel, $wrong_words, @options) = @_;
+	my ($status, $out, $err) = run('timeout', $BOOT_S, $VMM, @options, $kernel, "$ROOT_DIR/private.cpio");
+	is($status, 0, "$name: Linux boots and ends") or diag($out, $err);
+	like($out, qr/^the shell is up\r?$/m, "$name: the shell runs");
+	like($out, qr/bounce: @{[BUFFERS]} buffers, @{[PAGES]} pages, $wrong_words wrong words\r?$/m,
+	     "$name: the guest finds $wrong_words wrong words");
+	return eval { decode_json($err) } || {};
+}
+
+# Nothing else than what the VMM and Linux asked for has been converted, and the host sees no private page.
+sub conversions_ok {
+	my $counts = shift;
+	is($counts->{$_}, BUFFERS, "$_: as often as Linux has asked") for qw(to_shared to_private);
+	is($counts->{kvm_requests_shared}, BUFFERS + $counts->{lent} + $counts->{table_pages}, 'KVM counts as many to shared');
+	is($counts->{kvm_requests_private}, BUFFERS + $counts->{lent} + 1, 'and to private, with all memory at first');
+	is($counts->{kvm_refused}, 0, 'KVM refuses none');
+	is($counts->{reachable_pages}, 0, 'the host reaches no page that has become private again');
+	is($counts->{reachable_at_end}, $counts->{table_pages}, 'nor any other in the end, but for shared page tables');
+}
+
+# On a CPU that KVM can ask, all memory is private. Otherwise KVM reads instructions, for which page tables are shared.
+sub help_ok {
+	my $counts = shift;
+	if ($counts->{kvm_reads}) {
+		cmp_ok($counts->{skipped}, '>', 1000, 'the VMM skips instructions that KVM cannot read');
+		cmp_ok($counts->{lent}, '>', 0, 'and lends it those that use control registers');
+		cmp_ok($counts->{table_pages}, '<', 10, 'few page tables are shared');
+	} else {
+		is($counts->{$_}, 0, "$_: KVM need not read instructions") for qw(skipped lent table_pages);
+	}
+}
+
+sub private_guest {
+	my $kernel = shift;
+	my $counts = boot('private Linux', $kernel, 0);
+	conversions_ok($counts);
+	help_ok($counts);
+	is($counts->{answered_pages}, PAGES, 'the VMM answers in all pages that Linux shares');
+	is($counts->{wrong_pages}, 0, 'and finds in them what Linux wrote while they were private');
+
+	# The word is wrong while the buffer is shared, and after that.
+	my $spoilt = boot('spoilt', $kernel, 2, '--spoil');
+	is($spoilt->{wrong_pages}, 1, 'spoilt: the VMM finds a wrong page');
+}
+
+my %parts = ('a private guest' => \&private_guest);
+run_parts(PART_S, \%parts, sub {
+	my ($status, $dir) = run('kernel-patches/kernel', 'build', 'stock');
+	is($status, 0, 'the stock kernel, for the guest');
+	chomp $dir;
+	my ($made, $out, $err) = run('selftests/private-linux/mkinitramfs', $dir, $ROOT_DIR);
+	is($made, 0, 'a root with a shell and a module') or diag($out, $err);
+	# One CPU: see README.md, "Emulation".
+	in_vm('a private guest', [$ENV{MEMATTR_KERNEL} // 'patched', qw(--cpus 1 --append kvm.gmem_in_place_conversion=1)],
+	      PART_S, $dir);
+});
