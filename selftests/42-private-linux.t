@@ -55,11 +55,29 @@ sub help_ok {
 	}
 }
 
+# What stops Linux without that help.
+sub stop_ok {
+	my ($name, $kernel, $cause, $option) = @_;
+	my ($status, $out, $err) = run('timeout', $BOOT_S, $VMM, $option, $kernel, "$ROOT_DIR/private.cpio");
+	is($status, 1, "$name: Linux does not run");
+	is($out, '', "$name: it says nothing");
+	like($err, $cause, "$name: the VMM says why");
+}
+
+sub stops_ok {
+	my $kernel = shift;
+	# The first one is CPUID, which asks for the CPU's vendor. SVM_EXIT_CPUID is 0x72.
+	stop_ok('nothing skipped', $kernel, qr/^private-linux: KVM: internal error 1 after exit 0x72$/, '--no-skips');
+	# KVM injects a page fault, for which Linux is not ready yet, and does not exit.
+	stop_ok('page tables private', $kernel, qr/^private-linux: Linux ended by a triple fault$/, '--private-tables');
+}
+
 sub private_guest {
 	my $kernel = shift;
 	my $counts = boot('private Linux', $kernel, 0);
 	conversions_ok($counts);
 	help_ok($counts);
+	stops_ok($kernel) if $counts->{kvm_reads};
 	is($counts->{answered_pages}, PAGES, 'the VMM answers in all pages that Linux shares');
 	is($counts->{wrong_pages}, 0, 'and finds in them what Linux wrote while they were private');
 

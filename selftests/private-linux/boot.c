@@ -142,7 +142,8 @@ static void describe_cpu(struct vmm *vmm)
 		.cpu = { .type = MP_CPU, .apic_version = 0x14, .flags = MP_CPU_ENABLED | MP_CPU_BOOT },
 	};
 	struct mp_pointer pointer = {
-		.signature = "_MP_", .table_gpa = MP_TABLE_GPA + sizeof(pointer), .paragraphs = 1, .version = 4,
+		.signature = "_MP_", .table_gpa = MP_TABLE_GPA + sizeof(pointer), .paragraphs = 1,
+		.version = 4,
 	};
 
 	table.header.checksum = checksum(&table, sizeof(table));
@@ -151,7 +152,8 @@ static void describe_cpu(struct vmm *vmm)
 	copy_to_guest(vmm, pointer.table_gpa, &table, sizeof(table));
 }
 
-uint64_t load_linux(struct vmm *vmm, const char *kernel, const char *initramfs, const char *command_line)
+uint64_t load_linux(struct vmm *vmm, const char *kernel, const char *initramfs,
+		    const char *command_line)
 {
 	struct boot_params *params = (void *)(vmm->memory + BOOT_PARAMS_GPA);
 	struct file root = open_file(initramfs);

@@ -37,12 +37,12 @@ MODULE_INFO(vermagic, VERMAGIC);
 
 static long convert(unsigned long gfn, unsigned long pages, bool private)
 {
-	bool is_amd = boot_cpu_data.x86_vendor == VENDOR_AMD || boot_cpu_data.x86_vendor == VENDOR_HYGON;
+	unsigned int vendor = boot_cpu_data.x86_vendor;
 	unsigned long attributes = private ? ENCRYPTED : 0;
 	long ret = KVM_HC_MAP_GPA_RANGE;
 
 	/* Each vendor's CPUs have an instruction of their own. */
-	if (is_amd)
+	if (vendor == VENDOR_AMD || vendor == VENDOR_HYGON)
 		asm volatile("vmmcall" : "+a"(ret)
 			     : "b"(gfn << PAGE_SHIFT), "c"(pages), "d"(attributes) : "memory");
 	else
@@ -53,7 +53,8 @@ static long convert(unsigned long gfn, unsigned long pages, bool private)
 
 static void ask_for_answer(unsigned long gfn)
 {
-	asm volatile("outl %0, %1" : : "a"((unsigned int)gfn), "d"((unsigned short)ANSWER_PORT) : "memory");
+	asm volatile("outl %0, %1"
+		     : : "a"((unsigned int)gfn), "d"((unsigned short)ANSWER_PORT) : "memory");
 }
 
 static void write_requests(unsigned long *words, unsigned long gfn, unsigned long pages)
@@ -62,7 +63,8 @@ static void write_requests(unsigned long *words, unsigned long gfn, unsigned lon
 		words[i] = request_word(gfn + i / WORDS_PER_PAGE, i % WORDS_PER_PAGE);
 }
 
-static unsigned long wrong_answers(const unsigned long *words, unsigned long gfn, unsigned long pages)
+static unsigned long wrong_answers(const unsigned long *words, unsigned long gfn,
+				   unsigned long pages)
 {
 	unsigned long wrong = 0;
 

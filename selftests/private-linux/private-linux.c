@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * private-linux [--spoil] KERNEL-DIRECTORY INITRAMFS
+ * private-linux [--spoil|--no-skips|--private-tables] KERNEL-DIRECTORY INITRAMFS
  *
  * Linux's console goes to stdout, a line of JSON to stderr. Status 0: Linux has reset the machine.
+ * The options show that spoilt data is noticed, and what happens without the help of unread.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,10 +20,11 @@
 #include "vmm.h"
 
 /*
- * There are no PCI, no I/O APIC and no kvmclock. The CPU that QEMU emulates does not tell KVM of XSETBV.
- * The CPU's clock is the only one, and a reset by the keyboard controller is the end.
+ * The machine has neither PCI nor an I/O APIC, and no other clock than the TSC. It ends by a reset that
+ * Linux asks the keyboard controller for. The CPU that QEMU emulates does not tell KVM of XSETBV.
  */
-#define COMMAND_LINE "console=ttyS0 quiet panic=-1 reboot=k pci=off noapic noxsave tsc=reliable tsc_early_khz=%u"
+#define COMMAND_LINE	"console=ttyS0 quiet panic=-1 reboot=k pci=off noapic noxsave " \
+			"tsc=reliable tsc_early_khz=%u"
 
 void give_up(const char *fmt, ...)
 {
@@ -35,6 +37,20 @@ void give_up(const char *fmt, ...)
 	va_end(args);
 	fprintf(stderr, "\n");
 	exit(1);
+}
+
+static void end_with_usage(void)
+{
+	give_up("usage: private-linux [--spoil|--no-skips|--private-tables] KERNEL-DIRECTORY INITRAMFS");
+}
+
+static void read_option(struct vmm *vmm, const char *option)
+{
+	vmm->spoil = !strcmp(option, "--spoil");
+	vmm->no_skips = !strcmp(option, "--no-skips");
+	vmm->private_tables = !strcmp(option, "--private-tables");
+	if (!vmm->spoil && !vmm->no_skips && !vmm->private_tables)
+		end_with_usage();
 }
 
 static void create_vm(struct vmm *vmm)
@@ -55,7 +71,7 @@ static void create_vm(struct vmm *vmm)
 	vmm->uart.vm_fd = vmm->vm_fd;
 }
 
-/* Memory has no gap where a PC has video memory and ROMs: what Linux looks for there is not MMIO. */
+/* Memory has no gap where a PC has video memory and ROMs: nothing that Linux does there is MMIO. */
 static void create_memory(struct vmm *vmm)
 {
 	vmm->gmem_fd = try_create_gmem(vmm->vm_fd, MEM_BYTES,
@@ -78,7 +94,7 @@ static uint64_t set_up_linux(struct vmm *vmm, const char *kernel, const char *in
 	entry_gpa = load_linux(vmm, kernel, initramfs, command_line);
 	free(command_line);
 	convert(vmm, 0, MEM_BYTES, true);
-	if (vmm->kvm_reads)
+	if (vmm->kvm_reads && !vmm->private_tables)
 		share_page_tables(vmm, kernel);
 	return entry_gpa;
 }
@@ -111,10 +127,10 @@ int main(int argc, char **argv)
 	struct vmm vmm = { .kvm_reads = kvm_reads_instructions() };
 	uint64_t entry_gpa;
 
-	if (argc == 4 && !strcmp(argv[1], "--spoil"))
-		vmm.spoil = true;
+	if (argc == 4)
+		read_option(&vmm, argv[1]);
 	else if (argc != 3)
-		give_up("usage: private-linux [--spoil] KERNEL-DIRECTORY INITRAMFS");
+		end_with_usage();
 	catch_bus_errors();
 	create_vm(&vmm);
 	create_memory(&vmm);

@@ -41,8 +41,10 @@ static uint8_t modem_status(const struct uart *uart)
 {
 	if (!(uart->mcr & UART_MCR_LOOP))
 		return UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS;
-	return (uart->mcr & UART_MCR_DTR ? UART_MSR_DSR : 0) | (uart->mcr & UART_MCR_RTS ? UART_MSR_CTS : 0) |
-	       (uart->mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) | (uart->mcr & UART_MCR_OUT2 ? UART_MSR_DCD : 0);
+	return (uart->mcr & UART_MCR_DTR ? UART_MSR_DSR : 0) |
+	       (uart->mcr & UART_MCR_RTS ? UART_MSR_CTS : 0) |
+	       (uart->mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) |
+	       (uart->mcr & UART_MCR_OUT2 ? UART_MSR_DCD : 0);
 }
 
 void uart_write(struct uart *uart, unsigned int offset, uint8_t value)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Some instructions end in KVM, which has to know how long they are, and what their operands are. The
- * CPU tells that, but the CPU that QEMU emulates does not, and there KVM reads the instruction. It
- * cannot if that is private, nor can it translate its address by private page tables:
+ * Some instructions end in KVM, which has to know how long they are, and what their operands are.
+ * The CPU tells that, but the CPU that QEMU emulates does not, and there KVM reads the instruction.
+ * It cannot if that is private, nor can it translate its address by private page tables:
  *
  * - What only has to be skipped has taken effect by then. KVM gives up, and the reason of the exit
  *   tells the length.
@@ -92,9 +92,9 @@ void end_lending(struct vmm *vmm)
 /* KVM's reason for the exit comes after the bytes that KVM has read, if there are any. */
 static uint64_t exit_code(const struct kvm_run *run)
 {
-	bool has_bytes = run->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+	const uint64_t has_bytes = KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
 
-	return run->internal.data[has_bytes ? 3 : 1];
+	return run->internal.data[run->emulation_failure.flags & has_bytes ? 3 : 1];
 }
 
 void handle_unread(struct vmm *vmm)
@@ -102,8 +102,9 @@ void handle_unread(struct vmm *vmm)
 	uint64_t code = exit_code(vmm->run);
 	unsigned int bytes = bytes_to_skip(code);
 
-	if (vmm->run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION || !vmm->kvm_reads)
-		give_up("internal error %u of KVM, exit 0x%lx", vmm->run->internal.suberror, code);
+	if (vmm->run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION || !vmm->kvm_reads ||
+	    (bytes && vmm->no_skips))
+		give_up("KVM: internal error %u after exit 0x%lx", vmm->run->internal.suberror, code);
 	if (bytes)
 		skip(vmm, bytes);
 	else

@@ -23,8 +23,8 @@
 #define KVM_LEAF		0x40000001
 
 /*
- * KVM cannot write to private memory, where a clock, stolen time and more would be. Global pages make
- * Linux access CR4 in any process, by whose page tables KVM cannot read instructions.
+ * KVM cannot write to private memory, where a clock, stolen time and more would be. Global pages
+ * make Linux access CR4 in any process, by whose page tables KVM cannot read instructions.
  */
 static void set_linux_cpuid(int vcpu_fd, bool global_pages)
 {
@@ -44,7 +44,7 @@ static void set_linux_cpuid(int vcpu_fd, bool global_pages)
 	free(cpuid);
 }
 
-/* The APIC's registers are MSRs from the start. In memory, KVM would have to read instructions that use them. */
+/* The APIC's registers are MSRs from the start. If they were MMIO, KVM would read instructions. */
 static void use_x2apic(int vcpu_fd)
 {
 	struct kvm_sregs sregs;
@@ -110,6 +110,8 @@ static void give_up_exit(struct vmm *vmm, int err)
 			run->memory_fault.gpa, regs.rip);
 	if (err)
 		give_up("KVM_RUN: %s, rip 0x%llx", strerror(err), regs.rip);
+	if (run->exit_reason == KVM_EXIT_SHUTDOWN)
+		give_up("Linux ended by a triple fault");
 	if (run->exit_reason == KVM_EXIT_MMIO)
 		give_up("Linux touched gpa 0x%llx, where no memory is, rip 0x%llx", run->mmio.phys_addr,
 			regs.rip);

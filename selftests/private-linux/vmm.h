@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * private-linux: boots Linux with its memory private, all of it in one guest_memfd that is converted
- * in place. private-linux.c: the run as a whole. boot.c: what Linux finds in its memory. vcpu.c: why it stops.
- * unread.c: instructions that KVM would have to read in private memory. conversions.c: those that
- * Linux asks for. uart.c: the console. module.c, init: what Linux runs.
+ * private-linux: boots Linux with its memory private, all of it in one guest_memfd that is
+ * converted in place. private-linux.c: the run as a whole. boot.c: what Linux finds in its memory.
+ * vcpu.c: why it stops. unread.c: instructions that KVM would have to read in private memory.
+ * conversions.c: those that Linux asks for. uart.c: the console. module.c, init: what Linux runs.
  */
 #ifndef VMM_H
 #define VMM_H
@@ -35,6 +35,7 @@ struct vmm {
 	bool kvm_reads;			/* KVM reads instructions, see unread.c */
 	uint64_t lent_gpa, lent_bytes;	/* code that is shared for the moment */
 	bool spoil;			/* a request and an answer, to show that it is noticed */
+	bool no_skips, private_tables;	/* to show what happens without this help */
 
 	uint64_t table_pages;		/* shared all the time */
 	uint64_t skipped;		/* instructions */
@@ -48,8 +49,10 @@ struct vmm {
 /* Ends the program. */
 __attribute__((noreturn, format(printf, 1, 2))) void give_up(const char *fmt, ...);
 
-/* boot.c. @kernel is a directory with vmlinux and System.map. Returns the gpa of the entry point. */
-uint64_t load_linux(struct vmm *vmm, const char *kernel, const char *initramfs, const char *command_line);
+/* boot.c. @kernel is a directory with vmlinux and System.map. */
+/* Returns the gpa of the entry point. */
+uint64_t load_linux(struct vmm *vmm, const char *kernel, const char *initramfs,
+		    const char *command_line);
 /* Makes page tables shared that translate addresses of the kernel's code. */
 void share_page_tables(struct vmm *vmm, const char *kernel);
 
