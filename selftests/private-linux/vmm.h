@@ -49,8 +49,7 @@ struct vmm {
 /* Ends the program. */
 __attribute__((noreturn, format(printf, 1, 2))) void give_up(const char *fmt, ...);
 
-/* boot.c. @kernel is a directory with vmlinux and System.map. */
-/* Returns the gpa of the entry point. */
+/* boot.c. @kernel is a directory with vmlinux and System.map. Returns the entry point's gpa. */
 uint64_t load_linux(struct vmm *vmm, const char *kernel, const char *initramfs,
 		    const char *command_line);
 /* Makes page tables shared that translate addresses of the kernel's code. */
