@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Linux runs in private memory, which is converted in place: it boots to its shell, and its module shares buffers
-# with the VMM and makes them private again.
+# with the VMM and makes them private again. memattr-top sees these conversions.
 use strict;
 use warnings;
 use FindBin;
@@ -19,6 +19,8 @@ use constant { BUFFERS => 64, PAGES => 240 };
 chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
 my $VMM = 'build/selftests/private-linux/private-linux';
 my $ROOT_DIR = 'build/selftests/private-linux';
+my $TOP = 'build/bin/memattr-top';
+my $WATCHED = '/tmp/top.json';
 my $BOOT_S = 180;
 
 # Returns what the VMM has counted.
@@ -41,6 +43,32 @@ sub conversions_ok {
 	is($counts->{kvm_refused}, 0, 'KVM refuses none');
 	is($counts->{reachable_pages}, 0, 'the host reaches no page that has become private again');
 	is($counts->{reachable_at_end}, $counts->{table_pages}, 'nor any other in the end, but for shared page tables');
+}
+
+sub start_watching {
+	# A pipe that nobody reads meanwhile would stop it.
+	my $top = start('sh', '-c', "exec $TOP -j --totals -d 0.2 >$WATCHED");
+	my $end = time + PATIENCE_S;
+	select undef, undef, undef, 0.1 until -s $WATCHED || time > $end;
+	ok(-s $WATCHED, 'memattr-top counts');
+	return $top;
+}
+
+# The newest row of the VM. The last line may not be complete yet.
+sub watched {
+	my @rows = map { @{ (eval { decode_json($_) } || {})->{vms} || [] } } reverse split /\n/, read_file($WATCHED);
+	my ($row) = grep { $_->{name} eq 'private-linux' } @rows;
+	return $row || {};
+}
+
+sub watched_ok {
+	my ($top, $counts) = @_;
+	my $end = time + PATIENCE_S;
+	select undef, undef, undef, 0.1 until (watched()->{to_priv} // 0) == $counts->{kvm_requests_private} || time > $end;
+	is(stop($top, 'TERM'), 0, 'memattr-top ends with 0');
+	my $row = watched();
+	is($row->{to_shared}, $counts->{kvm_requests_shared}, 'it has seen all conversions to shared');
+	is($row->{to_priv}, $counts->{kvm_requests_private}, 'and to private');
 }
 
 # On a CPU that KVM can ask, all memory is private. Otherwise KVM reads instructions, for which page tables are shared.
@@ -74,7 +102,9 @@ sub stops_ok {
 
 sub private_guest {
 	my $kernel = shift;
+	my $top = start_watching();
 	my $counts = boot('private Linux', $kernel, 0);
+	watched_ok($top, $counts);
 	conversions_ok($counts);
 	help_ok($counts);
 	stops_ok($kernel) if $counts->{kvm_reads};
