@@ -81,8 +81,9 @@ enter_host()	# RELEASE
 	local dir
 
 	enter_root "$1" && security_sources "$1" && mkdir -p build "$tmp/$1.build" || return
-	for dir in "$PWD" "$cache" /dev; do
-		mkdir -p "$root$dir" && mount --bind "$dir" "$root$dir" || return
+	# Terminals are below /dev. What is mounted in the root must not show up outside.
+	for dir in "$PWD" "$cache" /dev /dev/pts; do
+		mkdir -p "$root$dir" && mount --bind --make-private "$dir" "$root$dir" || return
 	done
 	mount --bind "$tmp/$1.build" "$root$PWD/build"
 }

@@ -222,6 +222,14 @@ git -C "$tree" reset -q --hard HEAD^
 git -C "$tree" reset -q --hard HEAD^
 ok "a commit that is gone" says 0 'removed 0002' "$kernel" patches
 ok "takes its patch with it" [ "$(ls "$series")" = 0001-hello-Add-world.patch ]
+# An adaptation for newer sources, and the part of it that follows the series.
+hunk() { printf '%s\n' "diff --git a/hello.c b/hello.c" "--- a/hello.c" "+++ b/hello.c" "@@ -1 +1 @@" "-int $1;" "+int $2;"; }
+hunk newer hello >"$tmp/top/kernel-patches/debian/0009-new.patch"
+hunk gone newer >"$tmp/top/kernel-patches/debian/0009-new.after.patch"
+ok "an adaptation that does not apply is named" \
+	says 1 '0009-new.after.patch does not apply to Linux 6.12.999 without 0009-new.patch' "$kernel" check-series
+rm "$tmp/top/kernel-patches/debian/0009-new"*
+
 # With a newer series from somebody else the tree is updated, since no work in it is lost.
 sed -i 's/world/World/' "$series/0001-hello-Add-world.patch"
 ok "the tree follows a changed series" says 0 '' "$kernel" tree

@@ -275,9 +275,45 @@ check_style()	# BASE PATCH...
 	[ $failed = 0 ] || exit 1
 }
 
+# Prints the adaptations, the last one first.
+adaptations() { find "$debian_dir" -name '*.patch' ! -name '*.after.patch' | sort -r; }
+
+# Takes PATCH back in the index. One for older versions comes before those for the versions between; one for newer
+# versions, which has a part that follows the series, stands alone.
+take_back()	# PATCH
+{
+	local patch
+
+	while IFS= read -r patch; do
+		if [ "$patch" = "$1" ] || { [ ! -e "${patch%.patch}.after.patch" ] && [ ! -e "${1%.patch}.after.patch" ]; }; then
+			repo_git apply --cached --reverse "$patch" 2>/dev/null || return
+		fi
+		[ "$patch" != "$1" ] || return 0
+	done < <(adaptations)
+}
+
+# Taking adaptations back makes sources like those of the versions that they are for: the series must apply there, too.
+# Where the base does not have what an adaptation changes, only check-versions can tell. Prints how many were checked.
+check_adaptations()	# BASE
+(
+	local new patch patches checked=0
+
+	new=$(scratch)
+	# shellcheck disable=SC2030,SC2031 # for git in this subshell only
+	export GIT_INDEX_FILE=$new/index
+	mapfile -t patches < <(adaptations)
+	for patch in "${patches[@]}"; do
+		repo_git read-tree "$1"
+		take_back "$patch" || continue
+		apply_to_index "$(name_of "$1") without ${patch##*/}" >/dev/null
+		checked=$((checked + 1))
+	done
+	echo "$checked"
+)
+
 check_series()
 {
-	local base patches
+	local base patches adaptations
 
 	base=$(find_base)
 	mapfile -t patches < <(series_patches)
@@ -286,8 +322,10 @@ check_series()
 		return
 	fi
 	check_round_trip "$base" "${patches[@]}"
+	adaptations=$(check_adaptations "$base")
 	check_style "$base" "${patches[@]}"
-	say "${#patches[@]} patches: apply, export to the same bytes, pass checkpatch"
+	say "${#patches[@]} patches: apply, export to the same bytes, pass checkpatch; with $adaptations adaptations they apply" \
+	    "to sources that need these"
 }
 
 # --- each patch by itself ------------------------------------------------
