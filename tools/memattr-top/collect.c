@@ -126,6 +126,7 @@ void collector_want(void *collector, unsigned int measures, const struct snapsho
 	if (divide && !c->bpf->bss->divide_exits)
 		series_forget_exits(&c->series);
 	c->bpf->bss->divide_exits = divide;
+	c->bpf->bss->count_ways = measures & MEASURE_WAYS;
 	/* Only all of these tell which huge pages get mapped. */
 	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
 	looks_want(&c->looks, measures, vm, c->cost.stats_fd);
@@ -420,6 +421,8 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 	s->unwanted = optional_missing(&c->optional);
 	if (!c->bpf->bss->divide_exits)
 		s->unwanted |= MEASURE_VCPUS | MEASURE_REASONS | MEASURE_USER_EXITS;
+	if (!c->bpf->bss->count_ways)
+		s->unwanted |= MEASURE_WAYS;
 	describe_hooks(c, s);
 }
 

@@ -47,7 +47,7 @@ static const struct hook hooks[] = {
 		.site = { HOOK_TP_BTF, "kvm_prefault_map" }, .programs = { "prefault_map" },
 	}, {
 		.metric = METRIC_WAYS, .measures = MEASURE_WAYS,
-		.site = { HOOK_TP_BTF, "kvm_memattr_convert" }, .programs = { "count_way" },
+		.site = { HOOK_TP_BTF, "kvm_memattr_convert" }, .programs = { "count_convert" },
 	}, {
 		.metric = METRIC_VM_END,
 		.site = { HOOK_FENTRY, "kvm_arch_destroy_vm" }, .programs = { "end_vm" },
