@@ -383,7 +383,8 @@ static unsigned int measured(const struct collector *c)
 	if (c->has_reasons && measures & MEASURE_EXITS)
 		measures |= MEASURE_REASONS;
 	if (c->can_read_stats)
-		measures |= MEASURE_HUGE | (c->bpf->bss->has_memattr_stats ? MEASURE_STATS | MEASURE_ZAPS : 0);
+		measures |= MEASURE_HUGE | (c->bpf->bss->has_memattr_stats ? MEASURE_STATS | MEASURE_ZAPS : 0) |
+			    (c->bpf->bss->has_gmem_huge_stats ? MEASURE_GMEM_HUGE : 0);
 	if (c->can_read_gmem && c->bpf->bss->has_gmem)
 		measures |= MEASURE_GMEM;
 	return measures;
