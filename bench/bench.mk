@@ -17,6 +17,17 @@ $(B)/bench/attributes: TOOLS_LIBS := -static
 $(B)/bench/trivial.bpf.o: bench/trivial.bpf.c
 	$(compile_bpf)
 
+# It runs memattr-top's own programs.
+BENCH_B := $(B)/bench
+$(BENCH_B)/exits.bpf.o: bench/exits.bpf.c
+	$(compile_bpf)
+$(BENCH_B)/exits.bpf.o: BPF_CFLAGS += -Itools/memattr-top
+$(BENCH_B)/exits-cost.o: $(BENCH_B)/exits.skel.h
+$(BENCH_B)/exits-cost.o: TESTS_CFLAGS += -I$(BENCH_B) -Itools/memattr-top
+$(BENCH_B)/exits-cost: $(BENCH_B)/exits-cost.o $(BENCH_B)/bench.o $(addprefix $(B)/tools/common/,bpf_maps.o cpus.o kvm_btf.o) \
+		$(TESTS_LIB)
+	$(TESTS_LINK) -o $@
+
 # As the store's tests, but optimized, without checks, and with memory at the kernel's price.
 STORE_BENCHES := $(addprefix $(B)/bench/,store-cost store-maple)
 STORE_BENCH_SOURCES = bench/store-mem.c $(filter-out $(STORE)/mem.c,$(STORE_SOURCES))
@@ -29,5 +40,5 @@ $(STORE_BENCHES): $(B)/bench/%: bench/%.c bench/store-mem.c bench/store-mem.h be
 
 -include $(wildcard $(B)/bench/*.d)
 
-bench-tests: $(BENCHES) $(STORE_BENCHES) $(B)/bench/trivial.bpf.o
+bench-tests: $(BENCHES) $(STORE_BENCHES) $(BENCH_B)/exits-cost $(B)/bench/trivial.bpf.o
 .PHONY: bench-tests

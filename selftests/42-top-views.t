@@ -156,6 +156,17 @@ sub huge {
 	cmp_ok($vm->{huge_new}, '>', 0, 'there were some');
 }
 
+# The guest's first accesses map huge pages of its guest_memfd, and its conversions split them.
+sub gmem_huge {
+	my ($vm, $stat) = freeze(start_guest(qw(--in-place --name huge --scenario churn --duration 1000)), undef,
+				 qw(gmem_huge_allocated gmem_huge_refused gmem_huge_splits));
+	is("$vm->{blocks} $vm->{no_block} $vm->{split}", join(' ', @$stat{qw(gmem_huge_allocated gmem_huge_refused
+	   gmem_huge_splits)}), 'blocks of guest_memfd and splits, as KVM counts them');
+	cmp_ok($vm->{blocks}, '>', 0, 'there are contiguous blocks');
+	cmp_ok($vm->{split}, '>', 0, 'and huge pages that were split');
+	cmp_ok($vm->{huge_lost}, '>=', $vm->{split}, 'they are among those that were lost');
+}
+
 # --- conversions: which way, and there and back ---
 
 # Each vCPU flips one chunk; a guest that boots goes one way.
@@ -286,7 +297,7 @@ sub not_available {
 	delete @$vm{qw(cgroup container)};
 	is(nulls($vm), join(' ', sort qw(req_pg denied p50_ns p99_ns policy held failed left noop widen_pg priv_pg zap_time_ns
 		zap_p50_ns zap_p99_ns huge_lost huge_new calls call_time_ns budget_percent refused host_refused ahead_pg
-		unused_pg ejected gmem_priv_bytes undone by_ioctl by_gmem)), 'what is n/a of the VM, and only that');
+		unused_pg ejected gmem_priv_bytes undone by_ioctl by_gmem split blocks no_block)), 'what is n/a of the VM, and only that');
 	is(join('; ', map { nulls($_) } @{ $vm->{vcpus} }), '; ', 'nothing of vCPUs');
 	is(join('; ', map { nulls($_) } grep { $_->{reason} !~ /^user/ } @{ $vm->{reasons} }), '; ; ; ',
 	   'nothing of four reasons');
@@ -330,10 +341,13 @@ my %parts = (
 		held_in_place();
 		to_and_fro('by_gmem', '--in-place');
 	},
+	'views of hugepages' => \&gmem_huge,
 );
 
 run_parts(PART_S, \%parts, sub {
 	in_vm('views on the stock kernel', 'stock', PART_S);
 	in_vm('views on the patched kernel', $ENV{MEMATTR_KERNEL} // 'patched', PART_S);
 	in_vm('views in place', [$ENV{MEMATTR_KERNEL} // 'patched', '--append', 'kvm.gmem_in_place_conversion=1'], PART_S);
+	in_vm('views of hugepages', [$ENV{MEMATTR_KERNEL} // 'patched', '--append',
+				     'kvm.gmem_huge_pages=always kvm.gmem_in_place_conversion=1'], PART_S);
 });

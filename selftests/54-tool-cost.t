@@ -18,6 +18,6 @@ at_most()
 jq -r '.[] | "# \(.watching): \(.instructions) instructions, \(.ratio) of perf, \(.kvm_stat_ratio) of kvm_stat"' <<<"$rows"
 at_most 15 vms ratio 'perf kvm stat record'
 at_most 35 reasons ratio 'perf kvm stat record'
-at_most 63 all ratio 'perf kvm stat record'
+at_most 60 all ratio 'perf kvm stat record'
 at_most 20 all kvm_stat_ratio kvm_stat
 finish

@@ -77,6 +77,29 @@ ok "the next command removes it" diagnosed pins ok '0 in' '' $json
 end_vm
 
 # --- KVM ---
+# vendor MODULE...: only these modules are there, and the CPU says nothing of virtualization. KVM is as it was.
+vendor()
+{
+	cover /proc/cpuinfo 'flags : fpu sse2'
+	echo 'mount -t tmpfs none /sys/module'
+	for module; do
+		echo "mkdir /sys/module/$module"
+	done
+}
+ok "KVM works by a module of others" diagnosed vendor-module note 'kvm_pvm creates VMs, but' '' \
+	isolated "$(vendor kvm kvm_pvm)"
+cp $out $tmp/others
+ok "and without hardware virtualization" diagnosed cpu note 'this KVM creates VMs without them' '' cat $tmp/others
+ok "KVM works, and no module is seen" diagnosed vendor-module note 'a module without a name creates VMs' '' \
+	isolated "$(vendor kvm)"
+ok "the module of others is there, and KVM creates no VM" diagnosed vendor-module lacks \
+	'kvm_pvm is loaded, but KVM cannot create a VM' 'dmesg' \
+	isolated "$(vendor kvm kvm_pvm); mount --bind /dev/null /dev/kvm"
+ok "there is no /dev/kvm" diagnosed vendor-module lacks "$loaded is loaded, but there is no /dev/kvm" "modprobe $vendor" \
+	isolated 'mount -t tmpfs none /dev'
+ok "/dev/kvm is for others" diagnosed vendor-module note 'cannot open /dev/kvm: Permission denied' 'run it as root' \
+	sh -c "chmod 600 /dev/kvm; setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all --inh-caps=-all $json"
+
 ok "the module for the CPU is unloaded" busybox rmmod $loaded
 ok "KVM without its module for the CPU" diagnosed vendor-module lacks 'neither kvm_amd nor kvm_intel' \
 	"modprobe $vendor" $json

@@ -278,6 +278,11 @@ static struct sample record_samples[] = {
 	       "end\n"),
 	SAMPLE("memattr-record 3 prefault-trace\nmeasured faults\nkeys snapshot time_ns\nkeys vm birth name\n"
 	       "snapshot 1\nvm 1 %\nend\nsnapshot 1\nvm 2 a\nend\n"),
+	/* Differences. */
+	SAMPLE("memattr-record 5 prefault-trace\nmeasured faults\nkeys snapshot time_ns\nkeys vm birth name\n"
+	       "keys series birth vcpu count latency\nsnapshot 1\nvm 1 a\nseries 1 0 7 88:6a\nseries 1 1 1 88:\n"
+	       "series 1 2 1 90:\nend\nsnapshot 2\nvm @\nseries @ = = +5 +88:b2a,200:\nseries @1 -\nseries @2 = = +1 -\n"
+	       "end\nsnapshot 3\nvm @\nseries @1 = = +1 +20:\nend\n"),
 	/* Keys that come twice. */
 	SAMPLE("memattr-record 3 prefault-trace\nmeasured faults\nkeys snapshot time_ns time_ns\nkeys vm birth name name\n"
 	       "keys series birth latency latency\nkeys slow ns frames frames\n"

@@ -419,6 +419,62 @@ static void test_changes(void **state)
 	snapshot_free(second);
 }
 
+/* A record of this version with two intervals, in which a series has these histograms. Returns the last one. */
+static struct snapshot *read_histograms(int version, const char *first, const char *place, const char *second)
+{
+	struct snapshot *a, *b;
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "memattr-record %d prefault-trace\nmeasured faults\nkeys snapshot time_ns\nkeys vm birth name\n"
+		 "keys series birth vcpu count latency\nsnapshot 1\nvm 1 web\nseries 1 0 7 %s\nend\n"
+		 "snapshot 2\nvm 1 web\nseries @%s = = +5 %s\nend\n", version, first, place, second);
+	if (read_all(text, strlen(text), &a, &b) != 2) {
+		snapshot_free(a);
+		snapshot_free(b);
+		return NULL;
+	}
+	snapshot_free(a);
+	return b;
+}
+
+static void assert_same_series(int version, const char *first, const char *place, const char *second,
+			       const struct snapshot *right)
+{
+	struct snapshot *s = read_histograms(version, first, place, second);
+
+	assert_non_null(s);
+	assert_int_equal(s->lists[LIST_SERIES].count, 1);
+	assert_true(item_equal(&trace_lists[LIST_SERIES], snapshot_item(s, LIST_SERIES, 0),
+			       snapshot_item(right, LIST_SERIES, 0)));
+	snapshot_free(s);
+}
+
+/* What is left out of a histogram since version 5, and how such a histogram can be wrong. */
+static void test_histograms(void **state)
+{
+	static const char *const wrong[] = { "+", "+,88:1", "+88:1,", "+88:1,,89:1", "+88", "+88:1 1", "+88:1A", "+480:zz",
+					     "+88:1;", "+88:-1" };
+	struct snapshot *right = read_histograms(4, "88:6,89:1", "0", "=+88:1");
+	const struct series *series;
+
+	(void)state;
+	assert_null(right);
+	right = read_histograms(4, "88:6,89:1", "0", "+88:1,90:2,91:1,200:1");
+	assert_non_null(right);
+	series = snapshot_item(right, LIST_SERIES, 0);
+	assert_int_equal(series->count, 12);
+	assert_int_equal(histogram_count(&series->latency, 88), 7);
+	assert_int_equal(histogram_count(&series->latency, 91), 1);
+	assert_int_equal(histogram_count(&series->latency, 200), 1);
+	assert_same_series(5, "88:6a", "", "+88:b2a,200:", right);
+	assert_same_series(5, "88:6,89:1", "0", "+88:1b2a1,200:1", right);
+	snapshot_free(right);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		assert_null(read_histograms(5, "88:6a", "", wrong[i]));
+	assert_null(read_histograms(5, "88:6a", "1", "+88:"));
+}
+
 /* The size of a record with so many intervals in which all series grow. */
 static size_t size_of_record(int intervals)
 {
@@ -535,6 +591,7 @@ int main(void)
 		cmocka_unit_test(test_not_measured),
 		cmocka_unit_test(test_record),
 		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_histograms),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_unknown_keys),
 		cmocka_unit_test(test_damaged_record),

@@ -17,6 +17,7 @@ enum hook_type {
 struct hook_site {
 	enum hook_type type;
 	const char *target;
+	bool by_vendor;		/* a tracepoint that only the modules for CPUs call */
 };
 
 /* State that is shared by the probes of all hooks. */

@@ -15,15 +15,17 @@
 
 /* The number is incremented when a reader of the previous version would misread the record. */
 #define MAGIC	"memattr-record"
-#define VERSION	4
-/* Records of this version have no differences. */
+#define VERSION	5
+/* The first version that has differences. */
+#define VERSION_DIFFERENCES	4
 #define VERSION_OLDEST	3
 
 #define NO_FIELD (-1)
 
 /*
  * An item that the interval before had as well refers to it by its place in that list, after HERE, and has for each
- * value what was added to it, after MORE, or SAME; or GONE for the whole item. A text that begins like that is escaped.
+ * value what was added to it, after MORE, or SAME; or GONE for the whole item. The place is left out if it is the next
+ * one after that of the item before. A text that begins like that is escaped.
  */
 #define HERE	'@'
 #define SAME	'='
@@ -59,20 +61,40 @@ static void write_text(FILE *out, const char *text)
 	}
 }
 
+/*
+ * A histogram is a list of BUCKET:COUNT, separated by commas. A bucket that is not far from the one before needs neither
+ * its number nor the comma: a letter tells how far it is, a for the next one. A count of 1 is left out. Most of a record
+ * are histograms, which get shorter by a third like that, compressed ones too.
+ */
+#define LETTERS	('z' - 'a' + 1)
+
+/* @from is the bucket before, or UINT32_MAX. */
+static void write_bucket(FILE *out, uint32_t from, uint32_t bucket, uint64_t count)
+{
+	if (from == UINT32_MAX)
+		fprintf(out, "%u:", bucket);
+	else if (bucket - from > LETTERS)
+		fprintf(out, ",%u:", bucket);
+	else
+		fputc('a' + bucket - from - 1, out);
+	if (count > 1)
+		fprintf(out, "%" PRIu64, count);
+}
+
 /* Writes what it has more than @then. */
 static void write_histogram(FILE *out, const struct histogram *histogram, const struct histogram *then)
 {
-	const char *separator = "";
+	uint32_t from = UINT32_MAX;
 
 	for (uint32_t bucket = histogram->low; bucket < histogram->high; bucket++) {
 		uint64_t count = histogram_count(histogram, bucket) - histogram_count(then, bucket);
 
 		if (!count)
 			continue;
-		fprintf(out, "%s%u:%" PRIu64, separator, bucket, count);
-		separator = ",";
+		write_bucket(out, from, bucket, count);
+		from = bucket;
 	}
-	if (!*separator)
+	if (from == UINT32_MAX)
 		fputc('-', out);
 }
 
@@ -130,12 +152,15 @@ static void write_difference(FILE *out, const struct field *f, const char *at, c
 	}
 }
 
-/* Values at the end that are the same are left out. */
-static void write_change(FILE *out, const struct list_type *type, const void *item, const void *then, size_t place)
+/* Values at the end that are the same are left out. @place is NULL if it is the next one. */
+static void write_change(FILE *out, const struct list_type *type, const void *item, const void *then,
+			 const size_t *place)
 {
 	size_t same = 0;
 
-	fprintf(out, "%s %c%zu", type->word, HERE, place);
+	fprintf(out, "%s %c", type->word, HERE);
+	if (place)
+		fprintf(out, "%zu", *place);
 	for (const struct field *f = type->fields; f < type->fields + type->field_count; f++) {
 		const struct list_type one = { .fields = f, .field_count = 1 };
 
@@ -184,6 +209,7 @@ struct old_items {
 	const struct snapshot *before;
 	int list;
 	size_t at, place;
+	size_t next;		/* after the place of the last change */
 };
 
 static const void *old_item(const struct old_items *old)
@@ -216,7 +242,7 @@ static void write_gone(FILE *out, struct old_items *old, const struct snapshot *
 static void write_new_items(FILE *out, int list, const struct snapshot *before, const struct snapshot *now)
 {
 	const struct list_type *type = &now->types[list];
-	struct old_items old = { before, list, 0, 0 };
+	struct old_items old = { .before = before, .list = list };
 
 	for (size_t i = 0; i < now->lists[list].count; i++) {
 		const void *item = snapshot_item(now, list, i), *then;
@@ -228,8 +254,10 @@ static void write_new_items(FILE *out, int list, const struct snapshot *before, 
 			continue;
 		}
 		/* The first list tells which VMs there are. */
-		if (!list || !item_equal(type, then, item))
-			write_change(out, type, item, then, old.place);
+		if (!list || !item_equal(type, then, item)) {
+			write_change(out, type, item, then, old.place == old.next ? NULL : &old.place);
+			old.next = old.place + 1;
+		}
 		skip_old(&old);
 	}
 	write_gone(out, &old, now, NULL);
@@ -276,6 +304,7 @@ struct record_reader {
 		size_t place;	/* in the interval before */
 	} *gone;		/* in this interval, in order */
 	size_t gone_count;
+	uint64_t next[LISTS_MAX];	/* after the place of the last change in this interval */
 	struct layout layouts[1 + LISTS_MAX];	/* of the snapshot and its lists */
 	struct snapshot *before;	/* also has the header's contents */
 	struct snapshot *last;
@@ -336,11 +365,20 @@ static bool read_unsigned(char **text, uint64_t max, uint64_t *number)
 	return !errno && *number <= max;
 }
 
+/* Reads which bucket comes after @from. */
+static bool read_bucket(char **text, uint64_t from, uint64_t *bucket)
+{
+	if (**text < 'a' || **text > 'z')
+		return read_unsigned(text, H2_BUCKETS - 1, bucket) && *(*text)++ == ':';
+	*bucket = from + *(*text)++ - 'a' + 1;
+	return *bucket < H2_BUCKETS;
+}
+
 /* Adds to what the histogram has. */
 static bool read_histogram(char *text, struct histogram *histogram)
 {
 	__u64 buckets[H2_BUCKETS] = {};
-	uint64_t bucket, count;
+	uint64_t bucket = 0, count;
 
 	if (!strcmp(text, "-"))
 		return true;
@@ -348,13 +386,19 @@ static bool read_histogram(char *text, struct histogram *histogram)
 		buckets[i] = histogram_count(histogram, i);
 	free(histogram->counts);
 	*histogram = (struct histogram){};
+	/* The first one, and those that are far from the one before, have their number. */
+	if (!isdigit((unsigned char)*text))
+		return false;
 	do {
-		if (!read_unsigned(&text, H2_BUCKETS - 1, &bucket) || *text++ != ':' ||
-		    !read_unsigned(&text, UINT64_MAX, &count))
+		count = 1;
+		if (!read_bucket(&text, bucket, &bucket) ||
+		    (isdigit((unsigned char)*text) && !read_unsigned(&text, UINT64_MAX, &count)))
 			return false;
 		buckets[bucket] += count;
-	} while (*text++ == ',');
-	return !text[-1] && !histogram_set(histogram, buckets);
+		if (*text == ',' && !isdigit((unsigned char)*++text))
+			return false;
+	} while (*text);
+	return !histogram_set(histogram, buckets);
 }
 
 static bool read_number(const struct field *field, char *text, char *at)
@@ -449,19 +493,21 @@ static void read_item(struct record_reader *r, const struct layout *layout, char
 static void read_listed(struct record_reader *r, const struct layout *layout, int list, char *rest, void *item)
 {
 	const struct list *old = &r->before->lists[list];
-	uint64_t place;
+	uint64_t place = r->next[list];
 	char *text = rest;
 
-	if (!rest || *rest != HERE || r->version < VERSION) {
+	if (!rest || *rest != HERE || r->version < VERSION_DIFFERENCES) {
 		read_item(r, layout, rest, item);
 		return;
 	}
 	text++;
-	if (!read_unsigned(&text, UINT64_MAX, &place) || (*text && *text != ' ') || place >= old->count ||
+	if ((isdigit((unsigned char)*text) && !read_unsigned(&text, SIZE_MAX - 1, &place)) ||
+	    (*text && *text != ' ') || place >= old->count ||
 	    item_copy(layout->type, item, old->items + place * layout->type->size)) {
 		r->damaged = true;
 		return;
 	}
+	r->next[list] = place + 1;
 	read_values(r, layout, *text ? text + 1 : NULL, item, true);
 }
 
@@ -496,7 +542,7 @@ static bool read_gone(struct record_reader *r, int list, const char *rest)
 	struct gone gone = { .list = list };
 	char end[2];
 
-	if (!rest || r->version < VERSION || sscanf(rest, "@%zu %1[-]%1s", &gone.place, end, (char[2]){}) != 2)
+	if (!rest || r->version < VERSION_DIFFERENCES || sscanf(rest, "@%zu %1[-]%1s", &gone.place, end, (char[2]){}) != 2)
 		return false;
 	r->damaged |= !add_gone(r, &gone);
 	return true;
@@ -725,6 +771,7 @@ static struct snapshot *begin(struct record_reader *r, char *rest)
 	s->hook_count = r->before->hook_count;
 	memcpy(s->hooks, r->before->hooks, sizeof(s->hooks));
 	r->gone_count = 0;
+	memset(r->next, 0, sizeof(r->next));
 	read_item(r, &r->layouts[0], rest, s);
 	return s;
 }

@@ -44,6 +44,9 @@ enum doctor_state doctor_need(enum diag_need need, struct diag *found, const cha
 /* Reads the first line of a file, without its newline. Returns false if it cannot be read. */
 bool doctor_read_line(const char *path, char *line, size_t size);
 
+/* The module for this CPU, as modprobe is told. */
+const char *doctor_vendor_for_cpu(void);
+
 /* The folder with the folder of each kernel. */
 #define DOCTOR_MODULES_DIR "/lib/modules"
 /* Where the packages put the patched modules, below the folder of a kernel's modules. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The host around KVM: rights, file systems, the CPU, what is installed and attached. */
+/* The host around KVM: rights, file systems, what is installed and attached. */
 #define _GNU_SOURCE
 #include "boot_rules.h"
 #include "doctor.h"
@@ -44,39 +44,6 @@ enum doctor_state doctor_pid_namespace(struct diag *found)
 	}
 	diag_set(found, "run it on the host, outside of the container",
 		 "this process is in a PID namespace of its own, in which it cannot find the processes of VMs");
-	return DOCTOR_LACKS;
-}
-
-static bool cpu_has(const char *flags, const char *flag)
-{
-	const char *at = strstr(flags, flag);
-
-	return at && at[-1] == ' ' && (at[strlen(flag)] == ' ' || !at[strlen(flag)]);
-}
-
-enum doctor_state doctor_cpu(struct diag *found)
-{
-	const char *virt = NULL;
-	char line[8192];
-	FILE *file = fopen("/proc/cpuinfo", "re");
-
-	while (file && !virt && fgets(line, sizeof(line), file)) {
-		if (strncmp(line, "flags", 5))
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		if (cpu_has(line, "svm"))
-			virt = "SVM, of AMD";
-		else if (cpu_has(line, "vmx"))
-			virt = "VMX, of Intel";
-	}
-	if (file)
-		fclose(file);
-	if (virt) {
-		diag_set(found, NULL, "hardware virtualization: %s", virt);
-		return DOCTOR_OK;
-	}
-	diag_set(found, "switch it on in the firmware's setup; in a VM: nested virtualization, on the host",
-		 "the CPU offers no hardware virtualization: neither svm nor vmx is in /proc/cpuinfo");
 	return DOCTOR_LACKS;
 }
 

@@ -65,27 +65,13 @@ static bool kvm_is_built_in(void)
 	return module_loaded("kvm") && access(MODULE_DIR "kvm/initstate", F_OK);
 }
 
-static const char *vendor_module(void)
-{
-	char line[64];
-	FILE *file = fopen("/proc/cpuinfo", "re");
-	const char *name = "kvm-amd";
-
-	while (file && fgets(line, sizeof(line), file))
-		if (strstr(line, "GenuineIntel"))
-			name = "kvm-intel";
-	if (file)
-		fclose(file);
-	return name;
-}
-
 enum doctor_state doctor_kvm(struct diag *found)
 {
 	char path[PATH_MAX], next[64];
 	struct utsname name;
 
 	uname(&name);
-	snprintf(next, sizeof(next), "modprobe %s", vendor_module());
+	snprintf(next, sizeof(next), "modprobe %s", doctor_vendor_for_cpu());
 	if (kvm_is_built_in()) {
 		diag_set(found, NULL, "built into the kernel");
 		return DOCTOR_OK;
@@ -103,31 +89,15 @@ enum doctor_state doctor_kvm(struct diag *found)
 	return DOCTOR_LACKS;
 }
 
-enum doctor_state doctor_vendor_module(struct diag *found)
-{
-	const char *loaded = module_loaded("kvm_amd") ? "kvm_amd" : "kvm_intel";
-	char next[64];
-
-	snprintf(next, sizeof(next), "modprobe %s; dmesg", vendor_module());
-	if (!module_loaded(loaded)) {
-		diag_set(found, next, "neither kvm_amd nor kvm_intel is loaded, so no VM can be created");
-		return DOCTOR_LACKS;
-	}
-	if (access("/dev/kvm", F_OK)) {
-		diag_set(found, next, "%s is loaded, but there is no /dev/kvm", loaded);
-		return DOCTOR_LACKS;
-	}
-	diag_set(found, NULL, "%s", loaded);
-	return DOCTOR_OK;
-}
-
-/* What to do for patched modules, which are not loaded. */
+/* What to do for patched modules, which are not loaded. Modules do not replace what is built in. */
 static void next_for_stock(const char *release, char *next, size_t size)
 {
-	const char *vendor = vendor_module();
+	const char *vendor = doctor_vendor_for_cpu();
 	char path[PATH_MAX];
 
-	if (doctor_module_file(release, "kvm", path, sizeof(path)) && doctor_is_own(path))
+	if (kvm_is_built_in())
+		snprintf(next, size, "boot a kernel of Debian's, and install its memattr-kvm-modules package");
+	else if (doctor_module_file(release, "kvm", path, sizeof(path)) && doctor_is_own(path))
 		snprintf(next, size, "stop all VMs, then: modprobe -r %s kvm; modprobe %s", vendor, vendor);
 	else
 		snprintf(next, size, "apt-get install memattr-kvm-modules-%s; to build it: make deb", release);

@@ -350,6 +350,7 @@ static __always_inline void set_area(struct chain_recent *conversion)
 
 struct chain_times {
 	__u64 spent_ns, zap_ns;	/* @spent_ns includes @zap_ns */
+	__u64 end_ns;		/* CLOCK_MONOTONIC */
 };
 
 /* Returns where a new conversion is to be filled in, or NULL. */
@@ -379,7 +380,7 @@ static __always_inline void chain_convert(struct kvm *kvm, __u32 slot, __u64 gfn
 	conversion->gfn_start = gfn_start;
 	conversion->gfn_end = gfn_end;
 	set_area(conversion);
-	conversion->end_ns = bpf_ktime_get_ns();
+	conversion->end_ns = times->end_ns;
 	conversion->zap_ns = times->zap_ns;
 	conversion->convert_ns = times->spent_ns - times->zap_ns;
 	conversion->exit_ns = since_exit((__u64)kvm, conversion, conversion->end_ns - times->spent_ns);

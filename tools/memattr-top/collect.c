@@ -126,6 +126,7 @@ void collector_want(void *collector, unsigned int measures, const struct snapsho
 	if (divide && !c->bpf->bss->divide_exits)
 		series_forget_exits(&c->series);
 	c->bpf->bss->divide_exits = divide;
+	c->bpf->bss->count_ways = measures & MEASURE_WAYS;
 	/* Only all of these tell which huge pages get mapped. */
 	stats_count_huge(&c->stats, &c->table, c->counts, (measures & huge) == huge);
 	looks_want(&c->looks, measures, vm, c->cost.stats_fd);
@@ -382,7 +383,8 @@ static unsigned int measured(const struct collector *c)
 	if (c->has_reasons && measures & MEASURE_EXITS)
 		measures |= MEASURE_REASONS;
 	if (c->can_read_stats)
-		measures |= MEASURE_HUGE | (c->bpf->bss->has_memattr_stats ? MEASURE_STATS | MEASURE_ZAPS : 0);
+		measures |= MEASURE_HUGE | (c->bpf->bss->has_memattr_stats ? MEASURE_STATS | MEASURE_ZAPS : 0) |
+			    (c->bpf->bss->has_gmem_huge_stats ? MEASURE_GMEM_HUGE : 0);
 	if (c->can_read_gmem && c->bpf->bss->has_gmem)
 		measures |= MEASURE_GMEM;
 	return measures;
@@ -420,6 +422,8 @@ static void fill_rest(struct collector *c, struct snapshot *s)
 	s->unwanted = optional_missing(&c->optional);
 	if (!c->bpf->bss->divide_exits)
 		s->unwanted |= MEASURE_VCPUS | MEASURE_REASONS | MEASURE_USER_EXITS;
+	if (!c->bpf->bss->count_ways)
+		s->unwanted |= MEASURE_WAYS;
 	describe_hooks(c, s);
 }
 

@@ -47,6 +47,9 @@ static const struct field vm_fields[] = {
 	FIELD_NUMBER(ejections),
 	FIELD_NUMBER(prefaulted_pages),
 	FIELD_NUMBER(prefaulted_unused),
+	FIELD_NUMBER(gmem_huge_allocated),
+	FIELD_NUMBER(gmem_huge_refused),
+	FIELD_NUMBER(gmem_huge_splits),
 	FIELD(FIELD_UNSIGNED, struct top_vm, "budget_us", budget_us),
 	FIELD(FIELD_UNSIGNED, struct top_vm, "huge_pages", huge_pages),
 	FIELD(FIELD_SIGNED, struct top_vm, "private_pages", private_pages),
@@ -291,6 +294,12 @@ static const struct column zaps[] = {
 	  .help = "huge pages that are no longer mapped, for whatever reason" },
 	{ "huge_new", "HNEW", NUMBER(huge_mapped), .needs = HUGE_CHANGES,
 	  .help = "huge pages mapped, regained ones too" },
+	{ "split", "SPLIT", NUMBER(gmem_huge_splits), .needs = MEASURE_GMEM_HUGE,
+	  .help = "huge pages of guest_memfd that lost a part, and stayed mapped by small pages" },
+	{ "blocks", "BLOCK", NUMBER(gmem_huge_allocated), .needs = MEASURE_GMEM_HUGE,
+	  .help = "2 MiB of guest_memfd that are contiguous, so that they can be huge" },
+	{ "no_block", "NOBLK", NUMBER(gmem_huge_refused), .needs = MEASURE_GMEM_HUGE, .warns = true,
+	  .help = "2 MiB that cannot, because there was no contiguous memory" },
 };
 
 static const struct column policy[] = {
@@ -415,7 +424,8 @@ const struct sheet sheets[] = {
 	},
 	[SHEET_ZAPS] = {
 		.word = "zaps", .noun = "VM", .subject = "zaps", .help = "what conversions unmap, and huge pages",
-		TABLE(zaps, 2), .measures = MEASURE_ZAPS | MEASURE_ZAP_COUNT | MEASURE_ZAP_NS | MEASURE_STATS | HUGE_CHANGES,
+		TABLE(zaps, 2), .measures = MEASURE_ZAPS | MEASURE_ZAP_COUNT | MEASURE_ZAP_NS | MEASURE_STATS | HUGE_CHANGES |
+			    MEASURE_GMEM_HUGE,
 		.metrics = 1 << METRIC_ZAPS | 1 << METRIC_FAULTS | 1 << METRIC_AHEAD,
 	},
 	[SHEET_FAULTS] = {
@@ -451,5 +461,5 @@ const struct sheet sheets[] = {
 const char *const measures[] = {
 	"exits", "conversions", "requests", "zaps", "policy", "vcpus", "reasons", "exit_ns", "user_exits", "faults",
 	"late", "ahead", "zap_ns", "huge", "stats", "zap_count", "chains", "chain_exits", "chain_faults", "map",
-	"map_attributes", "map_conversions", "map_faults", "gmem", "ways", NULL,
+	"map_attributes", "map_conversions", "map_faults", "gmem", "ways", "gmem_huge", NULL,
 };

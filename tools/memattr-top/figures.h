@@ -37,6 +37,7 @@ enum measure {
 	MEASURE_MAP_FAULTS	= 1 << 22,
 	MEASURE_GMEM		= 1 << 23,	/* memory that guest_memfds hold */
 	MEASURE_WAYS		= 1 << 24,	/* conversions by the way that they come, and those that undo another */
+	MEASURE_GMEM_HUGE	= 1 << 25,	/* hugepages of guest_memfd */
 };
 
 /* The metrics. hooks.c lists hooks for all but METRIC_REASONS and METRIC_STATS, which are read. */
@@ -68,6 +69,7 @@ struct numbers {
 	uint64_t policy_calls, policy_ns;
 	uint64_t refused, host_refused, ejections;
 	uint64_t prefaulted_pages, prefaulted_unused;
+	uint64_t gmem_huge_allocated, gmem_huge_refused, gmem_huge_splits;
 	uint64_t latency_ns;	/* the sum of all that are in the histogram */
 };
 

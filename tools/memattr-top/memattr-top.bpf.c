@@ -28,17 +28,6 @@ struct kvm_gfn_range {
 	union kvm_mmu_notifier_arg arg;
 };
 
-struct kvm_memattr_convert_event {
-	__u64 gfn_start, gfn_end;
-	/* These come with conversion in place; older patched kernels do not have it. */
-	__u64 ino, pgoff_start, pgoff_end, take_ns;
-	__u64 attributes;
-	__u64 effective_pages;
-	__u64 lock_ns, policy_ns, zap_ns, store_ns;
-	__s32 verdict;
-	__s32 ret;
-};
-
 struct kvm_memattr_zap_event {
 	__u64 zap_start, zap_end;
 	__u64 zap_ns;
@@ -51,12 +40,6 @@ static void count_direction(struct top_counts *counts, __u64 attributes)
 		add(&counts->to_private, 1);
 	else
 		add(&counts->to_shared, 1);
-}
-
-/* In place, the range is one of a file, and memslots may map any parts of it. */
-static _Bool is_in_place(const struct kvm_memattr_convert_event *ev)
-{
-	return bpf_core_field_exists(ev->ino) && ev->ino;
 }
 
 static __u64 requested_pages(const struct kvm_memattr_convert_event *ev)
@@ -112,8 +95,12 @@ int BPF_PROG(count_convert, struct kvm *kvm, const struct kvm_memattr_convert_ev
 		count_other(counts, ev);
 		return 0;
 	}
-	times = (struct chain_times){ spent_ns(ev), ev->zap_ns };
+	times = (struct chain_times){ .spent_ns = spent_ns(ev), .zap_ns = ev->zap_ns };
 	count_effective(counts, ev, times.spent_ns);
+	if (count_ways || join_chains)
+		times.end_ns = bpf_ktime_get_ns();
+	if (count_ways)
+		count_way(counts, slot, ev, times.end_ns);
 	if (join_chains)
 		chain_convert(kvm, slot, ev->gfn_start, ev->gfn_end, &times);
 	return 0;

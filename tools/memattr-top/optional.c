@@ -5,8 +5,7 @@
 
 #include "figures.h"
 
-static const enum metric metrics[] = { METRIC_ZAPS, METRIC_EXIT_NS, METRIC_USER_EXITS, METRIC_FAULTS, METRIC_AHEAD,
-				     METRIC_WAYS };
+static const enum metric metrics[] = { METRIC_ZAPS, METRIC_EXIT_NS, METRIC_USER_EXITS, METRIC_FAULTS, METRIC_AHEAD };
 
 #define METRICS (sizeof(metrics) / sizeof(*metrics))
 

@@ -27,6 +27,7 @@ struct {
 } old_stats SEC(".maps");
 
 _Bool has_memattr_stats;	/* the kernel has those of the series */
+_Bool has_gmem_huge_stats;	/* and those of hugepages of guest_memfd */
 __u64 last_old_id;	/* of the VMs that were there before the tool; those of later ones are greater */
 
 static void read_stats(struct kvm *kvm, struct top_stats *to)
@@ -47,6 +48,11 @@ static void read_stats(struct kvm *kvm, struct top_stats *to)
 	to->ejections = STAT(kvm, memattr_stat.memattr_ejections);
 	to->prefaulted_pages = STAT(kvm, memattr_stat.prefaulted_pages);
 	to->prefaulted_unused = STAT(kvm, memattr_stat.prefaulted_unused);
+	if (!bpf_core_field_exists(kvm->memattr_stat.gmem_huge_splits))
+		return;
+	to->gmem_huge_allocated = STAT(kvm, memattr_stat.gmem_huge_allocated);
+	to->gmem_huge_refused = STAT(kvm, memattr_stat.gmem_huge_refused);
+	to->gmem_huge_splits = STAT(kvm, memattr_stat.gmem_huge_splits);
 }
 
 /* Only what has happened since the tool's start counts. The event that gives a VM its slot comes after KVM's counts. */
@@ -124,6 +130,7 @@ SEC("syscall")
 int read_all_stats(void *ctx)
 {
 	has_memattr_stats = bpf_core_field_exists(((struct kvm *)NULL)->memattr_stat);
+	has_gmem_huge_stats = bpf_core_field_exists(((struct kvm *)NULL)->memattr_stat.gmem_huge_splits);
 	bpf_loop(VM_SLOTS, read_slot, NULL, 0);
 	return 0;
 }

@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * By which way conversions come, and which of them undo another one. Only a view of conversions needs it, so that it is
- * a program of its own.
+ * By which way conversions come, and which of them undo another one. Only a view of conversions needs it, but a program of
+ * its own would take as long to get called as to count.
  */
 #ifndef MEMATTR_TOP_WAYS_BPF_H
 #define MEMATTR_TOP_WAYS_BPF_H
 
 #include "slots.bpf.h"
 
+/* The collector turns this on and off. */
+_Bool count_ways;
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct kvm_memattr_convert_event___ways {
+struct kvm_memattr_convert_event {
 	__u64 gfn_start, gfn_end;
 	/* These come with conversion in place; older patched kernels do not have it. */
-	__u64 ino, pgoff_start, pgoff_end;
+	__u64 ino, pgoff_start, pgoff_end, take_ns;
 	__u64 attributes;
 	__u64 effective_pages;
+	__u64 lock_ns, policy_ns, zap_ns, store_ns;
+	__s32 verdict;
 	__s32 ret;
 };
 #pragma clang attribute pop
+
+/* In place, the range is one of a file, and memslots may map any parts of it. */
+static __always_inline _Bool is_in_place(const struct kvm_memattr_convert_event *ev)
+{
+	return bpf_core_field_exists(ev->ino) && ev->ino;
+}
 
 struct converted_range {
 	__u64 ino;		/* of the file, if the range is one of its pages; 0: gfns */
@@ -41,9 +52,9 @@ struct {
 
 __u64 last_interval_ns;	/* when the interval before this one began */
 
-static void set_range(struct converted_range *range, const struct kvm_memattr_convert_event___ways *ev)
+static __always_inline void set_range(struct converted_range *range, const struct kvm_memattr_convert_event *ev)
 {
-	if (bpf_core_field_exists(ev->ino) && ev->ino) {
+	if (is_in_place(ev)) {
 		range->ino = ev->ino;
 		range->start = ev->pgoff_start;
 		range->end = ev->pgoff_end;
@@ -58,44 +69,38 @@ static void set_range(struct converted_range *range, const struct kvm_memattr_co
  * of one range come one after the other, so that what is known of it can be changed where it is, without the cost of an
  * update of the hash.
  */
-static _Bool undoes(const struct converted_range *range, __u64 birth, __u64 attributes)
+static __always_inline _Bool undoes(const struct converted_range *range, const struct last_conversion *now)
 {
-	struct last_conversion now = { .at_ns = bpf_ktime_get_ns(), .attributes = attributes, .birth = birth };
 	struct last_conversion *last = bpf_map_lookup_elem(&last_conversions, range);
 	_Bool back;
 
 	if (!last) {
-		bpf_map_update_elem(&last_conversions, range, &now, BPF_ANY);
+		bpf_map_update_elem(&last_conversions, range, now, BPF_ANY);
 		return 0;
 	}
-	back = last->birth == birth && last->attributes != attributes && last->at_ns >= last_interval_ns;
-	*last = now;
+	back = last->birth == now->birth && last->attributes != now->attributes && last->at_ns >= last_interval_ns;
+	*last = *now;
 	return back;
 }
 
-SEC("tp_btf/kvm_memattr_convert")
-int BPF_PROG(count_way, struct kvm *kvm, const struct kvm_memattr_convert_event___ways *ev)
+/* After a conversion that has changed something. */
+static __always_inline void count_way(struct top_counts *to, __u32 slot, const struct kvm_memattr_convert_event *ev,
+				      __u64 end_ns)
 {
-	struct top_cpu *cpu = kvm && ev ? this_cpu() : NULL;
-	struct converted_range range = {};
-	struct top_counts *to;
-	struct vm_slot *vm;
+	struct last_conversion now = { .at_ns = end_ns, .attributes = ev->attributes };
+	struct vm_slot *vm = bpf_map_lookup_elem(&vms, &slot);
+	struct converted_range range = { .slot = slot };
 
-	if (!cpu || !ev || ev->ret || !ev->effective_pages)
-		return 0;
-	range.slot = slot_here(cpu, kvm);
-	to = bpf_map_lookup_elem(&counts, &range.slot);
-	vm = bpf_map_lookup_elem(&vms, &range.slot);
-	if (!to || !vm)
-		return 0;
+	if (!vm)
+		return;
 	set_range(&range, ev);
 	if (range.ino)
 		add(&to->by_gmem, 1);
 	else
 		add(&to->by_ioctl, 1);
-	if (undoes(&range, vm->birth, ev->attributes))
+	now.birth = vm->birth;
+	if (undoes(&range, &now))
 		add(&to->undone, 1);
-	return 0;
 }
 
 #endif
