@@ -52,6 +52,10 @@ check-trixie: ## run them as on a host with Debian 13: on its kernel, in a root 
 check-metrics: kernel tools policies guest tests ## check the metrics, dashboard and alerts with real servers (RELEASES="bookworm trixie sid")
 	@$(PROVE) selftests/metrics/check.t
 
+.PHONY: check-conversions
+check-conversions: kernel-debug guest tests ## check data during 100,000 random conversions, on the debug kernel; takes hours
+	@$(PROVE) --verbose selftests/inplace/check.t
+
 .PHONY: lint
 lint: tools guest tests bench-tests ## check the code with shellcheck, perl, clang-tidy and checkpatch
 	@.ci/deps $(LINT_PACKAGES)
@@ -103,7 +107,7 @@ clean: ## delete build/
 
 # Where libbpf and bpftool are is known only once they are built, which needs the
 # packages.  Make reads $(B)/deps.mk again when it has changed.
-NEED_LIBBPF := demo check check-debian check-debug check-metrics lint bench shell tools policies guest tests install \
+NEED_LIBBPF := demo check check-debian check-debug check-conversions check-metrics lint bench shell tools policies guest tests install \
 	kvm-tests policy-tests tool-tests bench-tests store-tests fuzz-tests fuzz $(B)/%
 ifneq ($(filter $(NEED_LIBBPF),$(MAKECMDGOALS)),)
 -include $(B)/deps.mk

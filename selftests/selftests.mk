@@ -36,7 +36,7 @@ KVM_TESTS := $(addprefix $(TESTS)/,attributes/attributes attributes/bad-input by
 
 $(TESTS)/bystanders/bystanders: $(addprefix $(TESTS)/bystanders/,attributes.o gmem.o)
 $(TESTS)/inplace/inplace: $(addprefix $(TESTS)/inplace/,main.o access.o backings.o conversions.o counts.o data.o failslab.o \
-	file.o fuse.o held.o huge.o life.o poison.o uapi.o zaps.o)
+	file.o fuse.o held.o huge.o huge_fail.o huge_fragmented.o life.o poison.o uapi.o zaps.o)
 $(TESTS)/prefault/prefault: $(addprefix $(TESTS)/prefault/,main.o contract.o high.o race.o slots.o sptes.o state.o)
 $(TESTS)/private-linux/private-linux: $(addprefix $(TESTS)/private-linux/,boot.o conversions.o uart.o unread.o vcpu.o)
 $(TESTS)/attributes/attributes $(TESTS)/attributes/bad-input: $(TESTS)/attributes/ranges.o

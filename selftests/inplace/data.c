@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "inplace.h"
+#include "now.h"
 #include "tap.h"
 
 #define PAGES		WORK_PAGES_MAX
@@ -28,6 +29,7 @@
 #define BATCH		16u			/* accesses of the host between two conversions */
 #define GUEST_BATCH	256u
 #define VERSIONS	(uint32_t)PAGE
+#define REPORT_EACH	5000u			/* conversions */
 #define HOST_OFFSET	8u			/* of the host's word */
 
 /* One of the words of a page: which version is there at least, and which at most. */
@@ -43,7 +45,7 @@ static pthread_mutex_t block_locks[BLOCKS];
 static atomic_ulong conversions, refusals, host_checks, host_sigbus, guest_checks, guest_faults,
 	wrong;
 static atomic_bool is_over;
-static uint64_t conversions_wanted;
+static uint64_t conversions_wanted, start_ns;
 
 static void is_wrong(const char *who, uint64_t page, uint32_t word, uint32_t from, uint32_t to)
 {
@@ -149,12 +151,23 @@ static void convert_some(uint64_t *random)
 	convert_range(first, pages, next_random(random) % 2);
 }
 
+/* A run of hours shall show how far it has come. */
+static void report_progress(uint64_t nth)
+{
+	if (nth % REPORT_EACH)
+		return;
+	printf("# %" PRIu64 " conversions in %" PRIu64 " s, %lu words are wrong\n", nth,
+	       (now_ns() - start_ns) / 1000000000, wrong);
+	fflush(stdout);
+}
+
 static void *be_host(void *arg)
 {
 	const unsigned int side = (uintptr_t)arg;
-	uint64_t random = seed_random(side);
+	uint64_t random = seed_random(side), nth;
 
-	while (conversions++ < conversions_wanted) {
+	while ((nth = ++conversions) <= conversions_wanted) {
+		report_progress(nth);
 		convert_some(&random);
 		for (unsigned int i = 0; i < BATCH; i++) {
 			const uint64_t page = next_random(&random) % PAGES;
@@ -264,6 +277,7 @@ static void run_all(void)
 {
 	pthread_t hosts[SIDES], guests[SIDES];
 
+	start_ns = now_ns();
 	for (uintptr_t side = 0; side < SIDES; side++) {
 		guests[side] = start_thread(be_guest, (void *)side);
 		hosts[side] = start_thread(be_host, (void *)side);

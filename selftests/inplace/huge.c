@@ -2,6 +2,7 @@
 /*
  * Hugepages of a guest_memfd, with kvm.gmem_huge_pages=always: what makes one, what splits it, and how
  * many faults the guest takes for that. test_huge() converts in place, test_huge_backings() does not.
+ * What happens without memory is in huge_fail.c and huge_fragmented.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,7 +19,7 @@
 #include <unistd.h>
 
 #include "files.h"
-#include "inplace.h"
+#include "huge.h"
 #include "tap.h"
 
 #define BLOCKS		4u
@@ -28,12 +29,7 @@
 #define MANY_BLOCKS	100u
 #define VMS		100u
 
-/* What statistics of the VM were when a test began to count. */
-struct counts {
-	uint64_t faults, hugepages, splits;
-};
-
-static struct counts counts_now(void)
+struct counts counts_now(void)
 {
 	return (struct counts){
 		.faults = vm_stat("pf_taken"),
@@ -42,8 +38,7 @@ static struct counts counts_now(void)
 	};
 }
 
-/* Whether there are @hugepages now, and have been @splits and @faults since @before. */
-static bool counts_are(const struct counts *before, uint64_t hugepages, uint64_t splits, uint64_t faults)
+bool counts_are(const struct counts *before, uint64_t hugepages, uint64_t splits, uint64_t faults)
 {
 	const struct counts now = counts_now();
 
@@ -54,8 +49,7 @@ static bool counts_are(const struct counts *before, uint64_t hugepages, uint64_t
 			now.faults - before->faults, hugepages, splits, faults);
 }
 
-/* The guest reads @pages pages from @first on, and finds what it should. */
-static bool guest_reads(uint64_t first, uint64_t pages)
+bool guest_reads(uint64_t first, uint64_t pages)
 {
 	struct vcpu *vcpu = &vm.vcpus[0];
 
@@ -70,7 +64,7 @@ static bool guest_reads(uint64_t first, uint64_t pages)
 	return true;
 }
 
-static void guest_writes(uint64_t first, uint64_t pages)
+void guest_writes(uint64_t first, uint64_t pages)
 {
 	struct vcpu *vcpu = &vm.vcpus[0];
 
@@ -81,8 +75,7 @@ static void guest_writes(uint64_t first, uint64_t pages)
 	run_list(vcpu, guest_write, pages, PRIVATE_TAG);
 }
 
-/* A file of @pages pages, of which the guest has written all, and mapped all by hugepages. */
-static void create_huge_work(uint64_t pages)
+void create_huge_work(uint64_t pages)
 {
 	create_work(pages, INIT_PRIVATE_FLAGS);
 	warm_up(&vm.vcpus[0]);
@@ -353,14 +346,12 @@ static void test_many(void)
 	destroy_work();
 }
 
-/* Free blocks of a hugepage's size and more, in pages. */
-static uint64_t free_in_blocks(void)
+uint64_t free_in_blocks(void)
 {
 	char text[4096], *line, *word, *lines, *words;
 	uint64_t pages = 0;
 	int order;
 
-	write_file("/proc/sys/vm/compact_memory", "1");
 	read_file("/proc/buddyinfo", text, sizeof(text));
 	for (line = strtok_r(text, "\n", &lines); line; line = strtok_r(NULL, "\n", &lines)) {
 		/* Node 0, zone Normal 1 2 3 ... */
@@ -371,6 +362,11 @@ static uint64_t free_in_blocks(void)
 		}
 	}
 	return pages;
+}
+
+void compact_memory(void)
+{
+	write_file("/proc/sys/vm/compact_memory", "1");
 }
 
 static int use_hugepages(void *arg)
@@ -391,9 +387,11 @@ void test_huge_vms(void)
 	/* The first VMs leave behind what is allocated once and kept. */
 	for (unsigned int i = 0; i < VMS; i++)
 		right &= !in_child(use_hugepages, NULL);
+	compact_memory();
 	before = free_in_blocks();
 	for (unsigned int i = 0; i < VMS; i++)
 		right &= !in_child(use_hugepages, NULL);
+	compact_memory();
 	after = free_in_blocks();
 	ok(right && before && after + VMS * BLOCK_PAGES / 4 > before,
 	   "%u VMs, one after the other, leave 2 MiB blocks free as before (%" PRIu64 " pages, now %" PRIu64 ")",

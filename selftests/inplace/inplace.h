@@ -100,5 +100,7 @@ void test_backings(void);
 void test_huge(void);
 void test_huge_vms(void);
 void test_huge_backings(void);
+void test_huge_fail(void);
+void test_huge_fragmented(void);
 
 #endif

@@ -21,6 +21,8 @@
  * backings.c: shared memory that is not the file's stays mapped while holes are punched (backings).
  * huge.c: hugepages, with kvm.gmem_huge_pages=always (huge, and with conversion in place off, huge-backings);
  * what many VMs with them leave behind (huge-vms).
+ * huge_fail.c: hugepages while allocations fail (huge-fail).
+ * huge_fragmented.c: hugepages on a host whose memory is fragmented (huge-fragmented).
  *
  * Where nothing else is said the parameter must be on, or the part fails.
  */
@@ -54,6 +56,8 @@ static const struct test_part parts[] = {
 	{ "huge", "", test_huge },
 	{ "huge-vms", "", test_huge_vms },
 	{ "huge-backings", "", test_huge_backings },
+	{ "huge-fail", "", test_huge_fail },
+	{ "huge-fragmented", "", test_huge_fragmented },
 };
 
 int main(int argc, char **argv)
