@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib/test.sh"
 patched=debian
 [ "$inside" ] || modules=$(kernel-patches/kernel path debian)/modules || exit 1
-in_vm --append kvm.gmem_in_place_conversion=1 -- env modules="$modules"
+in_vm --append 'kvm.gmem_in_place_conversion=1 kvm.gmem_huge_pages=policy' -- env modules="$modules"
 . selftests/lib/policy.sh
 . selftests/lib/doctor.sh
 lockdown=/sys/kernel/security/lockdown
