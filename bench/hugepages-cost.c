@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What single conversions in memory that the guest has mapped by hugepages cost, in ns of CLOCK_MONOTONIC:
- * instructions, in a VM that counts these instead of time (selftests/vm/run --icount).
+ * instructions, in a VM that counts these instead of time (selftests/vm/run --icount). And what memory a sparse
+ * guest takes.
  *
- * usage: hugepages-cost
+ * usage: hugepages-cost [POLICY.bpf.o|none]
  *
- * Prints "NAME VALUE" a line. If guest_memfds have no hugepages, the same is done with small pages.
+ * The policy, if any, governs all of the VMs. Prints "NAME VALUE" a line. If guest_memfds have no hugepages, the same
+ * is done with small pages.
  */
+#include <err.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bench.h"
 #include "kvmstat.h"
+#include "policy.h"
 #include "walker.h"
 
 #define SIZE		(64ull << 20)
 #define BLOCK		(BLOCK_PAGES * PAGE)
 #define BLOCKS		(SIZE / BLOCK)
+#define SPARSE_SIZE	(1ull << 30)
 
 static void print(const char *name, uint64_t value)
 {
@@ -70,8 +76,41 @@ static void convert_pages(void)
 	destroy_walker(&guest);
 }
 
-int main(void)
+/* Pages in files of the whole machine, of which guest_memfds are some. */
+static uint64_t file_pages(void)
 {
+	FILE *vmstat = fopen("/proc/vmstat", "re"), *refresh = fopen("/proc/sys/vm/stat_refresh", "we");
+	unsigned long long pages = 0;
+	char line[128];
+
+	if (!vmstat || !refresh)
+		err(1, "/proc");
+	/* The counts of all CPUs are added up. */
+	fputs("1\n", refresh);
+	fclose(refresh);
+	while (fgets(line, sizeof(line), vmstat) && sscanf(line, "nr_file_pages %llu", &pages) != 1)
+		;
+	fclose(vmstat);
+	return pages;
+}
+
+/* One page of each 2 MiB is read. Prints how many pages the guest_memfd has then. */
+static void read_sparsely(void)
+{
+	struct walker guest = start_private(SPARSE_SIZE);
+	const uint64_t before = file_pages();
+
+	run_walker(&guest, guest_walk, AREA_GPA, SPARSE_SIZE / BLOCK, BLOCK);
+	print("sparse-pages", file_pages() - before);
+	destroy_walker(&guest);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "none") && !bpf_map__attach_struct_ops(load_policy(argv[1], -1)))
+		err(1, "cannot attach %s", argv[1]);
+
 	convert_pages();
+	read_sparsely();
 	return 0;
 }

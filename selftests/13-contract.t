@@ -69,6 +69,11 @@ count-renamed|s/prefaulted_unused;/prefaulted_vain;/|kvm_vm_memattr_stat.prefaul
 count-retyped|s/s64 counter;/s32 counter;/|kvm_vm_memattr_stat.prefaulted_pages: has another type
 pid-retyped|s/int userspace_pid;/u64 userspace_pid;/|kvm.userspace_pid: has another type
 callback-removed|/(\*zap)/d|kvm_memattr_ops.zap: only the kernel has it
+huge-count-removed|/gmem_huge_declined;/d|kvm_vm_memattr_stat.gmem_huge_declined: only the kernel has it
+use-removed|/KVM_GMEM_USE_FALLOCATE,/d|KVM_GMEM_USE_FALLOCATE: only the kernel has it
+block-shortened|/u64 spare_pages;/d|kvm_memattr_gmem_block_ctx.spare_pages: only the kernel has it
+block-member-retyped|s/u32 before_pages, after_pages;/u64 before_pages, after_pages;/|kvm_memattr_gmem_block_ctx.before_pages: has another type
+block-removed|/(\*gmem_block)/d|kvm_memattr_ops.gmem_block: only the kernel has it
 gate-removed|/(\*gmem_fault)/d|kvm_memattr_ops.gmem_fault: only the kernel has it
 callback-retyped|s/(\*convert)(struct kvm \*kvm, const /(*convert)(struct kvm *kvm, /|kvm_memattr_ops.convert: has another type
 callbacks-swapped|s/(\*convert)/(*swap)/;s/(\*zap)/(*convert)/;s/(\*swap)/(*zap)/|kvm_memattr_ops.zap: is in another place

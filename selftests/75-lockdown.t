@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib/test.sh"
 patched=debian
 [ "$inside" ] || modules=$(kernel-patches/kernel path debian)/modules || exit 1
-in_vm --append kvm.gmem_in_place_conversion=1 -- env modules="$modules"
+in_vm --append 'kvm.gmem_in_place_conversion=1 kvm.gmem_huge_pages=policy' -- env modules="$modules"
 . selftests/lib/policy.sh
 . selftests/lib/doctor.sh
 lockdown=/sys/kernel/security/lockdown
@@ -62,7 +62,7 @@ refuses_module()
 	grep 'not permitted' $err && dmesg | grep 'Lockdown: .*unsigned module loading is restricted'
 }
 ok "integrity: a module without a signature is refused" refuses_module
-for name in faultaround gmem_gate map_converted ratelimit seal template thp_recover; do
+for name in faultaround gmem_gate gmem_huge map_converted ratelimit seal template thp_recover; do
 	ok "integrity: $name is attached" attaches $name
 done
 run 0 $policy load template --pid $vm --pin
@@ -83,7 +83,7 @@ ok "integrity: but not of the ranges" eval "[ -e $ranges ] && ! cat $ranges"
 
 # --- confidentiality ---
 ok "lockdown: confidentiality" lock confidentiality
-for name in faultaround map_converted ratelimit seal template thp_recover; do
+for name in faultaround gmem_huge map_converted ratelimit seal template thp_recover; do
 	ok "confidentiality: $name is attached" attaches $name
 done
 run 0 $policy load template --pid $vm --pin

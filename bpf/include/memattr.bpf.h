@@ -72,6 +72,7 @@ struct kvm_vm_memattr_stat {
 	atomic64_t prefaulted_unused;		/* pages mapped ahead and zapped untouched */
 	atomic64_t gmem_huge_allocated;		/* 2 MiB blocks that guest_memfds allocated as a whole */
 	atomic64_t gmem_huge_refused;		/* blocks for which they had to do with small pages */
+	atomic64_t gmem_huge_declined;		/* blocks that a policy did not want */
 	atomic64_t gmem_huge_splits;		/* hugepages of a guest_memfd that were zapped in part */
 };
 
@@ -152,6 +153,25 @@ struct kvm_memattr_gmem_fault_ctx {
 	u32 flags;			/* enum kvm_gmem_fault_flags */
 };
 
+/* What is about to use memory of a guest_memfd that is not there yet. */
+enum kvm_gmem_use_reason {
+	KVM_GMEM_USE_FAULT,		/* a vCPU, or KVM on behalf of the guest */
+	KVM_GMEM_USE_PREFAULT,		/* KVM maps memory ahead of the guest */
+	KVM_GMEM_USE_HOST,		/* host userspace accesses the file */
+	KVM_GMEM_USE_FALLOCATE,		/* userspace allocates it by fallocate() */
+};
+
+/* An aligned 2 MiB of a guest_memfd of which no page is there yet, read-only. */
+struct kvm_memattr_gmem_block_ctx {
+	u64 ino;			/* the file's inode number */
+	u64 block_pgoff;		/* the first of the block's 512 pages */
+	u64 block_gfn;			/* its gfn, or KVM_MEMATTR_NO_GFN */
+	u64 pgoff_start, pgoff_end;	/* pages of the block about to be used, end exclusive */
+	u64 spare_pages;		/* room in the memory cgroups, but for an eighth of each limit */
+	u32 before_pages, after_pages;	/* pages that are there of the 512 before, and after */
+	u32 reason;			/* enum kvm_gmem_use_reason */
+};
+
 /* What the tracepoint kvm_gmem_held tells about the page that a conversion failed for. */
 enum kvm_gmem_held_flags {
 	KVM_GMEM_HELD_LOCKED = 1 << 0,	/* the page is locked: a fault is in flight */
@@ -216,6 +236,8 @@ struct kvm_memattr_ops {
 	int (*prefault)(struct kvm *kvm, struct kvm_memattr_prefault_ctx *ctx);
 	/* Host userspace accesses a guest_memfd. The policy can refuse it: -EPERM or -EACCES. */
 	int (*gmem_fault)(struct kvm *kvm, const struct kvm_memattr_gmem_fault_ctx *ctx);
+	/* The first page of 2 MiB of a guest_memfd is about to be used. 1: allocate all of it. */
+	int (*gmem_block)(struct kvm *kvm, const struct kvm_memattr_gmem_block_ctx *ctx);
 
 	s32 vm_fd;			/* the VM; -1: all VMs without a policy of their own */
 	u32 budget_us;			/* a longer call ejects the policy; 0: no limit */
@@ -267,11 +289,13 @@ extern void bpf_iter_kvm_attr_range_destroy(struct bpf_iter_kvm_attr_range *it) 
 	__memattr_ops_1(_name, _callback) __memattr_ops_4(_name, _more)
 #define __memattr_ops_6(_name, _callback, _more...) \
 	__memattr_ops_1(_name, _callback) __memattr_ops_5(_name, _more)
-#define __memattr_ops_n(_1, _2, _3, _4, _5, _6, _ops, ...) _ops
+#define __memattr_ops_7(_name, _callback, _more...) \
+	__memattr_ops_1(_name, _callback) __memattr_ops_6(_name, _more)
+#define __memattr_ops_n(_1, _2, _3, _4, _5, _6, _7, _ops, ...) _ops
 #define __memattr_ops(_callbacks...)						\
-	__memattr_ops_n(_callbacks, __memattr_ops_6, __memattr_ops_5,		\
-			__memattr_ops_4, __memattr_ops_3, __memattr_ops_2,	\
-			__memattr_ops_1)
+	__memattr_ops_n(_callbacks, __memattr_ops_7, __memattr_ops_6,		\
+			__memattr_ops_5, __memattr_ops_4, __memattr_ops_3,	\
+			__memattr_ops_2, __memattr_ops_1)
 
 /*
  * Defines the policy @_name with its callbacks, for all VMs; memattr-policy sets the VM. Once per

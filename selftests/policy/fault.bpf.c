@@ -13,12 +13,13 @@ MEMATTR_PARAM(s32, zap_ret, 0, "what zap returns");
 MEMATTR_PARAM(s64, zap_start_add, 0, "added to zap_start [-1000000..1000000 pages]");
 MEMATTR_PARAM(s64, zap_end_add, 0, "added to zap_end [-1000000..1000000 pages]");
 MEMATTR_PARAM(u32, attach_turns, 0, "turns vm_attach takes in a loop [0..8000000 turns]");
-MEMATTR_PARAM(u32, turns, 0, "turns convert and prefault take in a loop [0..8000000 turns]");
+MEMATTR_PARAM(u32, turns, 0, "turns convert, prefault and gmem_block take in a loop [0..8000000 turns]");
 MEMATTR_PARAM(s32, prefault_ret, 0, "what prefault returns");
 MEMATTR_PARAM(s64, window_start_add, 0, "added to window_start [-1000000..1000000 pages]");
 MEMATTR_PARAM(s64, window_end_add, 0, "added to window_end [-1000000..1000000 pages]");
 MEMATTR_PARAM(u32, window_flags, 0, "what prefault sets in flags");
 MEMATTR_PARAM(s32, gmem_fault_ret, 0, "what gmem_fault returns");
+MEMATTR_PARAM(s32, gmem_block_ret, 0, "what gmem_block returns");
 /* Of types and units that no other policy has. */
 MEMATTR_PARAM(u64, pause_us, 0, "unused, a time [0..5000000 us]");
 MEMATTR_PARAM(bool, flag, true, "unused, a truth value");
@@ -61,4 +62,10 @@ int MEMATTR_CALLBACK(fault_gmem_fault, struct kvm *kvm, const struct kvm_memattr
 	return gmem_fault_ret;
 }
 
-MEMATTR_OPS(fault, vm_attach, convert, zap, prefault, gmem_fault);
+int MEMATTR_CALLBACK(fault_gmem_block, struct kvm *kvm, const struct kvm_memattr_gmem_block_ctx *block)
+{
+	bpf_loop(turns, turn, NULL, 0);
+	return gmem_block_ret;
+}
+
+MEMATTR_OPS(fault, vm_attach, convert, zap, prefault, gmem_fault, gmem_block);

@@ -164,8 +164,9 @@ static int allocate(uint64_t first, uint64_t count, int flags)
 {
 	if (fallocate(gmem_fd, flags | FALLOC_FL_KEEP_SIZE, first * PAGE, count * PAGE))
 		return errno;
+	/* In place, the file is what shared pages are in as well, see convert(). */
 	for (uint64_t page = first; flags && page < first + count; page++)
-		known[page].written[true] = false;
+		known[page].written[!in_place] = false;
 	return 0;
 }
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define HUGE_PAGES "/sys/module/kvm/parameters/gmem_huge_pages"
+
 static int no_vm_fd(const struct vm *vm, int err)
 {
 	char text[VM_TEXT_LEN], hold[VM_TEXT_LEN];
@@ -29,6 +31,33 @@ static int no_vm_fd(const struct vm *vm, int err)
 			 text, strerror(-err));
 }
 
+/* A policy that KVM never asks would seem to work. */
+static int check_asked(const struct policy *policy)
+{
+	static const char *const others[] = { "convert", "zap", "prefault", "gmem_fault" };
+	FILE *parameter;
+	char value[16] = "";
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (policy_has_callback(policy, others[i]))
+			return EXIT_OK;
+	if (!policy_has_callback(policy, "gmem_block"))
+		return EXIT_OK;
+
+	/* If the parameter is not there, the kernel does not have the callback. */
+	parameter = fopen(HUGE_PAGES, "re");
+	if (!parameter)
+		return EXIT_OK;
+	if (fscanf(parameter, "%15s", value) != 1)
+		value[0] = '\0';
+	fclose(parameter);
+	if (!strcmp(value, "policy"))
+		return EXIT_OK;
+	return diag_fail(EXIT_SYSTEM, "load KVM with kvm.gmem_huge_pages=policy",
+			 "%s decides about hugepages of guest_memfds only, and KVM asks no policy about them: "
+			 HUGE_PAGES " is %s", policy->name, value);
+}
+
 int attach_open(const struct options *options, struct policy *policy)
 {
 	struct diag why;
@@ -39,7 +68,7 @@ int attach_open(const struct options *options, struct policy *policy)
 		ret = params_set(policy->obj, policy->name, options->settings[i]);
 	if (!ret && !diag_has(DIAG_BPF_RIGHTS, &why))
 		ret = diag_print(&why, EXIT_SYSTEM);
-	return ret;
+	return ret ?: check_asked(policy);
 }
 
 int attach_load(const struct options *options, struct policy *policy, const struct vm *vm, int *vm_fd)

@@ -93,6 +93,19 @@ static bool is_ops_map(const struct policy *policy, const struct bpf_map *map)
 			       OPS_TYPE);
 }
 
+/* libbpf keeps the programs of callbacks where the kernel will have their addresses. */
+bool policy_has_callback(const struct policy *policy, const char *name)
+{
+	int offset = btf_member_offset(bpf_object__btf(policy->obj), map_type(policy, policy->ops), name);
+	const struct bpf_program *program = NULL;
+	size_t size;
+	const char *ops = bpf_map__initial_value(policy->ops, &size);
+
+	if (offset >= 0 && ops && offset + sizeof(program) <= size)
+		memcpy(&program, ops + offset, sizeof(program));
+	return program;
+}
+
 /* The kernel and the tools write these where there is no policy. */
 static bool means_no_policy(const char *name)
 {

@@ -30,6 +30,9 @@ struct policy {
 int policy_open(struct policy *policy, const char *file);
 void policy_close(struct policy *policy);
 
+/* Whether the policy's kvm_memattr_ops has the callback @name. */
+bool policy_has_callback(const struct policy *policy, const char *name);
+
 /* Sets the integer member @name of the policy's kvm_memattr_ops, before the policy is loaded. */
 int policy_set_member(struct policy *policy, const char *name, uint32_t value);
 
