@@ -159,9 +159,9 @@ sub huge {
 # The guest's first accesses map huge pages of its guest_memfd, and its conversions split them.
 sub gmem_huge {
 	my ($vm, $stat) = freeze(start_guest(qw(--in-place --name huge --scenario churn --duration 1000)), undef,
-				 qw(gmem_huge_allocated gmem_huge_refused gmem_huge_splits));
-	is("$vm->{blocks} $vm->{no_block} $vm->{split}", join(' ', @$stat{qw(gmem_huge_allocated gmem_huge_refused
-	   gmem_huge_splits)}), 'blocks of guest_memfd and splits, as KVM counts them');
+				 qw(gmem_huge_allocated gmem_huge_refused gmem_huge_declined gmem_huge_splits));
+	is("@$vm{qw(blocks no_block declined split)}", "@$stat{qw(gmem_huge_allocated gmem_huge_refused gmem_huge_declined
+	   gmem_huge_splits)}", 'blocks of guest_memfd and splits, as KVM counts them');
 	cmp_ok($vm->{blocks}, '>', 0, 'there are contiguous blocks');
 	cmp_ok($vm->{split}, '>', 0, 'and huge pages that were split');
 	cmp_ok($vm->{huge_lost}, '>=', $vm->{split}, 'they are among those that were lost');
@@ -297,7 +297,7 @@ sub not_available {
 	delete @$vm{qw(cgroup container)};
 	is(nulls($vm), join(' ', sort qw(req_pg denied p50_ns p99_ns policy held failed left noop widen_pg priv_pg zap_time_ns
 		zap_p50_ns zap_p99_ns huge_lost huge_new calls call_time_ns budget_percent refused host_refused ahead_pg
-		unused_pg ejected gmem_priv_bytes undone by_ioctl by_gmem split blocks no_block)), 'what is n/a of the VM, and only that');
+		unused_pg ejected gmem_priv_bytes undone by_ioctl by_gmem split blocks no_block declined)), 'what is n/a of the VM, and only that');
 	is(join('; ', map { nulls($_) } @{ $vm->{vcpus} }), '; ', 'nothing of vCPUs');
 	is(join('; ', map { nulls($_) } grep { $_->{reason} !~ /^user/ } @{ $vm->{reasons} }), '; ; ; ',
 	   'nothing of four reasons');

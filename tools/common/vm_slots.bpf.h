@@ -42,7 +42,7 @@ struct kvm_vm_memattr_stat {
 	atomic64_t prefaulted_pages;
 	atomic64_t prefaulted_unused;
 	/* Older patched kernels do not have these. */
-	atomic64_t gmem_huge_allocated, gmem_huge_refused, gmem_huge_splits;
+	atomic64_t gmem_huge_allocated, gmem_huge_refused, gmem_huge_declined, gmem_huge_splits;
 };
 
 struct kvm_vm_stat {

@@ -49,6 +49,7 @@ static const struct field vm_fields[] = {
 	FIELD_NUMBER(prefaulted_unused),
 	FIELD_NUMBER(gmem_huge_allocated),
 	FIELD_NUMBER(gmem_huge_refused),
+	FIELD_NUMBER(gmem_huge_declined),
 	FIELD_NUMBER(gmem_huge_splits),
 	FIELD(FIELD_UNSIGNED, struct top_vm, "budget_us", budget_us),
 	FIELD(FIELD_UNSIGNED, struct top_vm, "huge_pages", huge_pages),
@@ -300,6 +301,8 @@ static const struct column zaps[] = {
 	  .help = "2 MiB of guest_memfd that are contiguous, so that they can be huge" },
 	{ "no_block", "NOBLK", NUMBER(gmem_huge_refused), .needs = MEASURE_GMEM_HUGE, .warns = true,
 	  .help = "2 MiB that cannot, because there was no contiguous memory" },
+	{ "declined", "DECLN", NUMBER(gmem_huge_declined), .needs = MEASURE_GMEM_HUGE,
+	  .help = "2 MiB that cannot, because the policy did not want them to" },
 };
 
 static const struct column policy[] = {

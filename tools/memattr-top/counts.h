@@ -45,7 +45,7 @@ struct top_stats {
 	__u64 policy_calls, policy_ns;
 	__u64 ejections;
 	__u64 prefaulted_pages, prefaulted_unused;
-	__u64 gmem_huge_allocated, gmem_huge_refused, gmem_huge_splits;
+	__u64 gmem_huge_allocated, gmem_huge_refused, gmem_huge_declined, gmem_huge_splits;
 };
 
 struct top_stats_of_vm {

@@ -69,7 +69,7 @@ struct numbers {
 	uint64_t policy_calls, policy_ns;
 	uint64_t refused, host_refused, ejections;
 	uint64_t prefaulted_pages, prefaulted_unused;
-	uint64_t gmem_huge_allocated, gmem_huge_refused, gmem_huge_splits;
+	uint64_t gmem_huge_allocated, gmem_huge_refused, gmem_huge_declined, gmem_huge_splits;
 	uint64_t latency_ns;	/* the sum of all that are in the histogram */
 };
 

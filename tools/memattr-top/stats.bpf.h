@@ -48,10 +48,11 @@ static void read_stats(struct kvm *kvm, struct top_stats *to)
 	to->ejections = STAT(kvm, memattr_stat.memattr_ejections);
 	to->prefaulted_pages = STAT(kvm, memattr_stat.prefaulted_pages);
 	to->prefaulted_unused = STAT(kvm, memattr_stat.prefaulted_unused);
-	if (!bpf_core_field_exists(kvm->memattr_stat.gmem_huge_splits))
+	if (!bpf_core_field_exists(kvm->memattr_stat.gmem_huge_declined))
 		return;
 	to->gmem_huge_allocated = STAT(kvm, memattr_stat.gmem_huge_allocated);
 	to->gmem_huge_refused = STAT(kvm, memattr_stat.gmem_huge_refused);
+	to->gmem_huge_declined = STAT(kvm, memattr_stat.gmem_huge_declined);
 	to->gmem_huge_splits = STAT(kvm, memattr_stat.gmem_huge_splits);
 }
 
@@ -130,7 +131,7 @@ SEC("syscall")
 int read_all_stats(void *ctx)
 {
 	has_memattr_stats = bpf_core_field_exists(((struct kvm *)NULL)->memattr_stat);
-	has_gmem_huge_stats = bpf_core_field_exists(((struct kvm *)NULL)->memattr_stat.gmem_huge_splits);
+	has_gmem_huge_stats = bpf_core_field_exists(((struct kvm *)NULL)->memattr_stat.gmem_huge_declined);
 	bpf_loop(VM_SLOTS, read_slot, NULL, 0);
 	return 0;
 }

@@ -90,6 +90,7 @@ void stats_fill(struct stats *stats, struct top_vm *vm, uint32_t slot, const str
 	to->prefaulted_unused = from->prefaulted_unused - first->prefaulted_unused;
 	to->gmem_huge_allocated = from->gmem_huge_allocated - first->gmem_huge_allocated;
 	to->gmem_huge_refused = from->gmem_huge_refused - first->gmem_huge_refused;
+	to->gmem_huge_declined = from->gmem_huge_declined - first->gmem_huge_declined;
 	to->gmem_huge_splits = from->gmem_huge_splits - first->gmem_huge_splits;
 	if (stats->counting)
 		to->huge_lost = huge_lost(stats, vm, slot);
