@@ -143,7 +143,7 @@ install: tools policies ## install tools, policies, their header and manuals to 
 PACKAGES := linux-source-6.12 xz-utils git build-essential bc bison flex libelf-dev zlib1g-dev libmicrohttpd-dev dwarves perl python3 rsync \
 	cpio libncurses-dev clang-19 libclang-rt-19-dev liburcu-dev \
 	qemu-system-x86 busybox-static jq tmux libcmocka-dev gnuplot-nox kmod locales openssl spin curl python3-prometheus-client linux-perf \
-	ovmf sbsigntool
+	ovmf sbsigntool bpftrace
 LINT_PACKAGES := shellcheck clang-tidy-19
 PACKAGING_PACKAGES := debhelper kmod openssl
 
