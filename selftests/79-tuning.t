@@ -13,19 +13,20 @@ use Tool;
 use constant {
 	# By so much a figure without "at least" and "at most" may be off.
 	TOLERANCE => 0.05,
-	SYMPTOMS => 5,
+	SYMPTOMS => 6,
 	LIMIT_S => 400,
 };
 
 chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
 
-# The sections with figures: their commands, and rows of [KEY, BEFORE, AFTER].
+# The sections with figures: their commands, and rows of [KEY, FIGURE...]. The figures are those of two policies that
+# are compared, or of the section's guests.
 sub symptoms {
 	my @sections;
 
 	for my $text (split /^(?=## )/m, read_file('docs/tuning.md')) {
 		my ($name) = $text =~ /^## (.*)$/m;
-		my @rows = map { [/^\| (\w+) \| (.*\d) \| (.*\d) \|$/] } grep { /^\| \w+ \| .*\d/ } split /\n/, $text;
+		my @rows = map { [grep { $_ ne '' } split / *\| */] } grep { /^\| \w+ \| .*\d/ } split /\n/, $text;
 		my @commands = map { split /\n/ } $text =~ /^```sh\n(.*?)^```$/msg;
 
 		push @sections, { name => $name, rows => \@rows, commands => \@commands } if @rows;
@@ -68,6 +69,30 @@ sub compare_shows {
 	}
 }
 
+# The guests of this VM's kind; each has a column of figures.
+sub guests_show {
+	my ($symptom, $in_place) = @_;
+	my @guests = grep { /^memattr-guest / } @{$symptom->{commands}};
+
+	for my $column (grep { ($guests[$_] =~ / --in-place\b/ xor !$in_place) } 0 .. $#guests) {
+		my ($status, $out, $err) = run('sh', '-c', "$guests[$column] --json");
+		my $summary = eval { JSON::PP::decode_json($out) } || {};
+
+		is($status, 0, "$symptom->{name}: runs: $guests[$column]") or diag($out, $err);
+		figure_is("$symptom->{name}: $$_[0] of: $guests[$column]", $summary->{$$_[0]}, $$_[$column + 1])
+			for @{$symptom->{rows}};
+	}
+}
+
+# Where KVM converts in place, the commands that are about that.
+sub follow_in_place {
+	my @symptoms = grep { grep { / --in-place\b/ } @{$_->{commands}} } symptoms();
+
+	$ENV{PATH} = "$FindBin::Bin/../build/bin:$ENV{PATH}";
+	ok(scalar @symptoms, 'in place: there are commands');
+	guests_show($_, 1) for @symptoms;
+}
+
 sub follow {
 	my @symptoms = symptoms();
 
@@ -77,10 +102,11 @@ sub follow {
 		for my $command (@{$symptom->{commands}}) {
 			if ($command =~ /^perf /) {
 				perf_counts($symptom->{name}, $command);
-			} else {
+			} elsif ($command =~ /^memattr-policy compare /) {
 				compare_shows($symptom, $command);
 			}
 		}
+		guests_show($symptom, 0);
 	}
 }
 
@@ -95,7 +121,18 @@ sub views_exist {
 	}
 }
 
-run_parts(LIMIT_S, { follow => \&follow }, sub {
+# Each command is one of those that are followed. Needs no VM.
+sub commands_are_known {
+	my @unknown = grep { !/^(?:perf stat|memattr-policy compare|memattr-guest) / } map { @{$_->{commands}} } symptoms();
+
+	is("@unknown", '', 'the test knows what each command shows');
+}
+
+run_parts(LIMIT_S, { follow => \&follow, follow_in_place => \&follow_in_place }, sub {
+	my $kernel = $ENV{MEMATTR_KERNEL} // 'patched';
+
 	views_exist();
-	in_vm('follow', $ENV{MEMATTR_KERNEL} // 'patched', LIMIT_S);
+	commands_are_known();
+	in_vm('follow', $kernel, LIMIT_S);
+	in_vm('follow_in_place', [$kernel, '--append', 'kvm.gmem_in_place_conversion=1'], LIMIT_S);
 });
