@@ -49,6 +49,7 @@ sub host_of {
 my %not_run = (
 	'apt-get ' => 'needs a package host; packaging/check.t installs and removes the packages',
 	'make ' => 'builds things, or is a test itself; only its target is looked for',
+	'bench/hardware' => 'takes minutes; 55-hardware.t runs it with less memory',
 	'mokutil ' => 'the firmware asks for a password at the next boot',
 	'reboot' => 'would end the test VM',
 	'systemctl ' => 'the test VM has no systemd; 76-units.t has',
