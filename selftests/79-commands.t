@@ -49,6 +49,7 @@ sub host_of {
 my %not_run = (
 	'apt-get ' => 'needs a package host; packaging/check.t installs and removes the packages',
 	'make ' => 'builds things, or is a test itself; only its target is looked for',
+	'bench/hardware' => 'takes minutes; 55-hardware.t runs it with less memory',
 	'mokutil ' => 'the firmware asks for a password at the next boot',
 	'reboot' => 'would end the test VM',
 	'systemctl ' => 'the test VM has no systemd; 76-units.t has',
@@ -252,7 +253,7 @@ sub do_block {
 	my ($shell, $block) = @_;
 	my @commands = grep { my $c = $_->[0]; !grep { index($c, $_) == 0 } keys %not_run } @{$block->{commands}};
 	my @guests = needs_guest($block) ?
-		begin_guests($block->{text} =~ /vm2/, host_of($block) eq 'in_place' ? '--in-place' : ()) : ();
+		begin_guests(scalar($block->{text} =~ /vm2/), host_of($block) eq 'in_place' ? '--in-place' : ()) : ();
 	my @begun;
 
 	for (@commands) {
