@@ -18,7 +18,7 @@ static int (*trial_named(const char *name))(void)
 
 int main(int argc, char **argv)
 {
-	struct hook_site site = { HOOK_FENTRY, argc > 1 ? argv[1] : "", false };
+	struct hook_site site = { HOOK_FENTRY, argc > 1 ? argv[1] : "" };
 	struct hook_prober prober;
 	char text[128];
 	int err;

@@ -10,7 +10,7 @@
 
 static int probe(const struct hook_prober *prober, const struct hook *hook)
 {
-	const struct hook_site needed = { HOOK_FENTRY, hook->needs, false };
+	const struct hook_site needed = { HOOK_FENTRY, hook->needs };
 	int err;
 
 	if (hook->needs && !hook_exists(prober, &needed))

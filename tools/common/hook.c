@@ -63,10 +63,15 @@ void hook_prober_close(struct hook_prober *prober)
 	kvm_btf_free(&prober->kvm);
 }
 
+static bool is_event(const struct hook_site *site)
+{
+	return site->type == HOOK_TP_BTF || site->type == HOOK_TP_VENDOR;
+}
+
 /* Returns the id of the type to attach to; it is negative if there is none. */
 static int hook_type(const struct hook_prober *prober, const struct hook_site *site)
 {
-	bool event = site->type == HOOK_TP_BTF;
+	bool event = is_event(site);
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s%s", event ? "btf_trace_" : "", site->target);
@@ -140,8 +145,8 @@ static int check_calls(const struct hook_prober *prober, const struct hook_site 
 	int enabled;
 
 	/* KVM's code calls the tracepoint, whatever the compiler does. */
-	if (site->type == HOOK_TP_BTF)
-		return site->by_vendor && !vendor_is_known() ? HOOK_UNSURE : 0;
+	if (is_event(site))
+		return site->type == HOOK_TP_VENDOR && !vendor_is_known() ? HOOK_UNSURE : 0;
 	enabled = hook_is_enabled(site->target, prober->module_fd >= 0);
 	if (!enabled)
 		return -ENXIO;
@@ -160,6 +165,7 @@ static int load_nothing(const struct hook_prober *prober, const struct hook_site
 	};
 	static const enum bpf_attach_type attach_types[] = {
 		[HOOK_TP_BTF] = BPF_TRACE_RAW_TP,
+		[HOOK_TP_VENDOR] = BPF_TRACE_RAW_TP,
 		[HOOK_FENTRY] = BPF_TRACE_FENTRY,
 		[HOOK_FEXIT] = BPF_TRACE_FEXIT,
 	};
@@ -179,7 +185,7 @@ int hook_probe(const struct hook_prober *prober, const struct hook_site *site, i
 
 	if (id < 0)
 		return -ENOENT;
-	if (site->type != HOOK_TP_BTF && ftrace_is_off())
+	if (!is_event(site) && ftrace_is_off())
 		return -ENODEV;
 	program = load_nothing(prober, site, id);
 	if (program < 0)
@@ -196,6 +202,7 @@ void hook_name(const struct hook_site *site, char *text, size_t size)
 {
 	static const char * const types[] = {
 		[HOOK_TP_BTF] = "tp_btf",
+		[HOOK_TP_VENDOR] = "tp_btf",
 		[HOOK_FENTRY] = "fentry",
 		[HOOK_FEXIT] = "fexit",
 	};

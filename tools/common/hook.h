@@ -10,6 +10,7 @@
 
 enum hook_type {
 	HOOK_TP_BTF,	/* a tracepoint */
+	HOOK_TP_VENDOR,	/* a tracepoint that only the modules for CPUs call */
 	HOOK_FENTRY,	/* where a function begins */
 	HOOK_FEXIT,	/* where it returns */
 };
@@ -17,7 +18,6 @@ enum hook_type {
 struct hook_site {
 	enum hook_type type;
 	const char *target;
-	bool by_vendor;		/* a tracepoint that only the modules for CPUs call */
 };
 
 /* State that is shared by the probes of all hooks. */

@@ -8,7 +8,7 @@
 static const struct hook hooks[] = {
 	{
 		.metric = METRIC_EXITS, .measures = MEASURE_EXITS | MEASURE_VCPUS,
-		.site = { HOOK_TP_BTF, "kvm_exit", .by_vendor = true }, .programs = { "count_exit" },
+		.site = { HOOK_TP_VENDOR, "kvm_exit" }, .programs = { "count_exit" },
 	}, {
 		.metric = METRIC_CONVERSIONS, .measures = MEASURE_CONVERSIONS | MEASURE_REQUESTS,
 		.site = { HOOK_TP_BTF, "kvm_memattr_convert" }, .programs = { "count_convert" },
@@ -29,7 +29,7 @@ static const struct hook hooks[] = {
 		.programs = { "count_zap_stock" },
 	}, {
 		.metric = METRIC_EXIT_NS, .measures = MEASURE_EXIT_NS,
-		.site = { HOOK_TP_BTF, "kvm_entry", .by_vendor = true }, .programs = { "end_exit" },
+		.site = { HOOK_TP_VENDOR, "kvm_entry" }, .programs = { "end_exit" },
 	}, {
 		.metric = METRIC_USER_EXITS, .measures = MEASURE_USER_EXITS,
 		.site = { HOOK_FEXIT, "kvm_arch_vcpu_ioctl_run" }, .programs = { "count_user_exit" },

@@ -27,7 +27,7 @@ static const struct hook hooks[] = {
 		.note = "the latency includes the hook's own cost",
 	}, {
 		.metric = METRIC_FAULTS, .measures = MEASURE_FAULTS,
-		.site = { HOOK_TP_BTF, "kvm_page_fault", .by_vendor = true },
+		.site = { HOOK_TP_VENDOR, "kvm_page_fault" },
 		.programs = { "page_fault" },
 		.note = "counts what KVM is asked to resolve, MMIO too, but not the outcome",
 	}, {
