@@ -287,8 +287,8 @@ sub http {
 	like(ask("http://127.0.0.1:$PORT/other"), qr{^HTTP/1\.1 404 .*at /metrics}s, 'another path: says which');
 	like(ask("http://127.0.0.1:$PORT/"), qr{^HTTP/1\.1 200 .*at /metrics}s, 'and the first one');
 	like(ask(qw(-X POST --data-binary x), $URL), qr{^HTTP/1\.1 405 .*Allow: GET, HEAD\r\n}s, 'POST: not allowed');
-	my ($status, $out, $err) = run('curl', '-sS', '-v', $URL, $URL);
-	like($err, qr/Re-using existing connection/, 'a connection is good for many requests');
+	my ($status, $out, $err) = run('curl', '-sS', '-w', '%{num_connects} ', map { ('-o', '/dev/null', $_) } $URL, $URL);
+	is($out, '1 0 ', 'a connection is good for many requests') or diag($err);
 	fails_with('a port in use', 1, qr/cannot listen on :$PORT: Address already in use\n.*try: ss -ltnp/, $TOP,
 		   '--listen', ":$PORT");
 	hostile($file);
@@ -429,5 +429,6 @@ run_parts(PART_S, \%parts, sub {
 	documented();
 	in_vm('the part on the patched kernel', $ENV{MEMATTR_KERNEL} // 'patched', PART_S);
 	in_vm('the part on the stock kernel', 'stock', PART_S);
-	parsers_agree(qw(exact.text served.openmetrics served.text stock.text));
+	# On a given kernel, there is no part on the stock kernel.
+	parsers_agree(qw(exact.text served.openmetrics served.text), $ENV{MEMATTR_KERNEL} ? () : 'stock.text');
 });
