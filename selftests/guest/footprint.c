@@ -1,18 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Measures the memory that the VM takes. No file in /proc tells what a guest_memfd holds, and the
- * RSS of a process has only what the process maps. But a guest_memfd's pages cannot be swapped, and
- * go to the list of unevictable pages, which little else grows. They reach it in batches, so that
- * some dozens for each CPU may be missing.
+ * RSS of a process has only what the process maps. But cachestat() (Linux 6.5) counts the pages of
+ * any file.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "vmm.h"
 
 #define KIB	1024
+
+/* Debian 12's headers are older than the system call: see include/uapi/linux/mman.h. */
+#ifndef SYS_cachestat
+#define SYS_cachestat	451
+#endif
+
+struct file_range {
+	uint64_t offset;
+	uint64_t length;		/* 0: to the end of the file */
+};
+
+struct file_cache {
+	uint64_t pages;
+	uint64_t dirty;
+	uint64_t writeback;
+	uint64_t evicted;
+	uint64_t recently_evicted;
+};
 
 /* The value in a line like "VmRSS:   1234 kB", in bytes; -1 without such a line. */
 static int64_t field_bytes(const char *path, const char *name)
@@ -54,24 +73,25 @@ static int64_t memcg_bytes(const char *name)
 	return bytes;
 }
 
-int64_t unevictable_bytes(void)
+static int64_t gmem_bytes(int gmem_fd)
 {
-	return field_bytes("/proc/meminfo", "Unevictable");
+	struct file_range whole = { 0 };
+	struct file_cache cache;
+
+	if (syscall(SYS_cachestat, gmem_fd, &whole, &cache, 0))
+		return -1;
+	return (int64_t)cache.pages * GUEST_PAGE_SIZE;
 }
 
 void measure_footprint(const struct vm *vm, struct footprint *footprint)
 {
-	int64_t unevictable = unevictable_bytes();
-
 	*footprint = (struct footprint) {
 		.anonymous = field_bytes("/proc/self/smaps_rollup", "Anonymous"),
 		.rss = field_bytes("/proc/self/smaps_rollup", "Rss"),
-		.gmem = -1,
+		.gmem = gmem_bytes(vm->gmem_fd),
 		.memcg_current = memcg_bytes("memory.current"),
 		.memcg_peak = memcg_bytes("memory.peak"),
 	};
-	if (vm->unevictable_start_bytes >= 0 && unevictable >= vm->unevictable_start_bytes)
-		footprint->gmem = unevictable - vm->unevictable_start_bytes;
 	footprint->resident = footprint->gmem < 0 || footprint->anonymous < 0 ? -1 :
 			      footprint->gmem + footprint->anonymous;
 }

@@ -317,7 +317,6 @@ int vm_create(struct vm *vm, const struct options *opt)
 	pthread_condattr_t monotonic;
 
 	vm->opt = opt;
-	vm->unevictable_start_bytes = unevictable_bytes();
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -99,7 +99,6 @@ struct vm {
 	uint8_t *control;
 	uint64_t control_bytes;
 	uint8_t *work;			/* shared work memory; in place a mapping of the guest_memfd */
-	int64_t unevictable_start_bytes;	/* see footprint.c */
 	struct replay *replay;		/* NULL: a scenario of our own */
 	struct vcpu vcpus[MAX_VCPUS];
 	unsigned int vcpus_alive;
@@ -126,7 +125,6 @@ struct footprint {
 };
 
 /* footprint.c */
-int64_t unevictable_bytes(void);
 void measure_footprint(const struct vm *vm, struct footprint *footprint);
 
 /* vm.c; these return 0, or -1 after vm_fail(). */
