@@ -1,37 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Measures the memory that the VM takes. No file in /proc tells what a guest_memfd holds, and the
- * RSS of a process has only what the process maps. But cachestat() (Linux 6.5) counts the pages of
- * any file.
+ * RSS of a process has only what the process maps. But cachestat() counts the pages of any file.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "testvm.h"
 #include "vmm.h"
 
 #define KIB	1024
-
-/* Debian 12's headers are older than the system call: see include/uapi/linux/mman.h. */
-#ifndef SYS_cachestat
-#define SYS_cachestat	451
-#endif
-
-struct file_range {
-	uint64_t offset;
-	uint64_t length;		/* 0: to the end of the file */
-};
-
-struct file_cache {
-	uint64_t pages;
-	uint64_t dirty;
-	uint64_t writeback;
-	uint64_t evicted;
-	uint64_t recently_evicted;
-};
 
 /* The value in a line like "VmRSS:   1234 kB", in bytes; -1 without such a line. */
 static int64_t field_bytes(const char *path, const char *name)
@@ -73,22 +53,14 @@ static int64_t memcg_bytes(const char *name)
 	return bytes;
 }
 
-static int64_t gmem_bytes(int gmem_fd)
-{
-	struct file_range whole = { 0 };
-	struct file_cache cache;
-
-	if (syscall(SYS_cachestat, gmem_fd, &whole, &cache, 0))
-		return -1;
-	return (int64_t)cache.pages * GUEST_PAGE_SIZE;
-}
-
 void measure_footprint(const struct vm *vm, struct footprint *footprint)
 {
+	int64_t pages = gmem_pages(vm->gmem_fd);
+
 	*footprint = (struct footprint) {
 		.anonymous = field_bytes("/proc/self/smaps_rollup", "Anonymous"),
 		.rss = field_bytes("/proc/self/smaps_rollup", "Rss"),
-		.gmem = gmem_bytes(vm->gmem_fd),
+		.gmem = pages < 0 ? -1 : pages * (int64_t)GUEST_PAGE_SIZE,
 		.memcg_current = memcg_bytes("memory.current"),
 		.memcg_peak = memcg_bytes("memory.peak"),
 	};

@@ -7,9 +7,28 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "testvm.h"
+
+/* Debian 12's headers are older than the system call: see include/uapi/linux/mman.h. */
+#ifndef SYS_cachestat
+#define SYS_cachestat	451
+#endif
+
+struct file_range {
+	uint64_t offset;
+	uint64_t length;		/* 0: to the end of the file */
+};
+
+struct file_cache {
+	uint64_t pages;
+	uint64_t dirty;
+	uint64_t writeback;
+	uint64_t evicted;
+	uint64_t recently_evicted;
+};
 
 /* Control registers, as the processor manuals name their bits. */
 #define CR0_PE		(1ull << 0)
@@ -93,6 +112,14 @@ int try_create_gmem(int vm_fd, uint64_t size, uint64_t flags)
 	int fd = ioctl(vm_fd, KVM_CREATE_GUEST_MEMFD, &gmem);
 
 	return fd < 0 ? -errno : fd;
+}
+
+int64_t gmem_pages(int gmem_fd)
+{
+	struct file_range whole = { 0 };
+	struct file_cache cache;
+
+	return syscall(SYS_cachestat, gmem_fd, &whole, &cache, 0) ? -errno : (int64_t)cache.pages;
 }
 
 bool converts_in_place(void)

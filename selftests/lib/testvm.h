@@ -44,6 +44,8 @@ int create_gmem(int vm_fd, uint64_t size);
 int try_create_gmem(int vm_fd, uint64_t size, uint64_t flags);
 /* Whether kvm.gmem_in_place_conversion is on. */
 bool converts_in_place(void);
+/* How many pages the file has, or an errno as a negative number: Linux before 6.5 does not tell. */
+int64_t gmem_pages(int gmem_fd);
 int try_punch(int gmem_fd, uint64_t offset, uint64_t size);
 int try_set_region(int vm_fd, const struct kvm_userspace_memory_region2 *region);
 /* Uses @gmem_fd from offset 0 on unless it is -1. A size of 0 deletes the memslot. */
