@@ -4,58 +4,20 @@
  * nor reclaims memory for a hugepage, and counts what it refused. The VM should be small: all of its memory is
  * allocated once.
  */
-#define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 
 #include "files.h"
+#include "fragment.h"
 #include "huge.h"
 #include "tap.h"
 
 #define REFUSED		16u			/* hugepages that the guest asks for in vain */
-#define KEPT_EACH	(BLOCK_PAGES / 2)	/* of so many pages of the host, one stays allocated */
-#define SPARE_BYTES	(48ull << 20)		/* of the host's memory, which are not touched */
-
-/* Adds up the numbers of lines that begin with @name. */
-static uint64_t sum_of(const char *path, const char *name)
-{
-	static char text[1 << 16];
-	uint64_t sum = 0;
-	char *line, *lines;
-
-	read_file(path, text, sizeof(text));
-	for (line = strtok_r(text, "\n", &lines); line; line = strtok_r(NULL, "\n", &lines)) {
-		if (!strncmp(line, name, strlen(name)))
-			sum += strtoull(line + strcspn(line, " "), NULL, 10);
-	}
-	return sum;
-}
-
-static uint64_t available_bytes(void)
-{
-	return sum_of("/proc/meminfo", "MemAvailable:") << 10;
-}
 
 /* How often a task has had to free or compact memory before it got some. */
 static uint64_t stalls(void)
 {
-	return sum_of("/proc/vmstat", "allocstall") + sum_of("/proc/vmstat", "compact_stall");
-}
-
-/* Allocates almost all memory, and frees all pages but one of KEPT_EACH. */
-static uint8_t *fragment(uint64_t bytes)
-{
-	uint8_t *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	check(memory == MAP_FAILED ? -1 : 0, "mmap");
-	check(madvise(memory, bytes, MADV_NOHUGEPAGE), "MADV_NOHUGEPAGE");
-	check(madvise(memory, bytes, MADV_POPULATE_WRITE), "MADV_POPULATE_WRITE");
-	for (uint64_t kept = 0; kept + KEPT_EACH * PAGE <= bytes; kept += KEPT_EACH * PAGE)
-		check(madvise(memory + kept + PAGE, (KEPT_EACH - 1) * PAGE, MADV_DONTNEED), "MADV_DONTNEED");
-	return memory;
+	return sum_of_lines("/proc/vmstat", "allocstall") + sum_of_lines("/proc/vmstat", "compact_stall");
 }
 
 /* The guest uses a page of each block, beginning with @block, until KVM refuses a hugepage. Returns the next block. */
@@ -100,21 +62,18 @@ static bool becomes_huge(uint64_t block, uint64_t hugepages)
 
 void test_huge_fragmented(void)
 {
-	const uint64_t bytes = (available_bytes() - SPARE_BYTES) / (KEPT_EACH * PAGE) * (KEPT_EACH * PAGE);
 	uint64_t block, hugepages;
-	uint8_t *memory;
+	struct fragments fragments;
 
-	/* Nothing but this test shall have the memory compacted. */
-	write_file("/proc/sys/vm/compaction_proactiveness", "0");
 	create_work(WORK_PAGES_MAX, INIT_PRIVATE_FLAGS);
 	warm_up(&vm.vcpus[0]);
-	memory = fragment(bytes);
+	fragments = fragment_memory();
 	block = use_up_blocks(0);
 	printf("# %" PRIu64 " MiB available, %" PRIu64 " hugepages were\n", available_bytes() >> 20, block - 1);
 	ok(vm_stat("gmem_huge_refused") == 1 && available_bytes() > 2 * REFUSED * BLOCK_PAGES * PAGE,
 	   "there is memory for many hugepages, but not in one piece");
 	test_refused(block);
-	check(munmap(memory, bytes), "munmap");
+	free_fragments(&fragments);
 	hugepages = vm_stat("pages_2m");
 	ok(becomes_huge(block + REFUSED, hugepages), "the host's memory is whole again: the guest gets a hugepage");
 	ok(guest_reads_blocks(0, block + REFUSED) && vm_stat("pages_2m") == hugepages + 1,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,4 +37,18 @@ void read_file(const char *path, char *text, size_t size)
 		err(1, "%s", path);
 	text[fread(text, 1, size - 1, file)] = '\0';
 	fclose(file);
+}
+
+uint64_t sum_of_lines(const char *path, const char *name)
+{
+	static char text[1 << 16];
+	uint64_t sum = 0;
+	char *line, *lines;
+
+	read_file(path, text, sizeof(text));
+	for (line = strtok_r(text, "\n", &lines); line; line = strtok_r(NULL, "\n", &lines)) {
+		if (!strncmp(line, name, strlen(name)))
+			sum += strtoull(line + strcspn(line, " "), NULL, 10);
+	}
+	return sum;
 }

@@ -4,6 +4,7 @@
 #define FILES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Returns 0 or an errno. */
 int try_write_file(const char *path, const char *text);
@@ -11,5 +12,7 @@ int try_write_file(const char *path, const char *text);
 void write_file(const char *path, const char *text);
 /* Reads at most @size - 1 bytes, and terminates them. */
 void read_file(const char *path, char *text, size_t size);
+/* Adds up the numbers of the lines that begin with @name, of at most 64 KiB. */
+uint64_t sum_of_lines(const char *path, const char *name);
 
 #endif
