@@ -4,16 +4,19 @@
  * instructions, in a VM that counts these instead of time (selftests/vm/run --icount). And what memory a sparse
  * guest takes.
  *
- * usage: hugepages-cost [POLICY.bpf.o|none]
+ * usage: hugepages-cost [POLICY.bpf.o|none] [fragmented]
  *
- * The policy, if any, governs all of the VMs. Prints "NAME VALUE" a line. If guest_memfds have no hugepages, the same
+ * The policy, if any, governs all of the VMs. With "fragmented", measures faults on a host that has no hugepages to
+ * give. Prints "NAME VALUE" a line. If guest_memfds have no hugepages, the same
  * is done with small pages.
  */
 #include <err.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench.h"
+#include "fragment.h"
 #include "kvmstat.h"
 #include "policy.h"
 #include "walker.h"
@@ -29,11 +32,13 @@ static void print(const char *name, uint64_t value)
 	fflush(stdout);
 }
 
-static struct walker start_private(uint64_t size)
+/* The file is left open in @gmem_fd. */
+static struct walker start_private(uint64_t size, int *gmem_fd)
 {
 	struct walker guest = create_walker();
 
-	set_memslot(guest.vm_fd, 0, AREA_GPA, size, map_memory(AREA_GPA, size), create_gmem(guest.vm_fd, size));
+	*gmem_fd = create_gmem(guest.vm_fd, size);
+	set_memslot(guest.vm_fd, 0, AREA_GPA, size, map_memory(AREA_GPA, size), *gmem_fd);
 	set_attributes(guest.vm_fd, AREA_GPA, size, PRIVATE);
 	return guest;
 }
@@ -59,7 +64,8 @@ static void read_all(struct walker *guest, const char *name, uint64_t offset, ui
 
 static void convert_pages(void)
 {
-	struct walker guest = start_private(SIZE);
+	int gmem_fd;
+	struct walker guest = start_private(SIZE, &gmem_fd);
 
 	run_walker(&guest, guest_walk, AREA_GPA, SIZE / PAGE, PAGE);
 	/* Once for what is allocated at the first time and kept. */
@@ -74,35 +80,48 @@ static void convert_pages(void)
 	read_all(&guest, "faults-private", 0, PAGE);
 	print("huge-again", kvm_stat(guest.vm_fd, "pages_2m"));
 	destroy_walker(&guest);
-}
-
-/* Pages in files of the whole machine, of which guest_memfds are some. */
-static uint64_t file_pages(void)
-{
-	FILE *vmstat = fopen("/proc/vmstat", "re"), *refresh = fopen("/proc/sys/vm/stat_refresh", "we");
-	unsigned long long pages = 0;
-	char line[128];
-
-	if (!vmstat || !refresh)
-		err(1, "/proc");
-	/* The counts of all CPUs are added up. */
-	fputs("1\n", refresh);
-	fclose(refresh);
-	while (fgets(line, sizeof(line), vmstat) && sscanf(line, "nr_file_pages %llu", &pages) != 1)
-		;
-	fclose(vmstat);
-	return pages;
+	close(gmem_fd);
 }
 
 /* One page of each 2 MiB is read. Prints how many pages the guest_memfd has then. */
 static void read_sparsely(void)
 {
-	struct walker guest = start_private(SPARSE_SIZE);
-	const uint64_t before = file_pages();
+	int gmem_fd;
+	struct walker guest = start_private(SPARSE_SIZE, &gmem_fd);
 
 	run_walker(&guest, guest_walk, AREA_GPA, SPARSE_SIZE / BLOCK, BLOCK);
-	print("sparse-pages", file_pages() - before);
+	print("sparse-pages", gmem_pages(gmem_fd));
 	destroy_walker(&guest);
+	close(gmem_fd);
+}
+
+/* Prints the longest of the runs in each of which the guest reads one page for the first time. */
+static void read_singly(struct walker *guest, uint64_t gpa)
+{
+	uint64_t longest = 0;
+
+	for (uint64_t offset = 0; offset < SIZE; offset += PAGE) {
+		guest->ns = 0;
+		run_walker(guest, guest_walk, gpa + offset, 1, PAGE);
+		longest = guest->ns > longest ? guest->ns : longest;
+	}
+	print("fragmented-longest", longest);
+}
+
+/* The host has memory, but no hugepages. */
+static void use_fragments(void)
+{
+	struct fragments fragments = fragment_memory();
+	int gmem_fd;
+	struct walker guest = start_private(2 * SIZE, &gmem_fd);
+
+	run_walker(&guest, guest_walk, AREA_GPA, SIZE / PAGE, PAGE);
+	print("fragmented-walk", guest.ns / (SIZE / PAGE));
+	read_singly(&guest, AREA_GPA + SIZE);
+	print("fragmented-huge", kvm_stat(guest.vm_fd, "pages_2m"));
+	destroy_walker(&guest);
+	close(gmem_fd);
+	free_fragments(&fragments);
 }
 
 int main(int argc, char **argv)
@@ -110,7 +129,11 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "none") && !bpf_map__attach_struct_ops(load_policy(argv[1], -1)))
 		err(1, "cannot attach %s", argv[1]);
 
-	convert_pages();
-	read_sparsely();
+	if (argc > 2 && !strcmp(argv[2], "fragmented")) {
+		use_fragments();
+	} else {
+		convert_pages();
+		read_sparsely();
+	}
 	return 0;
 }

@@ -45,4 +45,6 @@ share_at_most 101 "the first becomes private" to-private-first never
 share_at_most 101 "the last one does" to-private-last never
 at_most 2 "both are private: faults of the guest that uses all of the 2 MiB" faults-private
 ok "it has 32 hugepages again" [ "$(value always huge-again)" = 32 ]
+share_at_most 102 "the host has no hugepages: the guest walks through 64 MiB, instructions" fragmented-walk never
+ok "it got one at most" [ "$(value always fragmented-huge)" -le 1 ]
 finish
