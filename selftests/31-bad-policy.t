@@ -92,6 +92,8 @@ for ret in 1 -512 -100000; do
 done
 ok "KVM would never ask the policy" fails 3 'gmem_huge decides .* /sys/module/kvm/parameters/gmem_huge_pages is never$' \
 	'load KVM with kvm.gmem_huge_pages=policy' timeout 60 $policy load gmem_huge --pid $vm
+ok "nor this one" fails 3 'gmem_gate decides .* /sys/module/kvm/parameters/gmem_in_place_conversion is N$' \
+	'load KVM with kvm.gmem_in_place_conversion=1' timeout 60 $policy load gmem_gate --pid $vm
 ok "vm_attach: a parameter is out of range" fails 2 'out of its range' 'memattr-policy params' \
 	$policy load $fault --pid $vm attach_ret=-34
 ok "vm_fd is no VM" vm EINVAL attach $fault null

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HUGE_PAGES "/sys/module/kvm/parameters/gmem_huge_pages"
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define KVM_PARAMETERS "/sys/module/kvm/parameters/"
 
 static int no_vm_fd(const struct vm *vm, int err)
 {
@@ -31,31 +32,52 @@ static int no_vm_fd(const struct vm *vm, int err)
 			 text, strerror(-err));
 }
 
+/* Callbacks that KVM calls only if a parameter of the module has a value. */
+static const struct {
+	const char *callback, *parameter, *value, *shown, *about;
+} depends[] = {
+	{ "gmem_block", "gmem_huge_pages", "policy", "policy", "hugepages of guest_memfds" },
+	{ "gmem_fault", "gmem_in_place_conversion", "Y", "1", "the host's access to guest_memfds" },
+};
+
+/* If the parameter is not there, the kernel does not have the callback: not this one's error. */
+static bool has_value(const char *parameter, const char *expected, char value[static 16])
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), KVM_PARAMETERS "%s", parameter);
+	file = fopen(path, "re");
+	if (!file)
+		return true;
+	if (fscanf(file, "%15s", value) != 1)
+		value[0] = '\0';
+	fclose(file);
+	return !strcmp(value, expected);
+}
+
 /* A policy that KVM never asks would seem to work. */
 static int check_asked(const struct policy *policy)
 {
-	static const char *const others[] = { "convert", "zap", "prefault", "gmem_fault" };
-	FILE *parameter;
-	char value[16] = "";
+	static const char *const always[] = { "convert", "zap", "prefault" };
+	char value[LENGTH(depends)][16], next[DIAG_TEXT_LEN];
+	int never = -1;
 
-	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-		if (policy_has_callback(policy, others[i]))
+	for (size_t i = 0; i < LENGTH(always); i++)
+		if (policy_has_callback(policy, always[i]))
 			return EXIT_OK;
-	if (!policy_has_callback(policy, "gmem_block"))
+	for (size_t i = 0; i < LENGTH(depends); i++) {
+		if (!policy_has_callback(policy, depends[i].callback))
+			continue;
+		if (has_value(depends[i].parameter, depends[i].value, value[i]))
+			return EXIT_OK;
+		never = i;
+	}
+	if (never < 0)
 		return EXIT_OK;
-
-	/* If the parameter is not there, the kernel does not have the callback. */
-	parameter = fopen(HUGE_PAGES, "re");
-	if (!parameter)
-		return EXIT_OK;
-	if (fscanf(parameter, "%15s", value) != 1)
-		value[0] = '\0';
-	fclose(parameter);
-	if (!strcmp(value, "policy"))
-		return EXIT_OK;
-	return diag_fail(EXIT_SYSTEM, "load KVM with kvm.gmem_huge_pages=policy",
-			 "%s decides about hugepages of guest_memfds only, and KVM asks no policy about them: "
-			 HUGE_PAGES " is %s", policy->name, value);
+	snprintf(next, sizeof(next), "load KVM with kvm.%s=%s", depends[never].parameter, depends[never].shown);
+	return diag_fail(EXIT_SYSTEM, next, "%s decides about %s only, and KVM asks no policy about that: "
+			 KVM_PARAMETERS "%s is %s", policy->name, depends[never].about, depends[never].parameter, value[never]);
 }
 
 int attach_open(const struct options *options, struct policy *policy)
