@@ -61,7 +61,7 @@ lint: tools guest tests bench-tests ## check the code with shellcheck, perl, cla
 	@.ci/deps $(LINT_PACKAGES)
 	@.ci/lint
 
-bench: kernel kernel-stock bench-tests ## count instructions, stock against patched (BENCH=attributes runs only that benchmark)
+bench: kernel kernel-stock tools policies guest bench-tests ## count instructions, stock against patched (BENCH=attributes runs only that benchmark)
 	@bench/run $(BENCH)
 
 kernel: deps ## build the patched kernel for the test VM
