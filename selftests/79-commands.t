@@ -162,6 +162,7 @@ sub install_rest {
 	$ENV{PATH} = POSIX::getcwd() . "/build/bin:$ENV{PATH}";
 	$ENV{KVM_SW_PROTECTED_VM} = 'y';
 	for ('mkdir -p /var/lib/prometheus/node-exporter', 'cp ' . WRITTEN . '/*.bpf.o build/bpf',
+	     'install -D -t /usr/share/memattr tools/scripts/*',
 	     -d $modules ? ("install -D -t /lib/modules/$release/kernel $modules/*.ko",
 			    "install -D -t /lib/modules/$release/updates/memattr " .
 				    "\$(kernel-patches/kernel modules $release)/kvm*.ko",
