@@ -211,6 +211,11 @@ sub wait_for_free_kvm {
 my $running = 'nothing';
 $SIG{ALRM} = sub { die "no end of: $running\n" };
 
+# A command as a part of a test's name, which has one line.
+sub title {
+	return shift =~ s/(?: \\)?\n */ /gr;
+}
+
 sub runs {
 	my ($shell, $name, $command, $shown) = @_;
 	my $quoted = ($running = $command) =~ s/'/'\\''/gr;
@@ -221,7 +226,7 @@ sub runs {
 	print {$shell->{in}} "eval '$quoted' </dev/null >/tmp/printed 2>&1; echo \$?\n";
 	my $status = readline($shell->{out}) // 'gone';
 	my $printed = read_file('/tmp/printed');
-	is($status, "0\n", "$name: $command") or diag($printed);
+	is($status, "0\n", "$name: " . title($command)) or diag($printed);
 	is(join("\n", missing_of($shown, $printed)), '', "$name: and prints what the page shows") or diag($printed) if $shown;
 }
 
@@ -236,7 +241,7 @@ sub begins {
 		defined(my $line = readline $process->{out}) or last;
 		$process->{text} .= $line;
 	}
-	like($process->{text}, $said, "$name: begins: $command");
+	like($process->{text}, $said, "$name: begins: " . title($command));
 	return $process;
 }
 
@@ -244,7 +249,7 @@ sub ends {
 	my ($name, $process) = @_;
 
 	kill 'INT', -$process->{pid};
-	is(stop($process), $process->{status}, "$name: Ctrl-C ends it: $process->{command}") or diag($process->{text});
+	is(stop($process), $process->{status}, "$name: Ctrl-C ends it: " . title($process->{command})) or diag($process->{text});
 }
 
 sub shows {
