@@ -61,7 +61,7 @@ lint: tools guest tests bench-tests ## check the code with shellcheck, perl, cla
 	@.ci/deps $(LINT_PACKAGES)
 	@.ci/lint
 
-bench: kernel kernel-stock bench-tests ## count instructions, stock against patched (BENCH=attributes runs only that benchmark)
+bench: kernel kernel-stock tools policies guest bench-tests ## count instructions, stock against patched (BENCH=attributes runs only that benchmark)
 	@bench/run $(BENCH)
 
 kernel: deps ## build the patched kernel for the test VM
@@ -132,13 +132,16 @@ policies: ## build the BPF policies into build/bpf
 guest: ## build the workload VMM into build/bin
 tests: kvm-tests policy-tests tool-tests bench-tests store-tests fuzz-tests
 
-install: tools policies ## install tools, policies, their header and manuals to PREFIX (/usr/local), below DESTDIR
+install: tools policies ## install tools, scripts, policies, their header and manuals to PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/memattr $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(B)/bin/memattr-policy $(B)/bin/memattr-top \
 		$(B)/bin/prefault-trace $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 $(B)/bpf/*.bpf.o $(DESTDIR)$(PREFIX)/lib/memattr
 	install -d $(DESTDIR)$(PREFIX)/include/memattr
 	install -m 644 bpf/include/memattr.bpf.h $(DESTDIR)$(PREFIX)/include/memattr
+	install -d $(DESTDIR)$(PREFIX)/share/memattr
+	install -m 644 tools/scripts/*.bt $(DESTDIR)$(PREFIX)/share/memattr
+	install -m 755 tools/scripts/recording $(DESTDIR)$(PREFIX)/share/memattr
 	$(if $(wildcard docs/man/*.8),install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8)
 
 # --- packages ------------------------------------------------------------

@@ -76,6 +76,7 @@ check_installation()	# RELEASE
 	for tool in memattr-policy memattr-top prefault-trace memattr-guest; do
 		ok "$1: $tool runs" in_root $tool --version
 	done
+	ok "$1: the script for recordings runs" in_root /usr/share/memattr/recording --help
 	ok "$1: memattr-policy finds the policies" says '^parameters of ratelimit' 'memattr-policy params ratelimit'
 	ok "$1: the doctor finds the kernel's modules" says '"1 installed kernels have patched modules, and none has' \
 		'memattr-policy doctor --json'

@@ -7,6 +7,19 @@
 bench/page >"$tmp/page"
 ok "docs/performance.md is made of the results" cmp "$tmp/page" docs/performance.md
 
+# Other versions of gnuplot draw otherwise.
+plots_are_of_results()
+{
+	for plot in "$tmp"/plots/*.svg; do
+		grep -q '</svg>' "$plot" && [ "$(tail -n 1 "$plot")" = "$(tail -n 1 "bench/results/${plot##*/}")" ] || return 1
+	done
+}
+mkdir "$tmp/plots"
+ok "plots are drawn" bench/plots "$tmp/plots"
+ok "those that are saved are made of the results" plots_are_of_results
+shown=$(sed -n 's/^.*](\.\.\/bench\/results\/\(.*\.svg\))$/\1/p' docs/performance.md | sort)
+ok "all are on the page, and no other" test "$shown" = "$(cd "$tmp/plots" && ls -- *.svg)"
+
 mkdir "$tmp/a" "$tmp/b"
 echo '[{"work": "walk", "cost": 1000, "faults": 3}, {"work": "sparse", "cost": 10}]' >"$tmp/a/some.json"
 

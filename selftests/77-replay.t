@@ -45,6 +45,16 @@ sub record {
 	unlike(read_file('/tmp/perf.err') . $said, qr/lost/i, 'nothing is lost');
 }
 
+# tools/scripts/recording says of it, among other lines, these.
+sub recording_says {
+	my ($name, $path, @lines) = @_;
+	my ($code, $out, $said) = run('tools/scripts/recording', $path);
+
+	ok($code == 0 && $said eq '', "$name: recording sums it up") or diag($out, $said);
+	like($out, $_, "$name: and says $_") for @lines;
+	return $out;
+}
+
 # What happened in a recording, in the work memory.
 sub happened {
 	my $path = shift;
@@ -73,6 +83,12 @@ sub same {
 
 	record('/tmp/original', @args);
 	my $original = happened('/tmp/original');
+	my ($row, $faults) = (sprintf('%dK +%d +%d', $summary->{chunk_bytes} / 1024, @$summary{qw(to_private to_shared)}),
+			      $summary->{stage2_faults});
+	my $said = recording_says($name, '/tmp/original', qr/: $original->{conversions} conversions in /,
+				  qr/^  size .*\n(?:  \d.*\n)*?  $row\n/m);
+	my ($mapped, $rest) = $said =~ /^  faults: (\d+), (\d+) more/m;
+	is(($mapped // 0) + ($rest // 0), $faults, "$name: and says how many faults the guest has had");
 	record('/tmp/again', '--replay', '/tmp/original', @$options);
 	my $again = happened('/tmp/again');
 	for my $what (qw(conversions pages touches)) {
@@ -155,6 +171,33 @@ sub test_counts {
 	     'the summary as text');
 }
 
+# Needs no VM.
+sub test_summary {
+	my $folder = shift;
+	my $conversions = EVENTS / EVENTS_PER_CONVERSION;
+	my $faults = EVENTS - $conversions;
+
+	write_file("$folder/mixed", mixed_recording());
+	recording_says('every kind of line', "$folder/mixed",
+		       qr/^VM 7, process 9: 3 conversions in 0\.500 s, 1 more failed, 0 changed nothing$/m,
+		       qr/^  size +to private +to shared\n  4K +0 +1\n  8K +0 +1\n  64K +1 +0\n  to and fro: 0 ranges/m,
+		       qr/^  faults: 4, 1 more mapped nothing; 0 pages mapped ahead\n  level .*\n  4K +1 +3\n/m,
+		       qr/^  used after a conversion: 3 of 3, after 100000 us \(median\), 300000 us \(longest\)$/m,
+		       qr/^VM 8, process 9: 0 conversions .*\n.*\n  faults: 1, 0 more /m);
+	my @turns = map { conversion('vmm 11', $_, 7, $gfn, 512, $_ & 1 ? ('0', '0x8') : ('0x8', '0'), 0) } 1 .. 60;
+	write_file("$folder/turns", join '', @turns, fault('vmm 11', 61, 7, 0, WORK_GPA + 511 * PAGE, 0, FIXED));
+	recording_says('a range that turns', "$folder/turns",
+		       qr/^  2M +30 +30\n  to and fro: 1 ranges, 59 times\n +0x100000000 +2M  59 times$/m,
+		       qr/^  used after a conversion: 1 of 60, after 1000000 us/m);
+	recording_says('a million events', "$folder/million", qr/: $conversions conversions in /,
+		       qr/^  faults: $faults, 0 more /m);
+	fails_with('recording: there is nothing in it', 1, qr/no event.*\ntry: perf record/, 'tools/scripts/recording', '/dev/null');
+	fails_with('recording: no such file', 2, qr/cannot read/, 'tools/scripts/recording', '/nonexistent');
+	fails_with('recording: no such option', 2, qr/cannot read --json/, 'tools/scripts/recording', '--json');
+	my ($code, $out) = run('tools/scripts/recording', '--help');
+	ok($code == 0 && $out =~ /^usage: recording/, 'recording --help');
+}
+
 # Steps on different vCPUs that are about the same page keep their order, however fast they go.
 sub test_order {
 	write_file('/tmp/order', join '', map { conversion('CPU ' . $_ % 3 . '/KVM 1' . $_ % 3, 1, 7, $gfn, 512,
@@ -213,6 +256,7 @@ run_parts(LIMIT_S, \%parts, sub {
 
 	test_usage();
 	write_million("$folder/million");
+	test_summary($folder);
 	in_vm('all', [$kernel, '--with', "$folder/million"], LIMIT_S, "$folder/million");
 	in_vm('in_place', [$kernel, '--append', 'kvm.gmem_in_place_conversion=1'], LIMIT_S);
 });

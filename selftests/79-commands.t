@@ -9,6 +9,7 @@ use warnings;
 use Encode ();
 use FindBin;
 use List::Util ();
+use Storable ();
 use Test::More;
 use lib "$FindBin::Bin/lib";
 use Tool;
@@ -18,7 +19,7 @@ use constant {
 	# The least size of a screen: each is as wide as the page shows it.
 	WIDTH => 80,
 	HEIGHT => 30,
-	# Where the policies are built that a page tells its reader to write.
+	# Where the policies are built that a page tells its reader to write, and what each VM is to run is kept.
 	WRITTEN => 'build/selftests/commands',
 };
 
@@ -26,12 +27,11 @@ my $checkout = "$FindBin::Bin/..";
 my @pages = ('README.md', glob "$checkout/docs/*.md");
 my %kinds = map { $_ => 1 } qw(sh console text c ini promql);
 
-# The hosts on which commands run, with vm/run's options. A page about installation is about Debian's own kernel, and
-# who holds a page is a question only where KVM converts in place.
+# The hosts on which commands run, with vm/run's options. A page about installation is about Debian's own kernel. There KVM
+# converts in place as well, as only then it is a question who holds a page.
 my %hosts = (
 	patched => ['patched'],
-	in_place => ['patched', '--append', 'kvm.gmem_in_place_conversion=1'],
-	debian => ['debian'],
+	debian => ['debian', '--append', 'kvm.gmem_in_place_conversion=1'],
 );
 
 sub host_of {
@@ -41,8 +41,7 @@ sub host_of {
 
 	my $commands = join "\n", map { $_->[0] } @{$block->{commands}};
 
-	return 'debian' if $block->{where} =~ m{^docs/install\.md:} || $commands =~ /^modprobe /m;
-	return $commands =~ /^memattr-policy why/m ? 'in_place' : 'patched';
+	return $block->{page} eq 'docs/install.md' || $commands =~ /^(?:modprobe|memattr-policy why) /m ? 'debian' : 'patched';
 }
 
 # Commands that begin with this do not run here.
@@ -54,6 +53,7 @@ my %not_run = (
 	'reboot' => 'would end the test VM',
 	'systemctl ' => 'the test VM has no systemd; 76-units.t has',
 	'journalctl ' => 'the test VM has no journal',
+	'dir=$(kernel-patches/kernel modules $(uname -r))' => 'has run before the VM was started',
 	'dir=$(kernel-patches/kernel modules RELEASE)' => 'RELEASE is for the reader to fill in',
 	'for m in $dir/kvm*.ko; do' => 'sign-file is in a package for each kernel; 75-secure-boot.t loads signed modules',
 );
@@ -65,7 +65,7 @@ my @stay = (
 	# Nobody holds a page here.
 	[qr/^memattr-policy why/, qr/waiting for a conversion/, 7],
 	[qr/^memattr-top .*--(?:listen|textfile)/, qr/./],
-	[qr/^bpftrace/, qr/^\d+$/m],
+	[qr/^bpftrace -e/, qr/^(?=.*^kprobe \d+$)(?=.*^kfunc \d+$)/ms],
 );
 
 # Screens, which a digit or q tells what to do.
@@ -86,7 +86,7 @@ sub commands_of {
 	return @commands;
 }
 
-# The blocks of a page: {where, section, kind, text}, and commands as [COMMAND, WHAT IT PRINTS].
+# The blocks of a page: {page, where, section, kind, text}, and commands as [COMMAND, WHAT IT PRINTS].
 sub blocks_of {
 	my $page = shift;
 	my ($number, $section, $block, @blocks) = (0, {});
@@ -110,6 +110,7 @@ sub blocks_of {
 	}
 	push @blocks, { %$block, kind => 'a fence without an end' } if $block;
 	for (@blocks) {
+		$_->{page} = $page;
 		$_->{commands} = $_->{kind} eq 'sh' ? [map { [$_, ''] } commands_of($_->{text})] : [];
 		push @{$_->{commands}}, [$1, $2] while $_->{kind} eq 'console' && $_->{text} =~ /^\$ (.*)\n((?:(?!\$ ).*\n)*)/mg;
 	}
@@ -156,15 +157,16 @@ sub enter_copy {
 # What a host has installed that this VM lacks: the running kernel's own modules, as far as KVM needs them, ours from the
 # package, and what the pages take for given.
 sub install_rest {
+	my $modules_built = shift;
 	my $release = (POSIX::uname())[2];
 	my $modules = "$ENV{MEMATTR_CACHE}/debian/$release/image/modules";
 
 	$ENV{PATH} = POSIX::getcwd() . "/build/bin:$ENV{PATH}";
-	$ENV{KVM_SW_PROTECTED_VM} = 'y';
+	$ENV{dir} = $modules_built;
 	for ('mkdir -p /var/lib/prometheus/node-exporter', 'cp ' . WRITTEN . '/*.bpf.o build/bpf',
+	     'install -D -t /usr/share/memattr tools/scripts/*',
 	     -d $modules ? ("install -D -t /lib/modules/$release/kernel $modules/*.ko",
-			    "install -D -t /lib/modules/$release/updates/memattr " .
-				    "\$(kernel-patches/kernel modules $release)/kvm*.ko",
+			    "install -D -t /lib/modules/$release/updates/memattr $modules_built/kvm*.ko",
 			    "cd /lib/modules/$release && touch modules.order modules.builtin modules.builtin.modinfo && depmod") : ()) {
 		system('sh', '-c', $_) and die "$_: $?";
 	}
@@ -193,19 +195,38 @@ sub start_shell {
 	return $shell;
 }
 
+# A command may exchange KVM only when nothing holds it any more: the kernel frees BPF programs some time after their tool
+# has ended.
+sub wait_for_free_kvm {
+	my $end = time + PATIENCE_S;
+
+	for my $module (grep { -e "/sys/module/$_" } qw(kvm_amd kvm_intel kvm)) {
+		my $holders = () = glob "/sys/module/$module/holders/*";
+
+		select undef, undef, undef, 0.1 while read_file("/sys/module/$module/refcnt") > $holders && time < $end;
+	}
+}
+
 # What waits for good is named.
 my $running = 'nothing';
 $SIG{ALRM} = sub { die "no end of: $running\n" };
+
+# A command as a part of a test's name, which has one line.
+sub title {
+	return shift =~ s/(?: \\)?\n */ /gr;
+}
 
 sub runs {
 	my ($shell, $name, $command, $shown) = @_;
 	my $quoted = ($running = $command) =~ s/'/'\\''/gr;
 
+	wait_for_free_kvm() if $command =~ /^modprobe -r /;
+
 	print {$shell->{in}} "pid=$ENV{pid}\n" if $ENV{pid};
 	print {$shell->{in}} "eval '$quoted' </dev/null >/tmp/printed 2>&1; echo \$?\n";
 	my $status = readline($shell->{out}) // 'gone';
 	my $printed = read_file('/tmp/printed');
-	is($status, "0\n", "$name: $command") or diag($printed);
+	is($status, "0\n", "$name: " . title($command)) or diag($printed);
 	is(join("\n", missing_of($shown, $printed)), '', "$name: and prints what the page shows") or diag($printed) if $shown;
 }
 
@@ -220,7 +241,7 @@ sub begins {
 		defined(my $line = readline $process->{out}) or last;
 		$process->{text} .= $line;
 	}
-	like($process->{text}, $said, "$name: begins: $command");
+	like($process->{text}, $said, "$name: begins: " . title($command));
 	return $process;
 }
 
@@ -228,7 +249,7 @@ sub ends {
 	my ($name, $process) = @_;
 
 	kill 'INT', -$process->{pid};
-	is(stop($process), $process->{status}, "$name: Ctrl-C ends it: $process->{command}") or diag($process->{text});
+	is(stop($process), $process->{status}, "$name: Ctrl-C ends it: " . title($process->{command})) or diag($process->{text});
 }
 
 sub shows {
@@ -246,17 +267,16 @@ sub shows {
 sub needs_guest {
 	my $block = shift;
 
-	return scalar grep { $_->[0] =~ $screen || $_->[0] =~ /\$pid\b|^bpftrace/ } @{$block->{commands}};
+	return grep({ $_->[0] =~ $screen || $_->[0] =~ /\$pid\b|^bpftrace/ } @{$block->{commands}}) ? 1 : 0;
 }
 
 sub do_block {
 	my ($shell, $block) = @_;
-	my @commands = grep { my $c = $_->[0]; !grep { index($c, $_) == 0 } keys %not_run } @{$block->{commands}};
 	my @guests = needs_guest($block) ?
-		begin_guests(scalar($block->{text} =~ /vm2/), host_of($block) eq 'in_place' ? '--in-place' : ()) : ();
+		begin_guests(scalar($block->{text} =~ /vm2/), host_of($block) eq 'debian' ? '--in-place' : ()) : ();
 	my @begun;
 
-	for (@commands) {
+	for (@{$block->{commands}}) {
 		my ($command, $shown) = @$_;
 		my ($stay) = grep { $command =~ $_->[0] } @stay;
 
@@ -273,19 +293,24 @@ sub do_block {
 }
 
 sub follow {
-	($ENV{MEMATTR_CACHE}, my $host, my @followed) = @_;
+	($ENV{MEMATTR_CACHE}, my ($host, $modules_built)) = @_;
+
+	my @blocks = @{Storable::retrieve(WRITTEN . "/$host")};
 
 	enter_copy();
-	install_rest();
+	install_rest($modules_built);
 	start_tmux();
-	for my $page (@followed) {
-		my $shell = start_shell();
-		# Guests need the patched KVM, which is there at first; commands may exchange it.
-		my @blocks = sort { needs_guest($b) <=> needs_guest($a) } grep { host_of($_) eq $host } blocks_of($page);
+	# Guests need the patched KVM, which is there at first; commands may exchange it.
+	for my $with_guest (1, 0) {
+		my @now = grep { needs_guest($_) == $with_guest } @blocks;
 
-		do_block($shell, $_) for @blocks;
-		close $shell->{in};
-		is(stop($shell), 0, "$page: the shell is there to the end");
+		for my $page (List::Util::uniq(map { $_->{page} } @now)) {
+			my $shell = start_shell();
+
+			do_block($shell, $_) for grep { $_->{page} eq $page } @now;
+			close $shell->{in};
+			is(stop($shell), 0, "$page: the shell is there to the end");
+		}
 	}
 }
 
@@ -321,12 +346,43 @@ sub write_files {
 	ok(@objects && !system('make', '-s', @objects), 'the files to save can be built: ' . @objects);
 }
 
+# The commands that run here. What an earlier page has said for the same host is not run again.
+sub commands_to_run {
+	my ($block, $said) = @_;
+	my ($host, $page) = (host_of($block), $block->{page});
+	my @commands;
+
+	for (@{$block->{commands}}) {
+		my ($command, $shown) = @$_;
+		my $first = $said->{"$host " . join ' ', split ' ', $command =~ s/ +# .*//r} //= $page;
+
+		push @commands, $_ if ($shown || $first eq $page) && !grep { index($command, $_) == 0 } keys %not_run;
+	}
+	return \@commands;
+}
+
+# What each host is to run. Nothing is parsed in a VM, where a shell that looks at one command takes a quarter of a second.
+sub save_blocks {
+	my %said;
+	my @blocks = grep { @{$_->{commands}} } map { +{ %$_, commands => commands_to_run($_, \%said) } } @_;
+
+	for my $host (sort keys %hosts) {
+		my @here = grep { host_of($_) eq $host } @blocks;
+
+		ok(scalar @here, "$host: there are commands");
+		Storable::store(\@here, WRITTEN . "/$host");
+	}
+}
+
 chdir $checkout or die "$checkout: $!";
 s{^\Q$checkout/}{} for @pages;
 run_parts(LIMIT_S, { follow => \&follow }, sub {
-	kinds_are_known(map { blocks_of($_) } @pages);
-	write_files(read_file('docs/policies.md'));
+	my @blocks = map { blocks_of($_) } @pages;
 	my $cache = $ENV{MEMATTR_CACHE} // ($ENV{XDG_CACHE_HOME} // "$ENV{HOME}/.cache") . '/memattr';
 
-	in_vm('follow', $hosts{$_}, LIMIT_S, $cache, $_, @pages) for sort keys %hosts;
+	kinds_are_known(@blocks);
+	write_files(read_file('docs/policies.md'));
+	save_blocks(@blocks);
+	chomp(my $modules_built = qx(KVM_SW_PROTECTED_VM=y kernel-patches/kernel modules));
+	in_vm('follow', $hosts{$_}, LIMIT_S, $cache, $_, $modules_built) for sort keys %hosts;
 });

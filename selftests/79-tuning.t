@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use JSON::PP ();
+use List::Util ();
 use Test::More;
 use lib "$FindBin::Bin/lib";
 use Tool;
@@ -13,11 +14,21 @@ use Tool;
 use constant {
 	# By so much a figure without "at least" and "at most" may be off.
 	TOLERANCE => 0.05,
-	SYMPTOMS => 6,
+	SYMPTOMS => 8,
 	LIMIT_S => 400,
 };
 
 chdir "$FindBin::Bin/.." or die "$FindBin::Bin/..: $!";
+
+# What the maps of a script for bpftrace add up to in the guest's summary.
+my %counts = (
+	conversions => [
+		['conversions to private', 'to_private', 'pages_to_private'],
+		['conversions to shared', 'to_shared', 'pages_to_shared'],
+		['each is followed by a fault', 'conversions', 'us_until_fault'],
+	],
+	faults => [['all faults', 'stage2_faults', qw(mapped_private mapped_shared not_mapped)]],
+);
 
 # The sections with figures: their commands, and rows of [KEY, FIGURE...]. The figures are those of two policies that
 # are compared, or of the section's guests.
@@ -42,6 +53,38 @@ sub perf_counts {
 
 	ok($status == 0 && @events, "$name: perf runs") or diag($out, $err);
 	like($err, qr/^ *[1-9][\d,.]* +\Q$_\E /m, "$name: $_") for @events;
+}
+
+# The numbers that bpftrace prints, by map; those of a histogram, and of all keys, are added up.
+sub maps_of {
+	my (%maps, $histogram);
+
+	for (split /\n/, shift) {
+		if (/^@(\w+)\[.*\]: ?(\d*)$/) {
+			$histogram = $1;
+			$maps{$1} += $2 || 0;
+		} elsif (defined $histogram && /^[\[(].*[\])] +(\d+) \|/) {
+			$maps{$histogram} += $1;
+		}
+	}
+	return \%maps;
+}
+
+# A script for bpftrace counts what the guest says of itself. The checkout has it elsewhere than the package.
+sub bpftrace_counts {
+	my ($name, $command) = @_;
+	my ($script) = $command =~ m{/usr/share/memattr/(\w+)\.bt$};
+	my ($status, $out, $err) = run('sh', '-c', $command =~ s{/usr/share/memattr/}{tools/scripts/}r =~ s/-c '.*?\K'/ --json'/r);
+	my ($json) = $out =~ /^(\{.*\})$/m;
+	my $summary = eval { JSON::PP::decode_json($json) } || {};
+	my $counted = maps_of($out);
+
+	ok($status == 0 && $script && $counts{$script}, "$name: bpftrace runs") or diag($out, $err);
+	for (@{$counts{$script // ''}}) {
+		my ($what, $figure, @maps) = @$_;
+
+		is(List::Util::sum(map { $counted->{$_} // 0 } @maps), $summary->{$figure}, "$name: $script.bt: $what");
+	}
 }
 
 sub figure_is {
@@ -102,6 +145,8 @@ sub follow {
 		for my $command (@{$symptom->{commands}}) {
 			if ($command =~ /^perf /) {
 				perf_counts($symptom->{name}, $command);
+			} elsif ($command =~ /^bpftrace /) {
+				bpftrace_counts($symptom->{name}, $command);
 			} elsif ($command =~ /^memattr-policy compare /) {
 				compare_shows($symptom, $command);
 			}
@@ -123,7 +168,7 @@ sub views_exist {
 
 # Each command is one of those that are followed. Needs no VM.
 sub commands_are_known {
-	my @unknown = grep { !/^(?:perf stat|memattr-policy compare|memattr-guest) / } map { @{$_->{commands}} } symptoms();
+	my @unknown = grep { !/^(?:perf stat|bpftrace -c|memattr-policy compare|memattr-guest) / } map { @{$_->{commands}} } symptoms();
 
 	is("@unknown", '', 'the test knows what each command shows');
 }
@@ -133,6 +178,7 @@ run_parts(LIMIT_S, { follow => \&follow, follow_in_place => \&follow_in_place },
 
 	views_exist();
 	commands_are_known();
-	in_vm('follow', $kernel, LIMIT_S);
+	# Without a policy that takes huge pages, this is the same as without the parameter.
+	in_vm('follow', [$kernel, '--append', 'kvm.gmem_huge_pages=policy'], LIMIT_S);
 	in_vm('follow_in_place', [$kernel, '--append', 'kvm.gmem_in_place_conversion=1'], LIMIT_S);
 });
