@@ -217,10 +217,8 @@ end_vm
 # --- parameters ---
 start_vm
 start_loader ratelimit --pid $vm burst=3 rate=1
-ok "parameters reach the policy: three conversions at once" vm ok private 0x1000 1
-ok "the second" vm ok shared 0x1000 1
-ok "the third" vm ok private 0x1000 1
-ok "and no fourth" vm EAGAIN shared 0x1000 1
+ok "parameters reach the policy: three conversions at once, and no fourth" vm_at_once 'ok ok ok EAGAIN' \
+	'private 0x1000 1' 'shared 0x1000 1' 'private 0x1000 1' 'shared 0x1000 1'
 ok "the refusal is counted" state 'refused: 1'
 stop_loader
 ok "without a policy it goes through" vm ok shared 0x1000 1
@@ -236,11 +234,8 @@ refilled()
 ok "an empty bucket fills at the rate" refilled
 stop_loader
 start_loader ratelimit --pid $vm burst=1 rate=1 to_private=0
-ok "one direction only: to private as often as one likes" vm ok private 0x1000 1
-ok "again" vm ok private 0x1000 1
-ok "to shared what the bucket has" vm ok shared 0x1000 1
-ok "and no more" vm EAGAIN shared 0x1000 1
-ok "to private all the same" vm ok private 0x1000 1
+ok "one direction only: to private as often as one likes, to shared what the bucket has" vm_at_once \
+	'ok ok ok EAGAIN ok' 'private 0x1000 1' 'private 0x1000 1' 'shared 0x1000 1' 'shared 0x1000 1' 'private 0x1000 1'
 stop_loader
 vm ok shared 0x1000 1
 start_loader ratelimit --pid $vm
@@ -257,10 +252,13 @@ ok "the policy has ejected itself" state 'policy: none' 'exit_policy: ratelimit'
 vm ok shared 0x1000 1
 start_other_vm
 start_loader ratelimit --all burst=1 rate=1
-ok "for all VMs: the first takes what it has" vm ok private 0x1000 1
-ok "and gets no more" vm EAGAIN shared 0x1000 1
-ok "the other has its own" other_vm ok private 0x1000 1
-ok "and gets no more either" other_vm EAGAIN shared 0x1000 1
+ok "for all VMs: the first takes what it has, and gets no more" vm_at_once 'ok EAGAIN' \
+	'private 0x1000 1' 'shared 0x1000 1'
+other_at_once()
+{
+	vm_at_once "$@" 8>&6 9<&7
+}
+ok "the other has its own, and gets no more either" other_at_once 'ok EAGAIN' 'private 0x1000 1' 'shared 0x1000 1'
 stop_loader
 end_other_vm
 end_vm

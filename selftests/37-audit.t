@@ -34,10 +34,7 @@ end_audit()
 # appears PATTERN: checks that the record of the running audit soon has such a line.
 appears()
 {
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		grep -q "$1" $record && return
-		sleep 0.5
-	done
+	soon grep -q "$1" $record && return
 	echo "no '$1' in the record:"
 	cat $record
 	return 1
@@ -218,7 +215,7 @@ ok "recorded and lost are what was refused" adds_up
 ok "some was recorded, some lost" test $recorded -gt 64 -a $lost -gt 0
 start_audit --json ring_kib=64
 attempts=$((attempts * 5))
-{ sleep 2; kill -TERM $audit; } &
+{ appears '"event":"refused"'; kill -TERM $audit; } >$tmp/killed &
 ok "$attempts attempts, and it is ended in the middle" flood
 ok "it ends" wait $audit
 ends_whole()

@@ -72,8 +72,7 @@ ok "nothing is left" nothing_left
 run 0 $policy load template --pid $vm --pin
 ok "update of a pinned policy" run 0 $policy update ratelimit --pid $vm rate=1 burst=1
 ok "the new one is in force" state 'policy: ratelimit' 'exit_policy: template' 'exit_kind: replaced'
-ok "with its parameters" vm ok private 0x1101 1
-ok "all of them" vm EAGAIN shared 0x1101 1
+ok "with all of its parameters" vm_at_once 'ok EAGAIN' 'private 0x1101 1' 'shared 0x1101 1'
 ok "the pin holds it" sh -c "$policy list | grep -q '^ratelimit .* pinned to /sys/fs/bpf/memattr/vm-'"
 run 0 $policy detach --pid $vm
 ok "nothing is left" nothing_left
@@ -385,16 +384,8 @@ run 0 $policy load $refuse --all --pin
 start_vm
 ok "convert sleeps, under a policy of the VM's own" start_stalled --pid $vm
 vm ok private 0x1200 1
-comes_under_the_one_for_all()
-{
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		state 'policy: refuse' 'scope: all' 'exit_policy: stall' && return
-		sleep 0.2
-	done
-	return 1
-}
 ok "which is ejected: the VM comes under the one for all, without waiting" \
-	comes_under_the_one_for_all
+	soon state 'policy: refuse' 'scope: all' 'exit_policy: stall'
 ok "that decides" vm EPERM private 0x1108 1
 ok "the loader waits" kill -0 $loader
 ok "convert comes back with the right answer" vm EPERM resume

@@ -39,11 +39,7 @@ vm ok private 0x1000 1
 # says TEXT: the loader soon has said so.
 says()
 {
-	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-		grep -q "$1" $err && return
-		sleep 1
-	done
-	return 1
+	soon grep -q "$1" $err
 }
 ok "the loader tells of an ejection, from which VM and why" says \
 	"^memattr-policy: fault: the kernel ejected it from VM $vm-$vms (vmsh): bad-return 7: convert() returned 7"

@@ -225,7 +225,11 @@ sub two_vms {
 	my $only = start_trace(qw(-b --totals -d 600 -p), $two->{pid});
 	my $all = start_trace(qw(-j --totals -d 0.2 --record /tmp/all));
 	my %did = map { ($_->{pid} => finish_vmm($_)) } $one, $two;
-	sleep 1;
+	# Until both have ended, and are gone.
+	while (defined(my $line = readline $all->{out})) {
+		$all->{text} .= $line;
+		last if (() = $all->{text} =~ /"ended":true/g) == 2 && !@{ decode_json($line)->{vms} };
+	}
 	is(stop_trace($only), 0, '-p');
 	is(join(' ', map { "$_->{NAME} $_->{FAULTS}" } lines($only->{text})),
 	   "two $did{$two->{pid}}{pf_taken}", 'only that process');

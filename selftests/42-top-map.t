@@ -290,12 +290,13 @@ sub replayed_map {
 	see(qr/^0x1400000 +[PM]/mi, 'the map again');
 	press('-');
 	see(qr/^cell 32K/m, '-: as at first');
-	my ($before) = screen() =~ /^(0x1000000 .*0x1400000 [^\n]*)/ms;
+	my $rows = sub { lc(($_[0] =~ /^(0x1000000 .*0x1400000 [^\n]*)/ms)[0] // 'nothing') };
+	my $before = $rows->(screen());
 	press('q');
 	see_end('q: ends');
 	start_on_screen(qr/END OF RECORD/, 80, 24, $TOP, '-d 0.1 --view map --replay /tmp/map.record');
-	my ($replayed) = screen() =~ /^(0x1000000 .*0x1400000 [^\n]*)/ms;
-	is(lc($replayed // 'nothing'), lc($before // ''), 'a record has the same map, without the runs that went');
+	ok($before =~ /^0x1000000/ && comes(sub { $rows->($_[0]) eq $before }),
+	   'a record has the same map, without the runs that went') or diag($before, "\n", screen());
 	unlike(screen(), qr/n\/a;/, 'and what happened there');
 	press('q');
 	see_end('q: ends');
@@ -304,7 +305,8 @@ sub replayed_map {
 # The map of a guest that runs: what it counts is on the map.
 sub map_of_guest {
 	my @mode = @_;
-	my $guest = start_guest(qw(--name busy --scenario churn --mem 64 --rate 100 --duration 1000), @mode);
+	# So small that each cell's turn comes soon.
+	my $guest = start_guest(qw(--name busy --scenario churn --mem 4 --rate 100 --duration 1000), @mode);
 	go_guest($guest);
 	start_map();
 	see(qr/^0x0 +s\.*$/m, 'the map of a guest');

@@ -19,6 +19,9 @@ my $TOP = 'build/bin/memattr-top';
 # On a loaded machine everything that runs in one VM takes less; only a failure waits this long.
 use constant PART_S => 300;
 
+# A policy may take as long as a busy machine stands still, and yet a part of it can be told.
+use constant BUDGET_US => 10_000_000;
+
 # Runs a guest to its end under memattr-top: what the last interval says of its VM, and what the guest says.
 sub watch {
 	my ($guest, @options) = @_;
@@ -91,27 +94,24 @@ sub stat_of {
 	return $text =~ /^(\d+)$/ ? $1 : "no $name";
 }
 
-# Stops a guest in the midst of its work: what memattr-top has counted, and what KVM has in these statistics since,
-# and in all.
+# Stops a guest in the midst of its work, when each of the statistics in %$grow has grown by so much: what memattr-top
+# has counted, and what KVM has in these and in @others since, and in all.
 # @$policy is a policy and its parameters.
 sub freeze {
-	my ($guest, $policy, @names) = @_;
+	my ($guest, $policy, $grow, @others) = @_;
+	my @names = (keys %$grow, @others);
 	my ($file, @parameters) = @{ $policy // [] };
 	my %begin = map { $_ => stat_of($guest, $_) } @names;
 	my $top = start($TOP, qw(-j --totals -d 600));
 	close $top->{in};
 	while (($top->{said} .= readline($top->{err}) // last) !~ /statistics: /) {}
-	my $loader = $file && load_policy($file, '--pid', $guest->{pid}, '--budget-us', 1000000, @parameters);
+	my $loader = $file && load_policy($file, '--pid', $guest->{pid}, '--budget-us', BUDGET_US, @parameters);
 	go_guest($guest);
-	sleep 2;
-	kill STOP => $guest->{pid};
-	# Its threads stop when they are done with what they do in the kernel.
-	my ($before, %stat) = ('');
-	while ((my $now = join ' ', map { stat_of($guest, $_) } @names, 'exits') ne $before) {
-		$before = $now;
-		select undef, undef, undef, 0.5;
+	while (grep { stat_of($guest, $_) < $begin{$_} + $grow->{$_} } keys %$grow) {
+		select undef, undef, undef, 0.1;
 	}
-	@stat{@names} = split / /, $before;
+	halt($guest->{pid});
+	my %stat = map { $_ => stat_of($guest, $_) } @names;
 	my %all = %stat;
 	$stat{$_} -= $begin{$_} for @names;
 	stop($top, 'INT');
@@ -125,8 +125,8 @@ sub freeze {
 sub statistics {
 	my ($vm, $stat, $all) = freeze(start_guest(qw(--name ahead --scenario churn --duration 1000 --vcpus 2)),
 				 ['build/bpf/thp_recover.bpf.o'],
-				 qw(memattr_zapped_pages memattr_widened_pages memattr_policy_calls memattr_policy_ns
-				    memattr_pages_private memattr_pages_shared));
+				 { map { $_ => 100 } qw(memattr_zapped_pages memattr_policy_calls memattr_pages_private
+				   memattr_pages_shared) }, qw(memattr_widened_pages memattr_policy_ns));
 	is($vm->{priv_pg}, $all->{memattr_pages_private} - $all->{memattr_pages_shared}, 'pages that are private now');
 	cmp_ok($vm->{priv_pg}, '>', 0, 'there are some');
 	cmp_ok($vm->{zap_pg}, '>', 0, 'pages were unmapped');
@@ -140,7 +140,7 @@ sub statistics {
 
 sub refusals {
 	my ($vm, $stat) = freeze(start_guest(qw(--name refused --scenario ping-pong --duration 1000)),
-				 [qw(build/bpf/ratelimit.bpf.o rate=10 burst=1)], qw(memattr_refused));
+				 [qw(build/bpf/ratelimit.bpf.o rate=10 burst=1)], { memattr_refused => 20 });
 	cmp_ok($vm->{refused}, '>', 0, 'the policy refuses');
 	is($vm->{refused}, $stat->{memattr_refused}, 'as often as KVM counts');
 }
@@ -148,7 +148,7 @@ sub refusals {
 # The first access maps a huge page, and the conversion of it takes it away.
 sub huge {
 	my ($vm, $stat) = freeze(start_guest(qw(--name huge --scenario ping-pong --chunk 2M --thp --duration 1000)), undef,
-				 qw(pages_2m pages_1g));
+				 { memattr_pages_private => 1024, memattr_pages_shared => 1024 }, qw(pages_2m pages_1g));
 	is($vm->{huge}, $stat->{pages_2m} + $stat->{pages_1g}, 'huge pages that are mapped');
 	is($vm->{huge_new} - $vm->{huge_lost}, $vm->{huge}, 'those that were mapped, without those that were lost');
 	is($vm->{huge_new}, total('faults', grep { $_->{level} =~ /^(?:2M|1G)$/ } @{ $vm->{faults} }),
@@ -159,7 +159,7 @@ sub huge {
 # The guest's first accesses map huge pages of its guest_memfd, and its conversions split them.
 sub gmem_huge {
 	my ($vm, $stat) = freeze(start_guest(qw(--in-place --name huge --scenario churn --duration 1000)), undef,
-				 qw(gmem_huge_allocated gmem_huge_refused gmem_huge_declined gmem_huge_splits));
+				 { gmem_huge_allocated => 1, gmem_huge_splits => 10 }, qw(gmem_huge_refused gmem_huge_declined));
 	is("@$vm{qw(blocks no_block declined split)}", "@$stat{qw(gmem_huge_allocated gmem_huge_refused gmem_huge_declined
 	   gmem_huge_splits)}", 'blocks of guest_memfd and splits, as KVM counts them');
 	cmp_ok($vm->{blocks}, '>', 0, 'there are contiguous blocks');
@@ -189,7 +189,7 @@ sub first_conversion {
 	my $vm = start('build/selftests/policy/vmsh');
 	$vm->{in}->autoflush(1);
 	readline $vm->{out};
-	my $loader = load_policy('build/bpf/seal.bpf.o', '--pid', $vm->{pid}, '--budget-us', 1000000);
+	my $loader = load_policy('build/bpf/seal.bpf.o', '--pid', $vm->{pid}, '--budget-us', BUDGET_US);
 	my @cases = (['private 0x1000 16', 'ok', '1 0 16'], ['shared 0x1000 4', 'EPERM', '1 1 0'],
 		     ['private 0x1100 4', 'ok', '1 0 4']);
 	for my $case (@cases) {

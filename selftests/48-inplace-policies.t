@@ -49,13 +49,9 @@ stop_loader
 # --- ratelimit ---
 vm ok private 0x1000 0x1000
 start_loader ratelimit --pid $vm rate=1 burst=3
-vm ok shared 0x1000 1
-vm ok private 0x1000 1
-vm ok shared 0x1000 1
-ok "ratelimit: the fourth conversion is refused" vm EAGAIN private 0x1000 8
-ok "the error is at the beginning of the range" vm 0 error-offset
-ok "also elsewhere" vm EAGAIN private 0x1010 8
-ok "in the file" vm 0x10000 error-offset
+ok "ratelimit: the fourth conversion is refused, the error is at the beginning of the range, also elsewhere in the file" \
+	vm_at_once 'ok ok ok EAGAIN 0 EAGAIN 0x10000' 'shared 0x1000 1' 'private 0x1000 1' 'shared 0x1000 1' \
+	'private 0x1000 8' error-offset 'private 0x1010 8' error-offset
 ok "nothing has changed" has_ranges '0x1001000-0x2000000 4095 private'
 stop_loader
 ok "without it the conversion succeeds" vm ok private 0x1000 8
@@ -89,11 +85,8 @@ ok "nor do all of them" vm EPERM shared 0x1000 0x1000
 ok "to private is allowed" vm ok private 0x1000 0x1000
 stop_loader
 start_loader ratelimit --pid $vm rate=1 burst=3
-vm ok shared 0x1000 1
-vm ok private 0x1000 1
-vm ok shared 0x1000 1
-ok "ratelimit: the fourth conversion is refused" vm EAGAIN private 0x1000 8
-ok "the error is at the beginning of the range" vm 0 error-offset
+ok "ratelimit: the fourth conversion is refused, the error is at the beginning of the range" \
+	vm_at_once 'ok ok ok EAGAIN 0' 'shared 0x1000 1' 'private 0x1000 1' 'shared 0x1000 1' 'private 0x1000 8' error-offset
 stop_loader
 end_vm
 

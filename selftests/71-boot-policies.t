@@ -20,11 +20,7 @@ rule()
 # under POLICY SCOPE [PID]: waits until the VM is under this policy, because watch needs a moment.
 under()
 {
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		state_of "${3:-$vm}" "policy: $1" "scope: $2" && return 0
-		sleep 0.5
-	done
-	return 1
+	soon state_of "${3:-$vm}" "policy: $1" "scope: $2"
 }
 
 attached() { run 0 $policy list --json && [ "$(jq length $out)" = "$1" ]; }
@@ -55,8 +51,8 @@ ok "to the VM that runs" state 'policy: ratelimit' 'scope: all' 'budget_us: 5000
 link=$(link_id)
 ok "there is a link" test "$link" -gt 0
 ok "and pins it" test -e /sys/fs/bpf/memattr/all
-ok "with its parameters" eval 'vm ok private 0x1000 1 && vm ok private 0x1001 1 && vm ok private 0x1002 1 &&
-	vm EAGAIN private 0x1003 1'
+ok "with its parameters" vm_at_once 'ok ok ok EAGAIN' 'private 0x1000 1' 'private 0x1001 1' 'private 0x1002 1' \
+	'private 0x1003 1'
 
 # The second apply takes the same link: the VM was never without a policy.
 rule 10-all 'file = ratelimit' 'vms = all' '[parameters]' 'burst = 1k'
@@ -159,17 +155,9 @@ for module in kvm_amd kvm_intel; do
 	[ -d /sys/module/$module ] && modules=$module
 done
 rmmod_kvm() { busybox rmmod $modules && busybox rmmod kvm; }
-# The last references to KVM go some time after the last policy.
-rmmod_in_time()
-{
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		rmmod_kvm && return
-		sleep 0.5
-	done
-	return 1
-}
 rule 10-all 'file = template' 'vms = all'
-ok "KVM is unloaded" rmmod_in_time
+# The last references to KVM go some time after the last policy.
+ok "KVM is unloaded" soon rmmod_kvm
 ok "apply without KVM" fails 3 'KVM is not loaded' 'modprobe' $policy apply $rules
 start_watch
 busybox insmod "$KERNEL_DIR/modules/kvm.ko"

@@ -194,6 +194,7 @@ sub exact {
 	ok((grep { /^memattr_vm_info$info$/ } keys %$before), 'name, process and cgroup') or diag(read_file($file));
 
 	my $counted = finish_guest($guest);
+	my $ends = time;
 	is(stop($top, 'INT') . $top->{text}, '0', 'SIGINT: ends with 0, and has printed nothing');
 	my $ended = time;
 	my $text = read_file($file);
@@ -212,7 +213,8 @@ sub exact {
 		my ($name, $expected, @labels) = @$_;
 		is(value_of($metrics, $name, @labels), $expected, "$name @labels");
 	}
-	cmp_ok(abs($ended - value_of($metrics, 'memattr_snapshot_timestamp_seconds')), '<', 20, 'when it was');
+	my $when = value_of($metrics, 'memattr_snapshot_timestamp_seconds');
+	ok($ends <= $when && $when <= $ended, 'when it was') or diag("$when, not from $ends to $ended");
 	plausible_sum($metrics, $counted);
 	by_reason($metrics, $counted);
 }
@@ -248,10 +250,10 @@ sub plausible_sum {
 	cmp_ok(value_of($metrics, 'memattr_process_cpu_seconds_total'), '>', 0, 'and in userspace');
 }
 
-# Without what changes by itself.
+# Without what changes by itself, or if the machine is busy.
 sub lasting {
 	my $samples = shift;
-	return { map { /_cpu_seconds|timestamp|memattr_bpf/ ? () : ($_ => $samples->{$_}) } keys %$samples };
+	return { map { /_cpu_seconds|timestamp|memattr_bpf|late_intervals/ ? () : ($_ => $samples->{$_}) } keys %$samples };
 }
 
 sub http {
@@ -266,9 +268,10 @@ sub http {
 		sleep 0.02;
 	}
 	is($half, 0, 'whoever reads the file gets all of it');
-	# Now nothing is counted any more.
-	kill STOP => $guest->{pid};
-	sleep 0.5;
+	# Now nothing is counted any more. The first snapshot of a later second has all that was.
+	halt($guest->{pid});
+	my $halted = time;
+	until_true(sub { snapshot_time($file) }, sub { $_[0] > $halted }, 'the guest stands still');
 	my $text = scrape();
 	is_right($text, 1, 'served');
 	my $plain = ask($URL);
@@ -355,12 +358,14 @@ sub ejected {
 	go_guest($guest);
 	# It ends when its policy has been ejected.
 	stop($loader);
+	my $began = time;
 	my $top = start_export('--listen', ":$PORT", '-d', '0.1');
 	until_true(\&scrape, sub { $_[0] =~ /policy_ejections_total\{.*\} 1$/m }, 'an ejection from before');
 	my $metrics = read_metrics(scrape());
 	is(value_of($metrics, 'memattr_vm_policy_ejected', name => 'freed'), 1, 'the VM has no policy because of it');
 	my $when = value_of($metrics, 'memattr_policy_last_ejection_timestamp_seconds');
-	cmp_ok(abs(time - $when), '<', 20, 'and when that was noticed');
+	my $now = time;
+	ok($began <= $when && $when <= $now, 'and when that was noticed') or diag("$when, not from $began to $now");
 	$loader = load_policy($FAULT, '--pid', $guest->{pid}, 'convert_ret=0');
 	until_true(\&scrape, sub { $_[0] =~ /vm_policy_info\{.*policy="fault"\} 1$/m }, 'the next policy');
 	$metrics = read_metrics(scrape());
@@ -379,9 +384,10 @@ sub disk_full {
 	run(qw(mount -t tmpfs -o size=64k none), $TMP);
 	my $top = start_export('--textfile', "$TMP/full.prom", '-d', '0.1');
 	until_true(sub { read_file("$TMP/full.prom") }, sub { $_[0] =~ /memattr_vms/ }, 'a small disk');
-	open my $rest, '>', "$TMP/rest" or die;
-	syswrite $rest, 'x' x 4096 for 1 .. 32;
+	# Whenever the tool replaces its file, there is room for another one.
+	my $rest = start('sh', '-c', "while :; do cat /dev/zero >>$TMP/rest; sleep 0.02; done 2>/dev/null");
 	is(stop($top), 1, 'when it is full: ends with 1');
+	stop($rest, 'KILL');
 	like($top->{said}, qr/cannot write .*full\.prom: No space left on device\n.*try: /, 'says so');
 	is(join("\n", metrics_problems(read_file("$TMP/full.prom"), 0)), '', 'the last whole file is still there');
 	ok(!-e "$TMP/full.prom.new", 'and no other one');

@@ -12,7 +12,7 @@ use POSIX ();
 use Symbol 'gensym';
 use Test::More;
 
-our @EXPORT = qw(PATIENCE_S run fails_with usage_ok needs_ok unit_tests_ok read_file write_file start stop start_guest go_guest load_policy lines in_vm run_parts
+our @EXPORT = qw(PATIENCE_S run fails_with usage_ok needs_ok unit_tests_ok read_file write_file start stop halt start_guest go_guest load_policy lines in_vm run_parts
 	start_tmux end_tmux tmux tmux_line screen comes see see_gone see_end press click resize start_on_screen unload_kvm);
 
 # These change what programs print.
@@ -94,6 +94,16 @@ sub stop {
 	$process->{said} .= join '', readline $process->{err};
 	waitpid $process->{pid}, 0;
 	return exit_status();
+}
+
+# Stops a process for a while; comes back when none of its threads does anything any more. One that is in the kernel
+# stops when it is done there.
+sub halt {
+	my $pid = shift;
+	kill STOP => $pid;
+	while (grep { read_file($_) !~ /\) [TZ] / } glob "/proc/$pid/task/*/stat") {
+		select undef, undef, undef, 0.01;
+	}
 }
 
 # memattr-guest; comes back when its VM exists, with {vm_fd}. It does not run yet.

@@ -88,6 +88,20 @@ vm()
 	[ "$answer" = "$expected" ] || { echo "$*: $answer, not $expected"; return 1; }
 }
 
+# vm_at_once ANSWERS COMMAND...: checks the answers, in this order, to commands of several words each, which the VM gets
+# all at once: hardly any time passes between them, whatever this machine does meanwhile.
+vm_at_once()
+{
+	expected=$1 answers=
+	shift
+	printf '%s\n' "$@" >&8
+	for _ in "$@"; do
+		read -r answer <&9
+		answers="$answers${answers:+ }$answer"
+	done
+	[ "$answers" = "$expected" ] || { echo "$*: $answers, not $expected"; return 1; }
+}
+
 # ask COMMAND...: puts the VM's answer into $answer.
 ask()
 {

@@ -32,6 +32,18 @@ lacks()
 	{ read -r first_line || [ "$first_line" ]; } <"$2" && ! grep -e "$1" "$2"
 }
 
+# soon COMMAND...: the command succeeds in the end. Only a failure takes a minute or more: what the command waits for is
+# about to happen, but a busy machine may stand still.
+soon()
+{
+	for _ in $(seq 300); do
+		"$@" >"$tmp/soon" && return
+		sleep 0.2
+	done
+	cat "$tmp/soon"
+	return 1
+}
+
 # in_vm [OPTION...] [-- env NAME=VALUE...]: all that follows runs in a VM only. The options are vm/run's.
 # The VM gets no variables but these.
 in_vm()
