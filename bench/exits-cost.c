@@ -2,8 +2,9 @@
 /*
  * What memattr-top's programs take for each exit on this machine, at a rate of exits that is kept for some seconds. Prints
  * WATCHED NS_BY_BPF NS_OF_EMPTY_BY_BPF NS for exits alone and for all that is known of them. The kernel's statistics of
- * BPF are what memattr-top shows as its own cost; they include what it takes to keep them, which is all that an empty
- * program costs by them. The last number is the time that passes, without statistics, beyond that of empty programs.
+ * BPF include what it takes to keep them, which is all that an empty program costs by them: without that they are what
+ * memattr-top shows as its own cost in most intervals. The last number is the time that passes, without statistics, beyond
+ * that of empty programs.
  */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>

@@ -27,6 +27,18 @@ ok "a kernel is installed for which there are no modules" diagnosed next-boot no
 ok "no such kernel" diagnosed next-boot ok '2 installed *none has stock' '' \
 	isolated "$(kernels 6.12.8 $own: 6.12.9 $own:)"
 
+# --- parameters of KVM ---
+# parameter LINE: what KVM was loaded with for hugepages.
+parameter()
+{
+	echo "mount -t tmpfs none /sys/module; mkdir -p /sys/module/kvm/parameters"
+	echo "echo $1 >/sys/module/kvm/parameters/gmem_huge_pages"
+}
+ok "hugepages: a KVM that has none" diagnosed hugepages ok 'this KVM has none' '' isolated 'mount -t tmpfs none /sys/module'
+ok "hugepages: never" diagnosed hugepages ok 'never *kvm.gmem_huge_pages=policy or =always' '' isolated "$(parameter never)"
+ok "hugepages: policy" diagnosed hugepages ok 'policy: those that a VM*policy wants' '' isolated "$(parameter policy)"
+ok "hugepages: always" diagnosed hugepages ok 'always: KVM allocates' '' isolated "$(parameter always)"
+
 # --- lockdown and Secure Boot ---
 # lockdown LINE: the file of securityfs.
 lockdown()

@@ -44,7 +44,7 @@ has_state()
 jq -r '.[] | .state + " " + .name' $out >$tmp/states
 ok "the same checks with the same states in the same order" sh -c \
 	"sed -nE 's/^(ok|note|lacks) +([^ ]+) .*/\\1 \\2/p' $tmp/text | diff - $tmp/states"
-for check in rights kvm vendor-module patched btf bpffs debugfs jit cpu vm-types in-place types; do
+for check in rights kvm vendor-module patched btf bpffs debugfs jit cpu vm-types in-place hugepages types; do
 	ok "$check is ok" has_state ok $check
 done
 

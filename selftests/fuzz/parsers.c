@@ -283,6 +283,11 @@ static struct sample record_samples[] = {
 	       "keys series birth vcpu count latency\nsnapshot 1\nvm 1 a\nseries 1 0 7 88:6a\nseries 1 1 1 88:\n"
 	       "series 1 2 1 90:\nend\nsnapshot 2\nvm @\nseries @ = = +5 +88:b2a,200:\nseries @1 -\nseries @2 = = +1 -\n"
 	       "end\nsnapshot 3\nvm @\nseries @1 = = +1 +20:\nend\n"),
+	SAMPLE("memattr-record 6 prefault-trace\nmeasured faults\nkeys snapshot time_ns\nkeys vm birth name\n"
+	       "keys series birth vcpu latency count ns\nsnapshot 1\nvm 1 a\nseries 1 0 88:6a 7 9\nseries 1 1 88: 1 2\n"
+	       "series 1 2 90: 1 3\nend\nsnapshot 2\nchanged vm 0\nseries @1 -\nchanged series 0 2\n"
+	       "+latency mb2a,200: :20:\n+count # 3\n+ns -3 :2\nend\nsnapshot 3\nvm 2 b\nchanged vm 0\nchanged series 0-1\n"
+	       "+latency = 20:\n+ns 5 +7\nend\n"),
 	/* Keys that come twice. */
 	SAMPLE("memattr-record 3 prefault-trace\nmeasured faults\nkeys snapshot time_ns time_ns\nkeys vm birth name name\n"
 	       "keys series birth latency latency\nkeys slow ns frames frames\n"

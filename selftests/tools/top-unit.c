@@ -479,32 +479,40 @@ static void test_decisions(void **state)
 	snapshot_free(s);
 }
 
-static void assert_cost(struct own_cost *cost, uint64_t timed_ns, uint64_t exits, uint64_t ns)
+static void assert_cost(struct own_cost *cost, uint64_t timed_ns, uint64_t exits, uint64_t ns, uint64_t runs)
 {
 	struct snapshot_cost reading = { .ns = timed_ns, .runs = timed_ns / 100 };
 
 	own_cost_estimate(cost, &reading, exits, false);
 	assert_true(reading.known);
 	assert_int_equal(reading.ns, ns);
-	assert_int_equal(reading.runs, ns / 100);
+	assert_int_equal(reading.runs, runs);
 }
 
-/* In between, an exit costs what it did when the kernel timed the programs. */
+/* In between, an exit costs what it did when the kernel timed the programs, without the timing. */
 static void test_own_cost(void **state)
 {
 	struct own_cost cost = { .stats_fd = open("/dev/null", O_RDONLY | O_CLOEXEC), .can_time = true };
 
 	(void)state;
 	assert_true(cost.stats_fd >= 0);
-	assert_cost(&cost, 1000, 5, 1000);
+	cost.timing_ns = 40;
+	assert_cost(&cost, 1000, 5, 1000, 10);
 	assert_true(cost.stats_fd >= 0);
-	assert_cost(&cost, 3000, 25, 3000);
+	assert_cost(&cost, 3000, 25, 3000, 30);
 	/* The first interval is over. */
 	assert_int_equal(cost.stats_fd, -1);
-	assert_cost(&cost, 3000, 35, 4000);
-	assert_cost(&cost, 3000, 35, 4000);
-	assert_cost(&cost, 3000, 135, 14000);
+	assert_cost(&cost, 3000, 35, 3600, 40);
+	assert_cost(&cost, 3000, 35, 3600, 40);
+	assert_cost(&cost, 3000, 135, 9600, 140);
 	assert_int_equal(cost.stats_fd, -1);
+	own_cost_close(&cost);
+
+	/* Programs that take no longer than one that does nothing do not win any time. */
+	cost = (struct own_cost){ .stats_fd = open("/dev/null", O_RDONLY | O_CLOEXEC), .can_time = true, .timing_ns = 200 };
+	assert_cost(&cost, 1000, 5, 1000, 10);
+	assert_cost(&cost, 3000, 25, 3000, 30);
+	assert_cost(&cost, 3000, 35, 3000, 40);
 	own_cost_close(&cost);
 
 	/* Nothing could ever be timed. */

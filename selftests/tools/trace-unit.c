@@ -394,6 +394,11 @@ static void test_changes(void **state)
 
 	(void)state;
 	series->count += 5;
+	/* Whatever it was that counted has begun again. */
+	series = snapshot_item(second, LIST_SERIES, 1);
+	series->count--;
+	free(series->latency.counts);
+	assert_int_equal(histogram_set(&series->latency, (__u64[H2_BUCKETS]){ [90] = 1 }), 0);
 	text = written(first, second);
 	assert_null(strstr(strstr(strstr(text, "\nseries ") + 1, "\nend") + 1, "\nslow"));
 	assert_int_equal(read_all(text, strlen(text), &a, &b), 2);
@@ -450,7 +455,7 @@ static void assert_same_series(int version, const char *first, const char *place
 	snapshot_free(s);
 }
 
-/* What is left out of a histogram since version 5, and how such a histogram can be wrong. */
+/* What version 5 leaves out of a histogram, and how such a histogram can be wrong. */
 static void test_histograms(void **state)
 {
 	static const char *const wrong[] = { "+", "+,88:1", "+88:1,", "+88:1,,89:1", "+88", "+88:1 1", "+88:1A", "+480:zz",
@@ -473,6 +478,67 @@ static void test_histograms(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
 		assert_null(read_histograms(5, "88:6a", "", wrong[i]));
 	assert_null(read_histograms(5, "88:6a", "1", "+88:"));
+}
+
+/* As read_histograms(), of the version that has columns. */
+static struct snapshot *read_columns(const char *places, const char *latency, const char *count)
+{
+	struct snapshot *a, *b;
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "memattr-record 6 prefault-trace\nmeasured faults\nkeys snapshot time_ns\nkeys vm birth name\n"
+		 "keys series birth vcpu latency count\nsnapshot 1\nvm 1 web\nseries 1 0 88:6,89: 7\nend\n"
+		 "snapshot 2\nchanged vm 0\nchanged moon 0-9\n+phase 1 2 3\nchanged series %s\n+tide 4 5 6\n+latency %s\n"
+		 "+count %s\nend\n", places, latency, count);
+	if (read_all(text, strlen(text), &a, &b) != 2) {
+		snapshot_free(a);
+		a = b;
+		b = NULL;
+	}
+	snapshot_free(a);
+	return b;
+}
+
+static void assert_columns(const char *latency, const char *count, const struct snapshot *right, uint64_t right_count)
+{
+	struct snapshot *s = read_columns("0", latency, count);
+	const struct series *series;
+
+	assert_non_null(s);
+	assert_int_equal(s->lists[LIST_VMS].count, 1);
+	assert_int_equal(s->lists[LIST_SERIES].count, 1);
+	series = snapshot_item(s, LIST_SERIES, 0);
+	assert_int_equal(series->count, right_count);
+	assert_true(histogram_equal(&series->latency, &((struct series *)snapshot_item(right, LIST_SERIES, 0))->latency));
+	snapshot_free(s);
+}
+
+/* What a histogram got tells the values after it. */
+static void test_columns(void **state)
+{
+	static const char *const wrong_places[] = { "", "1", "0-1", "0-", "-0", "x", "0 0", "18446744073709551615" };
+	static const char *const wrong_latencies[] = { ":", "88", "+88:1", "m:", "m 88:1", "#", "M", "480:zz" };
+	static const char *const wrong_counts[] = { ":", ":-1", "#1", "x", "--1", "-18446744073709551615",
+						    "+18446744073709551615", "18446744073709551609", "1 1" };
+	struct snapshot *right = read_histograms(5, "88:6a", "", "+88:b2a,200:");
+	const uint64_t ns = h2_middle(88) + 2 * h2_middle(90) + h2_middle(91) + h2_middle(200);
+
+	(void)state;
+	/* The first letter counts from 75: an eighth of all samples is in bucket 88. */
+	assert_columns("mb2a,200:", "#", right, 12);
+	assert_columns("88:b2a,200:", "5", right, 12);
+	assert_columns(":88:7,89:,90:2a,200:", ":12", right, 12);
+	assert_columns("mb2a,200:", "+3", right, 7 + ns + 3);
+	assert_columns("mb2a,200:", "-3", right, 7 + ns - 3);
+	assert_columns("mb2a,200:", "=", right, 7);
+	snapshot_free(right);
+	for (size_t i = 0; i < sizeof(wrong_places) / sizeof(*wrong_places); i++)
+		assert_null(read_columns(wrong_places[i], "m", "1"));
+	for (size_t i = 0; i < sizeof(wrong_latencies) / sizeof(*wrong_latencies); i++)
+		assert_null(read_columns("0", wrong_latencies[i], "1"));
+	for (size_t i = 0; i < sizeof(wrong_counts) / sizeof(*wrong_counts); i++)
+		assert_null(read_columns("0", "m", wrong_counts[i]));
 }
 
 /* The size of a record with so many intervals in which all series grow. */
@@ -592,6 +658,7 @@ int main(void)
 		cmocka_unit_test(test_record),
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_histograms),
+		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_unknown_keys),
 		cmocka_unit_test(test_damaged_record),

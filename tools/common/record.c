@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Reads records. */
 #define _GNU_SOURCE
 #include "record.h"
 
@@ -10,278 +11,18 @@
 #include <string.h>
 
 #include "histogram.h"
+#include "record_format.h"
 #include "unzip.h"
 #include "utf8.h"
 
-/* The number is incremented when a reader of the previous version would misread the record. */
-#define MAGIC	"memattr-record"
-#define VERSION	5
 /* The first version that has differences. */
 #define VERSION_DIFFERENCES	4
 #define VERSION_OLDEST	3
 
 #define NO_FIELD (-1)
 
-/*
- * An item that the interval before had as well refers to it by its place in that list, after HERE, and has for each
- * value what was added to it, after MORE, or SAME; or GONE for the whole item. The place is left out if it is the next
- * one after that of the item before. A text that begins like that is escaped.
- */
-#define HERE	'@'
-#define SAME	'='
-#define MORE	'+'
-#define GONE	'-'
-
 /* No version of a record will have more for a line. */
 #define KEYS_MAX 64
-
-static const struct field hook_fields[] = {
-	FIELD(FIELD_TEXT, struct snapshot_hook, "metric", metric),
-	FIELD(FIELD_TEXT, struct snapshot_hook, "hook", hook),
-	FIELD(FIELD_TEXT, struct snapshot_hook, "note", note),
-};
-
-/* Its keys are always these, in this order. */
-static const struct list_type hook_type = { .word = "hook", .fields = hook_fields, .field_count = 3 };
-
-/* --- writing --- */
-
-/* Blanks separate values, newlines end them: both are escaped, as is whatever else is not a visible character. */
-static void write_text(FILE *out, const char *text)
-{
-	const unsigned char *begin = (const unsigned char *)text;
-
-	if (!*text)
-		fputc('%', out);
-	for (const unsigned char *c = begin; *c; c++) {
-		if (*c <= ' ' || *c == '%' || *c == 0x7f || (c == begin && (*c == HERE || *c == SAME)))
-			fprintf(out, "%%%02x", *c);
-		else
-			fputc(*c, out);
-	}
-}
-
-/*
- * A histogram is a list of BUCKET:COUNT, separated by commas. A bucket that is not far from the one before needs neither
- * its number nor the comma: a letter tells how far it is, a for the next one. A count of 1 is left out. Most of a record
- * are histograms, which get shorter by a third like that, compressed ones too.
- */
-#define LETTERS	('z' - 'a' + 1)
-
-/* @from is the bucket before, or UINT32_MAX. */
-static void write_bucket(FILE *out, uint32_t from, uint32_t bucket, uint64_t count)
-{
-	if (from == UINT32_MAX)
-		fprintf(out, "%u:", bucket);
-	else if (bucket - from > LETTERS)
-		fprintf(out, ",%u:", bucket);
-	else
-		fputc('a' + bucket - from - 1, out);
-	if (count > 1)
-		fprintf(out, "%" PRIu64, count);
-}
-
-/* Writes what it has more than @then. */
-static void write_histogram(FILE *out, const struct histogram *histogram, const struct histogram *then)
-{
-	uint32_t from = UINT32_MAX;
-
-	for (uint32_t bucket = histogram->low; bucket < histogram->high; bucket++) {
-		uint64_t count = histogram_count(histogram, bucket) - histogram_count(then, bucket);
-
-		if (!count)
-			continue;
-		write_bucket(out, from, bucket, count);
-		from = bucket;
-	}
-	if (from == UINT32_MAX)
-		fputc('-', out);
-}
-
-/* The lowest bytes come first. */
-static uint64_t load(const struct field *field, const char *at)
-{
-	int unused_bits = 64 - 8 * field->size;
-	uint64_t number = 0;
-
-	memcpy(&number, at, field->size);
-	return field->type == FIELD_SIGNED ? (uint64_t)((int64_t)(number << unused_bits) >> unused_bits) : number;
-}
-
-static void write_value(FILE *out, const struct field *f, const char *at)
-{
-	static const struct histogram nothing;
-
-	if (f->type == FIELD_UNSIGNED)
-		fprintf(out, "%" PRIu64, load(f, at));
-	else if (f->type == FIELD_SIGNED)
-		fprintf(out, "%" PRId64, (int64_t)load(f, at));
-	else if (f->type == FIELD_HISTOGRAM)
-		write_histogram(out, (const void *)at, &nothing);
-	else
-		write_text(out, f->type == FIELD_TEXT ? at : *(char *const *)at);
-}
-
-static void write_item(FILE *out, const struct list_type *type, const char *word, const void *item)
-{
-	fputs(word, out);
-	for (const struct field *f = type->fields; f < type->fields + type->field_count; f++) {
-		fputc(' ', out);
-		write_value(out, f, (const char *)item + f->at);
-	}
-	fputc('\n', out);
-}
-
-static bool has_grown(const struct histogram *now, const struct histogram *then)
-{
-	for (uint32_t bucket = then->low; bucket < then->high; bucket++)
-		if (histogram_count(now, bucket) < histogram_count(then, bucket))
-			return false;
-	return true;
-}
-
-static void write_difference(FILE *out, const struct field *f, const char *at, const char *then)
-{
-	if (f->type == FIELD_UNSIGNED && load(f, at) > load(f, then)) {
-		fprintf(out, "%c%" PRIu64, MORE, load(f, at) - load(f, then));
-	} else if (f->type == FIELD_HISTOGRAM && has_grown((const void *)at, (const void *)then)) {
-		fputc(MORE, out);
-		write_histogram(out, (const void *)at, (const void *)then);
-	} else {
-		write_value(out, f, at);
-	}
-}
-
-/* Values at the end that are the same are left out. @place is NULL if it is the next one. */
-static void write_change(FILE *out, const struct list_type *type, const void *item, const void *then,
-			 const size_t *place)
-{
-	size_t same = 0;
-
-	fprintf(out, "%s %c", type->word, HERE);
-	if (place)
-		fprintf(out, "%zu", *place);
-	for (const struct field *f = type->fields; f < type->fields + type->field_count; f++) {
-		const struct list_type one = { .fields = f, .field_count = 1 };
-
-		if (item_equal(&one, item, then)) {
-			same++;
-			continue;
-		}
-		for (; same; same--)
-			fprintf(out, " %c", SAME);
-		fputc(' ', out);
-		write_difference(out, f, (const char *)item + f->at, (const char *)then + f->at);
-	}
-	fputc('\n', out);
-}
-
-static void write_keys(FILE *out, const struct list_type *type)
-{
-	fprintf(out, "keys %s", type->word);
-	for (size_t i = 0; i < type->field_count; i++)
-		fprintf(out, " %s", type->fields[i].key);
-	fputc('\n', out);
-}
-
-void record_write_header(FILE *out, const struct tool *tool, const struct snapshot *first)
-{
-	fprintf(out, MAGIC " %d %s\nmeasured", VERSION, tool->name);
-	for (int bit = 0; tool->measures[bit]; bit++)
-		if (first->measured & 1U << bit)
-			fprintf(out, " %s", tool->measures[bit]);
-	fputc('\n', out);
-	for (int i = 0; i < first->hook_count; i++)
-		write_item(out, &hook_type, hook_type.word, &first->hooks[i]);
-	write_keys(out, &snapshot_type);
-	for (int list = 0; list < tool->list_count; list++)
-		write_keys(out, &tool->lists[list]);
-}
-
-/* Items of VMs go with their VM: a reader keeps none of which the VM is not there. */
-static bool is_kept(const struct snapshot *s, const struct list_type *type, const void *item)
-{
-	return !type->of_vm || snapshot_vm(s, *(const uint64_t *)item);
-}
-
-/* A walk through a list of the interval before, whose items a reader knows by their places. */
-struct old_items {
-	const struct snapshot *before;
-	int list;
-	size_t at, place;
-	size_t next;		/* after the place of the last change */
-};
-
-static const void *old_item(const struct old_items *old)
-{
-	return old->before && old->at < old->before->lists[old->list].count ?
-	       snapshot_item(old->before, old->list, old->at) : NULL;
-}
-
-static void skip_old(struct old_items *old)
-{
-	old->place += is_kept(old->before, &old->before->types[old->list], old_item(old));
-	old->at++;
-}
-
-/* Says that what comes before @item is gone, or all that is left for NULL. */
-static void write_gone(FILE *out, struct old_items *old, const struct snapshot *now, const void *item)
-{
-	const struct list_type *type = &now->types[old->list];
-	const void *then;
-
-	for (; (then = old_item(old)); skip_old(old)) {
-		if (item && type->compare(then, item) >= 0)
-			return;
-		if (old->list && is_kept(old->before, type, then) && is_kept(now, type, then))
-			fprintf(out, "%s %c%zu %c\n", type->word, HERE, old->place, GONE);
-	}
-}
-
-/* Both lists are in the same order. */
-static void write_new_items(FILE *out, int list, const struct snapshot *before, const struct snapshot *now)
-{
-	const struct list_type *type = &now->types[list];
-	struct old_items old = { .before = before, .list = list };
-
-	for (size_t i = 0; i < now->lists[list].count; i++) {
-		const void *item = snapshot_item(now, list, i), *then;
-
-		write_gone(out, &old, now, item);
-		then = old_item(&old);
-		if (!then || type->compare(then, item) || !is_kept(before, type, then)) {
-			write_item(out, type, type->word, item);
-			continue;
-		}
-		/* The first list tells which VMs there are. */
-		if (!list || !item_equal(type, then, item)) {
-			write_change(out, type, item, then, old.place == old.next ? NULL : &old.place);
-			old.next = old.place + 1;
-		}
-		skip_old(&old);
-	}
-	write_gone(out, &old, now, NULL);
-}
-
-void record_write(FILE *out, const struct snapshot *before, const struct snapshot *now)
-{
-	write_item(out, &snapshot_type, snapshot_type.word, now);
-	for (int list = 0; list < now->list_count; list++)
-		if (!now->types[list].at_end)
-			write_new_items(out, list, before, now);
-	fputs("end\n", out);
-}
-
-void record_write_last(FILE *out, const struct snapshot *last)
-{
-	write_item(out, &snapshot_type, "last", last);
-	for (int list = 0; list < last->list_count; list++)
-		for (size_t i = 0; last->types[list].at_end && i < last->lists[list].count; i++)
-			write_item(out, &last->types[list], last->types[list].word, snapshot_item(last, list, i));
-	fputs("end\n", out);
-}
-
-/* --- reading --- */
 
 /* Which field each value of a line is. */
 struct layout {
@@ -305,6 +46,11 @@ struct record_reader {
 	} *gone;		/* in this interval, in order */
 	size_t gone_count;
 	uint64_t next[LISTS_MAX];	/* after the place of the last change in this interval */
+	struct {
+		int list;		/* -1: not one that we know */
+		size_t first, count;	/* the items, in the list */
+		struct samples *samples;	/* of each */
+	} changed;		/* what columns are about */
 	struct layout layouts[1 + LISTS_MAX];	/* of the snapshot and its lists */
 	struct snapshot *before;	/* also has the header's contents */
 	struct snapshot *last;
@@ -374,11 +120,11 @@ static bool read_bucket(char **text, uint64_t from, uint64_t *bucket)
 	return *bucket < H2_BUCKETS;
 }
 
-/* Adds to what the histogram has. */
-static bool read_histogram(char *text, struct histogram *histogram)
+/* Adds to what the histogram has, and that to @samples. */
+static bool read_histogram(char *text, struct histogram *histogram, struct samples *samples)
 {
+	uint64_t bucket = histogram_start(histogram), count;
 	__u64 buckets[H2_BUCKETS] = {};
-	uint64_t bucket = 0, count;
 
 	if (!strcmp(text, "-"))
 		return true;
@@ -386,15 +132,13 @@ static bool read_histogram(char *text, struct histogram *histogram)
 		buckets[i] = histogram_count(histogram, i);
 	free(histogram->counts);
 	*histogram = (struct histogram){};
-	/* The first one, and those that are far from the one before, have their number. */
-	if (!isdigit((unsigned char)*text))
-		return false;
 	do {
 		count = 1;
 		if (!read_bucket(&text, bucket, &bucket) ||
 		    (isdigit((unsigned char)*text) && !read_unsigned(&text, UINT64_MAX, &count)))
 			return false;
 		buckets[bucket] += count;
+		samples_add(samples, bucket, count);
 		if (*text == ',' && !isdigit((unsigned char)*++text))
 			return false;
 	} while (*text);
@@ -416,11 +160,23 @@ static bool read_number(const struct field *field, char *text, char *at)
 	return true;
 }
 
-static bool read_more(const struct field *field, char *text, char *at)
+/* Versions 4 and 5 have no samples. */
+static bool read_more(const struct field *field, char *text, char *at, const struct samples *samples)
 {
-	uint64_t most = field->max ?: UINT64_MAX >> (64 - 8 * field->size), then = load(field, at), more;
+	uint64_t most = field->max ?: UINT64_MAX >> (64 - 8 * field->size), then = field_number(field, at), more;
+	char sign = *text == '+' || *text == '-' ? *text++ : 0;
 
-	if (field->type != FIELD_UNSIGNED || then > most || !read_unsigned(&text, most - then, &more) || *text)
+	if (sign == 0 && *text == SAMPLES) {
+		more = samples->count;
+		text++;
+	} else if (!read_unsigned(&text, UINT64_MAX, &more)) {
+		return false;
+	}
+	if (sign == '+' && __builtin_add_overflow(samples->ns, more, &more))
+		return false;
+	if (sign == '-' && __builtin_sub_overflow(samples->ns, more, &more))
+		return false;
+	if (*text || then > most || more > most - then)
 		return false;
 	more += then;
 	memcpy(at, &more, field->size);
@@ -433,15 +189,22 @@ static void forget_histogram(struct histogram *histogram)
 	*histogram = (struct histogram){};
 }
 
+static bool is_same(const char *text)
+{
+	return !strcmp(text, (const char[]){ SAME, '\0' });
+}
+
 /* The value at @at is that of the interval before, or nothing. */
 static bool read_value(const struct field *field, char *text, char *at, bool differs)
 {
-	if (differs && !strcmp(text, (const char[]){ SAME, '\0' }))
+	struct samples unused = {};
+
+	if (differs && is_same(text))
 		return true;
 	if (differs && *text == MORE && field->type == FIELD_HISTOGRAM)
-		return read_histogram(text + 1, (struct histogram *)at);
+		return read_histogram(text + 1, (struct histogram *)at, &unused);
 	if (differs && *text == MORE && field->type == FIELD_UNSIGNED)
-		return read_more(field, text + 1, at);
+		return read_more(field, text + 1, at, &unused);
 	if (field->type == FIELD_HISTOGRAM)
 		forget_histogram((struct histogram *)at);
 	switch (field->type) {
@@ -457,10 +220,26 @@ static bool read_value(const struct field *field, char *text, char *at, bool dif
 		*(char **)at = strdup(text);
 		return *(char **)at;
 	case FIELD_HISTOGRAM:
-		return read_histogram(text, (struct histogram *)at);
+		return read_histogram(text, (struct histogram *)at, &unused);
 	default:
 		return read_number(field, text, at);
 	}
+}
+
+/* A value of a column. */
+static bool read_change(const struct field *field, char *text, char *at, struct samples *samples)
+{
+	bool can_grow = field->type == FIELD_UNSIGNED || field->type == FIELD_HISTOGRAM;
+
+	if (is_same(text))
+		return true;
+	if (can_grow && *text == WHOLE)
+		return read_value(field, text + 1, at, false);
+	if (field->type == FIELD_HISTOGRAM)
+		return read_histogram(text, (struct histogram *)at, samples);
+	if (field->type == FIELD_UNSIGNED)
+		return read_more(field, text, at, samples);
+	return read_value(field, text, at, false);
 }
 
 static void read_values(struct record_reader *r, const struct layout *layout, char *rest, void *item, bool differs)
@@ -511,6 +290,81 @@ static void read_listed(struct record_reader *r, const struct layout *layout, in
 	read_values(r, layout, *text ? text + 1 : NULL, item, true);
 }
 
+static struct layout *layout_of(struct record_reader *r, const char *word)
+{
+	for (int i = 0; i < 1 + r->tool->list_count; i++)
+		if (!strcmp(r->layouts[i].type->word, word))
+			return &r->layouts[i];
+	return NULL;
+}
+
+/* Adds the items from place @from up to @to as they were. They come in order. */
+static bool add_changed(struct record_reader *r, struct snapshot *s, uint64_t from, uint64_t to)
+{
+	int list = r->changed.list;
+	const struct list_type *type = &s->types[list];
+	const struct list *old = &r->before->lists[list];
+	struct samples *grown;
+
+	if (from < r->next[list] || to < from || to >= old->count || to - from >= type->max - s->lists[list].count)
+		return false;
+	grown = reallocarray(r->changed.samples, r->changed.count + to - from + 1, sizeof(*grown));
+	if (!grown)
+		return false;
+	r->changed.samples = grown;
+	for (uint64_t place = from; place <= to; place++) {
+		void *item = snapshot_add(s, list);
+
+		if (!item || item_copy(type, item, old->items + place * type->size))
+			return false;
+		grown[r->changed.count++] = (struct samples){};
+	}
+	r->next[list] = to + 1;
+	return true;
+}
+
+/* Reads which items have changed. */
+static void read_changed(struct record_reader *r, struct snapshot *s, char *rest)
+{
+	const char *word = strsep(&rest, " ");
+	struct layout *layout = word ? layout_of(r, word) : NULL;
+	uint64_t from, to;
+	char *text;
+
+	r->changed.list = layout ? layout - r->layouts - 1 : -1;
+	if (r->changed.list < 0)
+		return;
+	r->changed.first = s->lists[r->changed.list].count;
+	r->changed.count = 0;
+	while (!r->damaged && (text = strsep(&rest, " "))) {
+		r->damaged = !read_unsigned(&text, SIZE_MAX - 1, &from);
+		to = from;
+		if (*text == '-')
+			r->damaged |= !read_unsigned((text++, &text), SIZE_MAX - 1, &to);
+		r->damaged = r->damaged || *text || !add_changed(r, s, from, to);
+	}
+}
+
+static void read_column(struct record_reader *r, struct snapshot *s, const char *key, char *rest)
+{
+	const struct list_type *type = r->changed.list < 0 ? NULL : &s->types[r->changed.list];
+	const struct field *field = type ? type->fields : NULL;
+
+	while (field && field < type->fields + type->field_count && strcmp(field->key, key))
+		field++;
+	if (!field || field == type->fields + type->field_count)
+		return;
+	for (size_t i = 0; i < r->changed.count && !r->damaged; i++) {
+		char *item = snapshot_item(s, r->changed.list, r->changed.first + i), *text = strsep(&rest, " ");
+
+		if (field->type == FIELD_HISTOGRAM)
+			r->changed.samples[i] = (struct samples){};
+		if (text && !read_change(field, text, item + field->at, &r->changed.samples[i]))
+			r->damaged = true;
+	}
+	r->damaged |= rest != NULL;
+}
+
 static int compare_gone(const void *a, const void *b)
 {
 	const struct gone *left = a, *right = b;
@@ -553,14 +407,6 @@ static bool is_gone(const struct record_reader *r, int list, size_t place)
 	const struct gone key = { list, place };
 
 	return r->gone_count && bsearch(&key, r->gone, r->gone_count, sizeof(key), compare_gone);
-}
-
-static struct layout *layout_of(struct record_reader *r, const char *word)
-{
-	for (int i = 0; i < 1 + r->tool->list_count; i++)
-		if (!strcmp(r->layouts[i].type->word, word))
-			return &r->layouts[i];
-	return NULL;
 }
 
 /* Each field has one value only: a key that comes again stands for nothing. */
@@ -669,6 +515,7 @@ void record_close(struct record_reader *r)
 		fclose(r->file);
 	free(r->line);
 	free(r->gone);
+	free(r->changed.samples);
 	free(r);
 }
 
@@ -772,6 +619,7 @@ static struct snapshot *begin(struct record_reader *r, char *rest)
 	memcpy(s->hooks, r->before->hooks, sizeof(s->hooks));
 	r->gone_count = 0;
 	memset(r->next, 0, sizeof(r->next));
+	r->changed.list = -1;
 	read_item(r, &r->layouts[0], rest, s);
 	return s;
 }
@@ -797,6 +645,10 @@ static struct snapshot *read_block(struct record_reader *r, bool *last)
 			read_hook(r, rest);
 		} else if (s && !strcmp(word, "end")) {
 			return s;
+		} else if (s && !strcmp(word, CHANGED)) {
+			read_changed(r, s, rest);
+		} else if (s && *word == COLUMN) {
+			read_column(r, s, word + 1, rest);
 		} else if (s) {
 			read_list_item(r, s, word, rest);
 		}

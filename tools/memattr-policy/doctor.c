@@ -23,6 +23,7 @@ static const struct {
 	{ "patched", doctor_patched },
 	{ "next-boot", doctor_next_boot },
 	{ "in-place", doctor_in_place },
+	{ "hugepages", doctor_hugepages },
 	{ "vm-types", doctor_vm_types },
 	{ "btf", doctor_btf },
 	{ "types", doctor_types },

@@ -26,6 +26,7 @@ enum doctor_state doctor_vendor_module(struct diag *found);
 enum doctor_state doctor_patched(struct diag *found);
 enum doctor_state doctor_next_boot(struct diag *found);
 enum doctor_state doctor_in_place(struct diag *found);
+enum doctor_state doctor_hugepages(struct diag *found);
 enum doctor_state doctor_vm_types(struct diag *found);
 enum doctor_state doctor_btf(struct diag *found);
 enum doctor_state doctor_types(struct diag *found);

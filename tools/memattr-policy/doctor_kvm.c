@@ -166,6 +166,21 @@ enum doctor_state doctor_in_place(struct diag *found)
 	return DOCTOR_OK;
 }
 
+enum doctor_state doctor_hugepages(struct diag *found)
+{
+	char value[16];
+
+	if (!doctor_read_line(MODULE_DIR "kvm/parameters/gmem_huge_pages", value, sizeof(value)))
+		diag_set(found, NULL, "this KVM has none of guest_memfd");
+	else if (!strcmp(value, "always"))
+		diag_set(found, NULL, "always: KVM allocates guest_memfds in blocks of 2 MiB where it can");
+	else if (!strcmp(value, "policy"))
+		diag_set(found, NULL, "policy: those that a VM's policy wants, as gmem_huge does; none without one");
+	else
+		diag_set(found, NULL, "%s of guest_memfd; kvm.gmem_huge_pages=policy or =always allows them", value);
+	return DOCTOR_OK;
+}
+
 /* Bits of KVM_CAP_VM_TYPES, by the kernel's numbers. */
 static const char *const vm_types[] = {
 	"default", "software-protected", "SEV", "SEV-ES", "SEV-SNP", "TDX",

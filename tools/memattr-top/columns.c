@@ -32,11 +32,11 @@ static const struct field vm_fields[] = {
 	FIELD_NUMBER(by_gmem),
 	FIELD_NUMBER(undone),
 	FIELD_NUMBER(zap_pages),
-	FIELD_NUMBER(latency_ns),
 	FIELD(FIELD_HISTOGRAM, struct top_vm, "latency", latency),
+	FIELD_NUMBER(latency_ns),
+	FIELD(FIELD_HISTOGRAM, struct top_vm, "zap_latency", zap_latency),
 	FIELD_NUMBER(zaps),
 	FIELD_NUMBER(zap_ns),
-	FIELD(FIELD_HISTOGRAM, struct top_vm, "zap_latency", zap_latency),
 	FIELD_NUMBER(huge_lost),
 	FIELD_NUMBER(huge_mapped),
 	FIELD_NUMBER(widened_pages),
@@ -64,12 +64,12 @@ static const struct field part_fields[] = {
 	FIELD(FIELD_UNSIGNED, struct top_part, "birth", birth),
 	FIELD_TO(PART_KINDS - 1, struct top_part, "kind", kind),
 	FIELD(FIELD_SIGNED, struct top_part, "part", part),
+	FIELD(FIELD_HISTOGRAM, struct top_part, "latency", latency),
 	FIELD_PART(count),
 	FIELD_PART(ns),
 	FIELD_PART(late),
 	FIELD_PART(ahead_pages),
 	FIELD_PART(ahead_new_pages),
-	FIELD(FIELD_HISTOGRAM, struct top_part, "latency", latency),
 };
 
 const struct list_type top_lists[LIST_COUNT] = {

@@ -2,7 +2,8 @@
 /*
  * What our own BPF programs cost. While the kernel times them, each of their runs takes 60 instructions more, of every
  * other program on the host, too: so it does in one interval of eight only, and in between the cost is taken to be the
- * same for each exit.
+ * same for each exit, less what it takes to look at the clock: that is part of what the kernel times, and often more
+ * than half of it.
  */
 #ifndef MEMATTR_TOP_OWN_COST_H
 #define MEMATTR_TOP_OWN_COST_H
@@ -16,7 +17,8 @@ struct own_cost {
 	uint64_t exits;			/* at the last reading */
 	struct snapshot_cost timed;	/* then, as the kernel had it */
 	struct snapshot_cost sum;	/* and with what was in between */
-	double ns_per_exit, runs_per_exit;
+	double timing_ns;		/* of each timed run, what the clock takes; 0: not known */
+	double ns_per_exit, runs_per_exit;	/* in intervals that are not timed */
 };
 
 void own_cost_open(struct own_cost *cost);

@@ -58,12 +58,12 @@ static const struct field series_fields[] = {
 	FIELD(FIELD_UNSIGNED, struct series, "birth", birth),
 	FIELD(FIELD_UNSIGNED, struct series, "vcpu", vcpu),
 	KIND_FIELDS(struct series),
+	FIELD(FIELD_HISTOGRAM, struct series, "latency", latency),
 	FIELD(FIELD_UNSIGNED, struct series, "count", count),
 	FIELD(FIELD_UNSIGNED, struct series, "ns", ns),
 	FIELD(FIELD_UNSIGNED, struct series, "max_ns", max_ns),
 	FIELD(FIELD_UNSIGNED, struct series, "pages", pages),
 	FIELD(FIELD_UNSIGNED, struct series, "done_pages", done_pages),
-	FIELD(FIELD_HISTOGRAM, struct series, "latency", latency),
 };
 
 static const struct field slow_fields[] = {
