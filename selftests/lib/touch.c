@@ -49,3 +49,16 @@ int try_store(volatile void *address, uint32_t word)
 	is_accessing = 0;
 	return code;
 }
+
+int try_copy(uint32_t *words, const volatile void *address, unsigned int count)
+{
+	int code = sigsetjmp(access_failed, 0);
+
+	if (!code) {
+		is_accessing = 1;
+		for (unsigned int i = 0; i < count; i++)
+			words[i] = ((const volatile uint32_t *)address)[i];
+	}
+	is_accessing = 0;
+	return code;
+}
