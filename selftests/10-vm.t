@@ -213,15 +213,21 @@ is(join(' ', glob "$tmp/tmp/*"), '', 'no temporary file is left');
 
 # --- instruction counting ---
 
-# Two runs at once, with the same options and script: what each of them says, the console's lines included.
+# Two runs at once in different directories, with the same options and script: what each of them says, the console's
+# lines included.
 sub icount_twice {
 	my ($script, @options) = @_;
 	my (@vm, @said);
+	my $here = getcwd();
 
 	for my $i (0, 1) {
+		my $directory = "$tmp/" . 'directory' x (1 + 9 * $i);
+		mkdir $directory;
+		chdir $directory or die "$directory: $!";
 		open $vm[$i], '-|', $run, '--kernel', $kernel, '--icount', '--console', "$tmp/console$i", @options, '--',
 			'bash', '-c', $script or die;
 	}
+	chdir $here;
 	for my $i (0, 1) {
 		$said[$i] = join '', readline $vm[$i];
 		close $vm[$i];
@@ -231,7 +237,7 @@ sub icount_twice {
 	return @said;
 }
 
-my @said = icount_twice("times; exec 3<$tmp/bytes; read -N 10 -u 3; read up idle </proc/uptime; echo \$up; exit 3",
+my @said = icount_twice("times; exec 3<$tmp/bytes; read -N 10 -u 3; read up idle </proc/uptime; echo \$up; echo \$PWD; exit 3",
 			'--with', "$tmp/bytes");
 ok($said[0] eq $said[1], 'icount: two runs say the same');
 like($said[0], qr/^\d+\.\d\d$/m, 'icount: the command ran');

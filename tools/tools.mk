@@ -6,7 +6,8 @@ PREFIX ?= /usr/local
 POLICY_DIR ?= $(PREFIX)/lib/memattr
 MEMATTR_VERSION ?= 0.1
 
-TOOLS_CFLAGS := $(CPPFLAGS) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -Itools/common -I$(LIBBPF_DIR)/include \
+# The same sources give the same programs wherever they lie.
+TOOLS_CFLAGS := $(CPPFLAGS) $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. -std=gnu11 -Wall -Wextra -Werror -Itools/common -I$(LIBBPF_DIR)/include \
 	-DPOLICY_DIR='"$(POLICY_DIR)"' -DMEMATTR_VERSION='"$(MEMATTR_VERSION)"'
 TOOLS_LIBS := $(LIBBPF_DIR)/lib/libbpf.a -lelf -lz
 # What shows and exports figures, which memattr-policy has none of.
