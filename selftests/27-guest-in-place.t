@@ -54,7 +54,7 @@ sub gmem_of {
 
 # Another process makes private what the guest has shared, before the host has got to it.
 sub test_access_refused {
-	my $waiting = start_guest(qw(--in-place --scenario churn --chunk 512K --mem 1 --duration 30));
+	my $waiting = start_guest(qw(--in-place --scenario churn --chunk 512K --mem 1 --duration 1000));
 	my $gmem = gmem_of($waiting->{pid}) or return stop($waiting, 'KILL');
 	my $request = pack 'Q16', 0, MIB, KVM_MEMORY_ATTRIBUTE_PRIVATE;
 
@@ -73,7 +73,7 @@ sub test_access_refused {
 # A policy allows few conversions per second: most are asked for again until they happen.
 sub test_retries {
 	my $waiting = start_guest(qw(--in-place --scenario churn --mem 1 --count 40));
-	my $loader = load_policy('ratelimit', '--pid', $waiting->{pid}, 'rate=100', 'burst=1');
+	my $loader = load_policy('ratelimit', '--pid', $waiting->{pid}, 'rate=20', 'burst=1');
 
 	go_guest($waiting);
 	finish($waiting);

@@ -148,7 +148,7 @@ sub refusals_ok {
 
 	for (['EPERM, churn', -1, \@denied, qw(--scenario churn --mem 1 --count 20)],
 	     ['EPERM, boot-accept', -1, \@denied, qw(--scenario boot-accept --mem 1)],
-	     ['EAGAIN, churn', -11, \@gave_up, qw(--scenario churn --mem 1 --duration 0.2)]) {
+	     ['EAGAIN, churn', -11, \@gave_up, qw(--scenario churn --mem 1 --duration 2)]) {
 		my ($name, $ret, $counted, @args) = @$_;
 		my $waiting = start_guest(@args, @mode);
 		my $loader = load_policy($fault_policy, '--pid', $waiting->{pid}, "convert_ret=$ret");
