@@ -11,8 +11,9 @@
  *
  * A thread of the host and a vCPU form a pair. Both convert a round of ranges, and meet. Then each
  * checks what the two have converted: the host all bytes of a page, the guest both words and one of
- * the rest. When both have done that, the next round makes whole the blocks that have lost pages, so that
- * the guest has hugepages to lose again. The pairs do not wait for each other, and look at what the others are just converting, too.
+ * the rest. When both have done that, the next round makes whole the blocks that have lost pages, so
+ * that the guest has hugepages to lose again. The pairs do not wait for each other, and look at what
+ * the others are just converting, too.
  * Threads that wait for another sleep: all may have to share one emulated CPU.
  */
 #define _GNU_SOURCE
@@ -42,10 +43,9 @@
 #define LIST_PAGES	256u			/* that a vCPU goes through at most */
 #define VERSIONS	(uint32_t)PAGE
 #define PROGRESS_LINES	20u
-#define PAGE_WORDS	(PAGE / sizeof(uint32_t))
-#define GUEST_WORD	0u			/* the word of the page that the guest changes, */
-#define HOST_WORD	1u			/* and the host */
-#define REST		2u			/* the first word of the rest */
+#define HOST_OFFSET	4u			/* of the host's word; the guest's is the first */
+/* Of these, the first has the two words. The others never change. */
+#define PAGE_LONGS	(PAGE / sizeof(uint64_t))
 
 /* One of the words of a page: which version is there at least, and which at most. */
 struct versions {
@@ -57,8 +57,8 @@ static struct versions guest_words[PAGES], host_words[PAGES];
 static _Atomic uint32_t conversions_of[PAGES];
 static atomic_bool is_page_private[PAGES];	/* changes while that is odd */
 static pthread_mutex_t range_locks[LOCKS];
-static atomic_ulong conversions, converted_pages, refusals, host_checks, host_sigbus, guest_checks, guest_faults,
-	bytes_checked, wrong;
+static atomic_ulong conversions, converted_pages, refusals, host_checks, host_sigbus, guest_checks,
+	guest_faults, bytes_checked, wrong;
 static uint64_t conversions_wanted, start_ns;
 
 struct range {
@@ -79,10 +79,11 @@ struct converter {
 static struct converter hosts[SIDES], guests[SIDES];
 static pthread_barrier_t meetings[SIDES];
 
-static void is_wrong(const char *who, uint64_t page, uint32_t word, uint32_t from, uint32_t to)
+static void is_wrong(const char *who, uint64_t page, uint64_t found, uint64_t from, uint64_t to)
 {
 	wrong++;
-	complain("%s: page %" PRIu64 " has 0x%x, it should be 0x%x to 0x%x", who, page, word, from, to);
+	complain("%s: page %" PRIu64 " has 0x%" PRIx64 ", it should be 0x%" PRIx64 " to 0x%" PRIx64, who, page,
+		 found, from, to);
 }
 
 /* Versions go around. */
@@ -101,26 +102,19 @@ static void check_word(const char *who, uint64_t page, const struct versions *ve
 		is_wrong(who, page, word, from, to);
 }
 
-/* What never changes. */
-static uint32_t word_of_rest(uint64_t page, unsigned int word)
+/* What never changes; the guest reads the lower half of it. */
+static uint64_t long_of_rest(uint64_t page, unsigned int nth)
 {
-	return page_gpa(page) + word * 0x9e3779b1u;
+	return page_gpa(page) + nth * 0x9e3779b97f4a7c15;
 }
 
-static void check_rest(const char *who, uint64_t page, unsigned int word, uint32_t found)
+static void check_rest(const char *who, uint64_t page, uint64_t found, uint64_t expected)
 {
-	const uint32_t expected = word_of_rest(page, word);
-
 	if (found != expected)
 		is_wrong(who, page, found, expected, expected);
 }
 
 /* --- the host ------------------------------------------------------------ */
-
-static uint8_t *word_address(uint64_t page, unsigned int word)
-{
-	return work_page(page) + word * sizeof(uint32_t);
-}
 
 /* What is certain of a page if its conversions have not gone on since. */
 static bool stayed_the_same(uint64_t page, uint32_t before)
@@ -145,16 +139,16 @@ static void host_reads(uint64_t page)
 	const uint32_t before = conversions_of[page];
 	const uint32_t guest_from = guest_words[page].written, host_from = host_words[page].written;
 	const bool private = is_page_private[page];
-	uint32_t words[PAGE_WORDS];
-	const int code = try_copy(words, work_page(page), PAGE_WORDS);
+	uint64_t longs[PAGE_LONGS];
+	const int code = try_copy(longs, work_page(page), PAGE_LONGS);
 
 	check_outcome(page, before, private, code);
 	if (code)
 		return;
-	check_word("the host", page, &guest_words[page], words[GUEST_WORD], guest_from);
-	check_word("the host", page, &host_words[page], words[HOST_WORD], host_from);
-	for (unsigned int word = REST; word < PAGE_WORDS; word++)
-		check_rest("the host", page, word, words[word]);
+	check_word("the host", page, &guest_words[page], longs[0], guest_from);
+	check_word("the host", page, &host_words[page], longs[0] >> 32, host_from);
+	for (unsigned int nth = 1; nth < PAGE_LONGS; nth++)
+		check_rest("the host", page, longs[nth], long_of_rest(page, nth));
 	bytes_checked += PAGE;
 }
 
@@ -166,7 +160,7 @@ static void host_writes(uint64_t page)
 	int code;
 
 	versions->begun = next;
-	code = try_store(word_address(page, HOST_WORD), page_gpa(page) | next % VERSIONS);
+	code = try_store(work_page(page) + HOST_OFFSET, page_gpa(page) | next % VERSIONS);
 	check_outcome(page, before, private, code);
 	if (!code)
 		versions->written = next;
@@ -215,18 +209,18 @@ static void guest_reads_words(struct converter *me, const uint64_t *pages, unsig
 	const uint32_t *found = me->vcpu->found;
 
 	for (unsigned int i = 0; i < count; i++) {
-		rest[i] = REST + next_random(&me->random) % (PAGE_WORDS - REST);
+		rest[i] = 1 + next_random(&me->random) % (PAGE_LONGS - 1);
 		guest_from[i] = guest_words[pages[i]].written;
 		host_from[i] = host_words[pages[i]].written;
-		*list++ = page_gpa(pages[i]) + GUEST_WORD * sizeof(uint32_t);
-		*list++ = page_gpa(pages[i]) + HOST_WORD * sizeof(uint32_t);
-		*list++ = page_gpa(pages[i]) + rest[i] * sizeof(uint32_t);
+		*list++ = page_gpa(pages[i]);
+		*list++ = page_gpa(pages[i]) + HOST_OFFSET;
+		*list++ = page_gpa(pages[i]) + rest[i] * sizeof(uint64_t);
 	}
 	guest_faults += run_list_again(me->vcpu, guest_read, 3 * count, 0);
 	for (unsigned int i = 0; i < count; i++) {
 		check_word("the guest", pages[i], &guest_words[pages[i]], *found++, guest_from[i]);
 		check_word("the guest", pages[i], &host_words[pages[i]], *found++, host_from[i]);
-		check_rest("the guest", pages[i], rest[i], *found++);
+		check_rest("the guest", pages[i], *found++, (uint32_t)long_of_rest(pages[i], rest[i]));
 	}
 	guest_checks += count;
 	bytes_checked += 3 * count * sizeof(uint32_t);
@@ -347,7 +341,8 @@ static void choose_pages(struct converter *me, const struct range *range, uint64
 	*pages++ = random_page(me, other->first, other->pages) / SIDES * SIDES + me->side;
 }
 
-static void check_ranges(struct converter *me, const struct range *one, const struct range *other, unsigned int ranges)
+static void check_ranges(struct converter *me, const struct range *one, const struct range *other,
+			 unsigned int ranges)
 {
 	uint64_t pages[ROUND_CHECKS];
 	unsigned int count = 0;
@@ -399,12 +394,12 @@ static void create_words(void)
 	struct vcpu *vcpu = &vm.vcpus[0];
 
 	for (uint64_t page = 0; page < PAGES; page++) {
-		uint32_t *words = (uint32_t *)work_page(page);
+		uint64_t *longs = (uint64_t *)work_page(page);
 
 		host_words[page] = guest_words[page] = (struct versions) { 1, 1 };
-		words[HOST_WORD] = page_gpa(page) | 1;
-		for (unsigned int word = REST; word < PAGE_WORDS; word++)
-			words[word] = word_of_rest(page, word);
+		longs[0] = (page_gpa(page) | 1) << 32;
+		for (unsigned int nth = 1; nth < PAGE_LONGS; nth++)
+			longs[nth] = long_of_rest(page, nth);
 	}
 	for (uint64_t first = 0; first < PAGES; first += LIST_WORDS) {
 		for (unsigned int i = 0; i < LIST_WORDS; i++)

@@ -50,14 +50,14 @@ int try_store(volatile void *address, uint32_t word)
 	return code;
 }
 
-int try_copy(uint32_t *words, const volatile void *address, unsigned int count)
+int try_copy(uint64_t *longs, const volatile void *address, unsigned int count)
 {
 	int code = sigsetjmp(access_failed, 0);
 
 	if (!code) {
 		is_accessing = 1;
 		for (unsigned int i = 0; i < count; i++)
-			words[i] = ((const volatile uint32_t *)address)[i];
+			longs[i] = ((const volatile uint64_t *)address)[i];
 	}
 	is_accessing = 0;
 	return code;

@@ -11,7 +11,7 @@ void catch_bus_errors(void);
 /* Return 0, or the si_code of the SIGBUS: BUS_ADRERR, or BUS_MCEERR_AR for poisoned memory. */
 int try_load(const volatile void *address, uint32_t *word);
 int try_store(volatile void *address, uint32_t word);
-/* Copies @count words; of those past the one that failed it copies none. */
-int try_copy(uint32_t *words, const volatile void *address, unsigned int count);
+/* Copies @count words of 64 bits, or those before the one that fails. */
+int try_copy(uint64_t *longs, const volatile void *address, unsigned int count);
 
 #endif
