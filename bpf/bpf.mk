@@ -3,7 +3,7 @@
 # Makefile after tools/tools.mk.
 
 # clang has no default for where asm/types.h is when the target is BPF.
-BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror \
+BPF_CFLAGS := -g -O2 -ffile-prefix-map=$(CURDIR)=. -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror \
 	-Ibpf/include -Itools/common -I$(LIBBPF_DIR)/include \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
