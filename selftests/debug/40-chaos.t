@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib/test.sh"
 patched=${MEMATTR_KERNEL:-debug}
 seconds=${MEMATTR_CHAOS_SECONDS:-180} seed=${MEMATTR_CHAOS_SEED:-1}
-in_vm --timeout $((2 * seconds + 900)) -- env MEMATTR_CHAOS_SECONDS="$seconds" MEMATTR_CHAOS_SEED="$seed"
+in_vm --append kvm.gmem_huge_pages=policy --timeout $((2 * seconds + 900)) -- env MEMATTR_CHAOS_SECONDS="$seconds" MEMATTR_CHAOS_SEED="$seed"
 . selftests/lib/policy.sh
 # Enough for every cache to have what it keeps.
 warm_up_s=30
@@ -95,9 +95,9 @@ show closes detaches links_detached
 ok "loaders and VMs were killed, also at once" some loaders_killed guests_killed both_killed
 show loaders_started loaders_killed guests_killed both_killed
 ok "policies refused, widened, looped, slept, recursed and asked" some convert zap vm_attach_refused \
-	convert_refused zap_widened prefault windows loops sleeps recursions tail_calls kfuncs iterator_ranges eject_requests
+	convert_refused zap_widened prefault windows gmem_block blocks_wanted loops sleeps recursions tail_calls kfuncs iterator_ranges eject_requests
 show vm_attach vm_attach_refused vm_detach convert convert_refused zap zap_widened
-show prefault windows
+show prefault windows gmem_block blocks_wanted
 show loops sleeps sleep_errors recursions tail_calls kfuncs iterator_ranges eject_requests
 for kind in bad-return bad-field budget request; do
 	ok "ejected: $kind, $(happened exit:$kind) times" some exit:$kind

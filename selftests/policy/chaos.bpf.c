@@ -233,7 +233,7 @@ __noinline int no_verdict(void)
 	}
 }
 
-/* What convert, zap and prefault return, but for refusals. */
+/* What all callbacks of a VM that is attached return, but for refusals. */
 __noinline int no_refusal(void)
 {
 	if (chance(weights.eject)) {
@@ -404,7 +404,21 @@ int MEMATTR_CALLBACK(chaos_prefault, struct kvm *kvm, struct kvm_memattr_prefaul
 	return no_refusal();
 }
 
-MEMATTR_OPS(chaos, vm_attach, vm_detach, convert, zap, prefault);
+int MEMATTR_CALLBACK(chaos_gmem_block, struct kvm *kvm, const struct kvm_memattr_gmem_block_ctx *block)
+{
+	int answer;
+
+	count(CHAOS_BLOCKS, 1);
+	expect_attached(kvm);
+	anywhere(kvm, block->block_gfn);
+	answer = no_refusal();
+	if (answer || !chance(weights.block))
+		return answer;
+	count(CHAOS_BLOCKS_WANTED, 1);
+	return 1;
+}
+
+MEMATTR_OPS(chaos, vm_attach, vm_detach, convert, zap, prefault, gmem_block);
 
 SEC(".struct_ops.link")
 struct kvm_memattr_ops chaos_sleep = {
@@ -413,6 +427,7 @@ struct kvm_memattr_ops chaos_sleep = {
 	.convert = (void *)chaos_sleep_convert,
 	.zap = (void *)chaos_zap,
 	.prefault = (void *)chaos_prefault,
+	.gmem_block = (void *)chaos_gmem_block,
 	.vm_fd = -1,
 	.name = "chaos_sleep",
 };
@@ -424,6 +439,7 @@ struct kvm_memattr_ops chaos_tail = {
 	.convert = (void *)chaos_tail_convert,
 	.zap = (void *)chaos_zap,
 	.prefault = (void *)chaos_prefault,
+	.gmem_block = (void *)chaos_gmem_block,
 	.vm_fd = -1,
 	.name = "chaos_tail",
 };

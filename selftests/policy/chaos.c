@@ -68,6 +68,8 @@ static const char *const chaos_names[] = {
 	[CHAOS_ZAPS] = "zap",
 	[CHAOS_PREFAULTS] = "prefault",
 	[CHAOS_WINDOWS] = "windows",
+	[CHAOS_BLOCKS] = "gmem_block",
+	[CHAOS_BLOCKS_WANTED] = "blocks_wanted",
 	[CHAOS_REFUSALS] = "convert_refused",
 	[CHAOS_WIDENED] = "zap_widened",
 	[CHAOS_LOOPS] = "loops",
@@ -172,6 +174,8 @@ static void reweigh(struct chaos_bpf *policy)
 {
 	/* Mostly nothing, so that each fault gets its turn before another one ends it. */
 	static const u32 often[] = { 0, 0, 0, 0, 10, 100, 500 }, rarely[] = { 0, 0, 0, 0, 10, 300 };
+	/* It is asked but once about a block. */
+	static const u32 blocks[] = { 0, 500, 1000 };
 	volatile struct chaos_weights *w = &policy->bss->weights;
 
 #define ANY(values) (values)[below(ARRAY_SIZE(values))]
@@ -186,6 +190,7 @@ static void reweigh(struct chaos_bpf *policy)
 	w->bad_zap = ANY(rarely);
 	w->prefault = ANY(often);
 	w->bad_prefault = ANY(rarely);
+	w->block = ANY(blocks);
 	w->eject = ANY(rarely);
 	w->attach_refuse = ANY(often);
 #undef ANY

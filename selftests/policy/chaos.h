@@ -6,7 +6,7 @@
 /* Chances in a thousand calls. The driver changes them while the policy is asked. */
 struct chaos_weights {
 	__u32 refuse;		/* convert: a valid refusal */
-	__u32 bad_return;	/* convert, zap, prefault: a value that is none */
+	__u32 bad_return;	/* convert, zap, prefault, gmem_block: a value that is none */
 	__u32 widen;		/* zap: as allowed */
 	__u32 bad_zap;		/* zap: too narrow, or out of the memslot */
 	__u32 prefault;		/* prefault: any window, in the memslot or not */
@@ -16,7 +16,8 @@ struct chaos_weights {
 	__u32 recurse;		/* callbacks in callbacks, which change maps */
 	__u32 tail;		/* convert: tail calls, up to the limit */
 	__u32 ask;		/* kfuncs */
-	__u32 eject;		/* convert, zap, prefault: -ECANCELED */
+	__u32 block;		/* gmem_block: 2 MiB */
+	__u32 eject;		/* convert, zap, prefault, gmem_block: -ECANCELED */
 	__u32 attach_refuse;
 };
 
@@ -29,6 +30,8 @@ enum chaos_count {
 	CHAOS_ZAPS,
 	CHAOS_PREFAULTS,
 	CHAOS_WINDOWS,		/* that prefault proposed */
+	CHAOS_BLOCKS,
+	CHAOS_BLOCKS_WANTED,	/* that gmem_block wanted */
 	CHAOS_REFUSALS,
 	CHAOS_WIDENED,
 	CHAOS_LOOPS,
