@@ -323,6 +323,20 @@ static bool add_changed(struct record_reader *r, struct snapshot *s, uint64_t fr
 	return true;
 }
 
+/* Reads "FROM" or "FROM-TO". */
+static bool read_span(char *text, uint64_t *from, uint64_t *to)
+{
+	if (!read_unsigned(&text, SIZE_MAX - 1, from))
+		return false;
+	*to = *from;
+	if (*text == '-') {
+		text++;
+		if (!read_unsigned(&text, SIZE_MAX - 1, to))
+			return false;
+	}
+	return !*text;
+}
+
 /* Reads which items have changed. */
 static void read_changed(struct record_reader *r, struct snapshot *s, char *rest)
 {
@@ -337,11 +351,8 @@ static void read_changed(struct record_reader *r, struct snapshot *s, char *rest
 	r->changed.first = s->lists[r->changed.list].count;
 	r->changed.count = 0;
 	while (!r->damaged && (text = strsep(&rest, " "))) {
-		r->damaged = !read_unsigned(&text, SIZE_MAX - 1, &from);
-		to = from;
-		if (*text == '-')
-			r->damaged |= !read_unsigned((text++, &text), SIZE_MAX - 1, &to);
-		r->damaged = r->damaged || *text || !add_changed(r, s, from, to);
+		if (!read_span(text, &from, &to) || !add_changed(r, s, from, to))
+			r->damaged = true;
 	}
 }
 
