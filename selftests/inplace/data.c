@@ -44,7 +44,7 @@
 #define VERSIONS	(uint32_t)PAGE
 #define PROGRESS_LINES	20u
 #define HOST_OFFSET	4u			/* of the host's word; the guest's is the first */
-/* Of these, the first has the two words. The others never change. */
+/* A page has so many longs. The first one holds both words; the others never change. */
 #define PAGE_LONGS	(PAGE / sizeof(uint64_t))
 
 /* One of the words of a page: which version is there at least, and which at most. */
